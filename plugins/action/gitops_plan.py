@@ -1,0 +1,55 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of gitops_plan: reads what the roles say of themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.plan import check_definition, plan, role_of
+
+
+class ActionModule(ActionBase):
+    """Find the role of each component, read its definition and compute the order."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the action."""
+        result = super().run(tmp, task_vars)
+        _validated, args = self.validate_argument_spec(
+            {"components": {"type": "list", "elements": "str", "required": True}}
+        )
+        try:
+            components = plan([self._definition(entry) for entry in args["components"]])
+        except GitopsError as error:
+            raise AnsibleActionFail(str(error)) from error
+        return result | {"changed": False, "components": components}
+
+    def _definition(self, entry: str) -> dict[str, Any]:
+        role = role_of(entry)
+        path = self._role_path(role)
+        variables = path and path / "vars" / "main.yml"
+        if not variables or not variables.is_file():
+            raise GitopsError(
+                f"gitops_components: there is no component {entry!r} (no role {role} with a component definition)."
+            )
+        loaded = self._loader.load_from_file(str(variables), trusted_as_template=True) or {}
+        definition = check_definition(entry, loaded.get(f"{role.rsplit('.', 1)[-1]}_component"))
+        keys = ("name", "layer", "namespace", "depends_on", "endpoints")
+        stages = sorted(str(file) for file in path.glob("files/stages/*.yaml"))
+        known = {key: definition.get(key) for key in keys}
+        # Host names depend on variables of the environment; roles keep all else literal.
+        known["endpoints"] = self._templar.template(known["endpoints"] or [])
+        return known | {"role": role, "role_path": str(path), "stages": stages}
+
+    def _role_path(self, role: str) -> Path | None:
+        found = _get_collection_role_path(role.rsplit(".", 1)[-1], [role.rsplit(".", 1)[0]])
+        return Path(found[1]) if found else None

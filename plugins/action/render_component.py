@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of render_component."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.upstream import UnreachableError, digest, fetch, stand_in
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER, render_folder, renderer, write_tree
+
+ARGUMENTS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "layer": {"type": "str", "required": True, "choices": ["infra", "services"]},
+    "namespace": {"type": "str", "required": True},
+    "environment": {"type": "str", "required": True},
+    "tree": {"type": "path", "required": True},
+    "templates": {"type": "path", "required": True},
+    "rehearsal_templates": {"type": "path"},
+    "upstream": {
+        "type": "dict",
+        "options": {"url": {"type": "str", "required": True}, "sha256": {"type": "str", "required": True}},
+    },
+    "mirror": {"type": "str", "default": ""},
+    "stand_in": {"type": "str", "choices": ["never", "auto", "always"], "default": "never"},
+    "stand_in_deployments": {"type": "list", "elements": "str", "default": []},
+    "kinds": {"type": "list", "elements": "dict", "default": []},
+}
+
+
+class ActionModule(ActionBase):
+    """Render one component: base, overlay, upstream file, and in a rehearsal what simulation needs."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the action."""
+        result = super().run(tmp, task_vars)
+        _validated, args = self.validate_argument_spec(ARGUMENTS)
+        folder = Path(args["tree"]) / "argocd" / args["layer"] / args["name"]
+        templates = Path(args["templates"])
+        try:
+            render = renderer(self._templar, task_vars or {}, [args["templates"]])
+            base = render_folder(templates / "base", render)
+            overlay = render_folder(templates / "overlay", render)
+            stood_in = self._add_upstream(args, folder / "base" / "upstream.yaml", base)
+            if args["rehearsal_templates"]:
+                extra = render_folder(Path(args["rehearsal_templates"]), render)
+                overlay |= {f"rehearsal/{name}": content for name, content in extra.items()}
+            write = not self._task.check_mode
+            diff = write_tree(folder / "base", base, write)
+            diff += write_tree(folder / "envs" / args["environment"], overlay, write)
+        except (GitopsError, OSError) as error:
+            raise AnsibleActionFail(f"{args['name']}: {error}") from error
+        files = [entry["after_header"] for entry in diff]
+        return result | {"changed": bool(diff), "files": files, "stand_in": stood_in, "diff": diff}
+
+    def _add_upstream(self, args: dict[str, Any], present: Path, base: dict[str, str]) -> bool:
+        """Put the official file or its stand-in among the files of `base`; return whether it is a stand-in."""
+        upstream = args["upstream"]
+        if not upstream:
+            return False
+        if args["stand_in"] != "always":
+            try:
+                base["upstream.yaml"] = self._official(upstream, args["mirror"], present)
+            except UnreachableError as error:
+                # With a mirror the user said where the file is: then it is an error that it is not there.
+                if args["stand_in"] != "auto" or args["mirror"]:
+                    raise
+                Display().warning(f"{args['name']}: a stand-in takes the place of the official manifest. {error}")
+            else:
+                return False
+        objects = stand_in(args["namespace"], args["stand_in_deployments"], args["kinds"])
+        plain = json.loads(json.dumps(objects))  # strings of Ansible remember their origin; YAML has no word for that
+        base["upstream.yaml"] = HEADER + yaml.safe_dump_all(plain, sort_keys=False)
+        return True
+
+    def _official(self, upstream: dict[str, str], mirror: str, present: Path) -> str:
+        if present.is_file() and digest(content := present.read_bytes()) == upstream["sha256"]:
+            return content.decode()
+        return fetch(upstream["url"], upstream["sha256"], mirror).read_text()

@@ -1,0 +1,39 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of render_tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import render_folder, renderer, write_tree
+
+
+class ActionModule(ActionBase):
+    """Render folders of templates."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the action."""
+        result = super().run(tmp, task_vars)
+        tree = {"src": {"type": "path", "required": True}, "dest": {"type": "path", "required": True}}
+        _validated, args = self.validate_argument_spec(
+            {"trees": {"type": "list", "elements": "dict", "required": True, "options": tree}}
+        )
+        diff: list[dict[str, str]] = []
+        try:
+            for entry in args["trees"]:
+                render = renderer(self._templar, task_vars or {}, [entry["src"]])
+                diff += write_tree(
+                    Path(entry["dest"]), render_folder(Path(entry["src"]), render), not self._task.check_mode
+                )
+        except (GitopsError, OSError) as error:
+            raise AnsibleActionFail(str(error)) from error
+        return result | {"changed": bool(diff), "files": [entry["after_header"] for entry in diff], "diff": diff}

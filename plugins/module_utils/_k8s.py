@@ -1,0 +1,41 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The only importer of kubernetes.core: its client and its authentication, and how our modules start and fail.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+
+
+def argument_spec(**own: dict[str, Any]) -> dict[str, Any]:
+    """Return the authentication options of kubernetes.core together with a module's own options."""
+    return deepcopy(AUTH_ARG_SPEC) | own
+
+
+def run_module(function: Callable[[AnsibleK8SModule, Any], dict[str, Any]], **settings: Any) -> None:
+    """Create the module, connect to the API server, call `function(module, client)` and return its result.
+
+    `client` is the DynamicClient of the kubernetes library. This is the one place where an error becomes `fail_json`.
+    """
+    module = AnsibleK8SModule(**settings)
+    try:
+        client = get_api_client(module=module).client
+        result = function(module, client)
+    except GitopsError as error:
+        module.fail_json(msg=str(error), **error.result)
+    except CoreException as error:
+        module.fail_json(msg=str(error))
+    else:
+        module.exit_json(**result)

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plain requests to the API server with the connection pool and the credentials of kubernetes.core's client.
+
+The typed layers of the client cost more time than the API server does when objects are large or many, and hide the
+events of a watch behind objects of their own.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+REQUEST_SECONDS = 60.0
+
+
+class UnavailableError(GitopsError):
+    """The API server does not answer, or asks to come back later."""
+
+
+class Api:
+    """Requests of one DynamicClient."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client.client
+        self.host = self.client.configuration.host
+        self.kinds: dict[str, dict[str, tuple[str, bool]]] = {}
+
+    def _send(
+        self, method: str, path: str, query: dict[str, Any] | None, body: Any, content_type: str, **settings: Any
+    ) -> Any:
+        headers = dict(self.client.default_headers) | {"Accept": "application/json"}
+        # Also where a token of an exec plugin is renewed.
+        headers |= {entry["key"]: entry["value"] for entry in self.client.configuration.auth_settings().values()}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        data = json.dumps(body).encode() if body is not None else None
+        pool = self.client.rest_client.pool_manager
+        try:
+            return pool.request(method, url, body=data, headers=headers, retries=False, **settings)
+        except Exception as error:  # urllib3 raises whatever its layers raise
+            raise UnavailableError(f"The API server {self.host} does not answer: {error}") from error
+
+    def request(
+        self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None, content_type: str = MERGE
+    ) -> tuple[int, dict[str, Any]]:
+        """Send one request and return status code and body."""
+        response = self._send(method, path, query, body, content_type, timeout=REQUEST_SECONDS)
+        if response.status == 429 or response.status >= 500:
+            raise UnavailableError(f"The API server {self.host} answers {response.status} to {method} {path}.")
+        try:
+            return response.status, json.loads(response.data or b"{}")
+        except ValueError as error:
+            raise GitopsError(f"{self.host} is no Kubernetes API server: {path} is no JSON.") from error
+
+    def stream(self, path: str, query: dict[str, Any], read_seconds: float) -> Iterator[dict[str, Any]]:
+        """Yield the events of a watch as they come, until the API server ends it."""
+        response = self._send("GET", path, query, None, MERGE, preload_content=False, timeout=read_seconds)
+        try:
+            if response.status != 200:
+                yield {"type": "ERROR", "object": {"code": response.status}}
+                return
+            rest = b""
+            for chunk in response.stream(65536, decode_content=True):
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from (json.loads(line) for line in lines if line.strip())
+        except Exception as error:  # a broken connection, or a half line
+            raise UnavailableError(f"The watch of {path} ended: {error}") from error
+        finally:
+            response.release_conn()
+            response.close()
+
+    def resource(self, item: dict[str, Any]) -> tuple[str, bool] | None:
+        """Return plural and whether it is namespaced for an object's kind; None when the cluster does not know it."""
+        version = item["apiVersion"]
+        if item["kind"] not in self.kinds.get(version, {}):
+            _status, found = self.request("GET", group_path(version))
+            resources = [entry for entry in found.get("resources") or [] if "/" not in entry["name"]]
+            self.kinds[version] = {entry["kind"]: (entry["name"], entry["namespaced"]) for entry in resources}
+        return self.kinds[version].get(item["kind"])
+
+    def path(self, item: dict[str, Any]) -> str | None:
+        """Return the path of an object; None when the cluster does not know its kind."""
+        resource = self.resource(item)
+        if resource is None:
+            return None
+        metadata = item["metadata"]
+        scope = f"/namespaces/{metadata['namespace']}" if resource[1] else ""
+        return f"{group_path(item['apiVersion'])}{scope}/{resource[0]}/{metadata['name']}"
+
+
+def group_path(version: str) -> str:
+    """Return the path of an API version."""
+    return f"/apis/{version}" if "/" in version else f"/api/{version}"

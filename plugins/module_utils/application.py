@@ -1,0 +1,517 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read, watch, refresh and sync Applications through the Kubernetes API.
+
+One LIST and one WATCH serve all Applications of a namespace. A status counts only after the barrier: the controller
+has removed a refresh request that was made after the question.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
+    FAILED,
+    READY,
+    WAIT,
+    Application,
+    Request,
+    Seen,
+    Verdict,
+    summary,
+    verdict,
+)
+
+GROUP = "/apis/argoproj.io/v1alpha1"
+REFRESH = "argocd.argoproj.io/refresh"
+STAMP = "argocd.argoproj.io/refresh-timestamp"
+WATCH_SECONDS = 300
+POLL_SECONDS = 1.0
+PROGRESS_SECONDS = 15.0
+# Seconds until an Application that is idle and not ready is refreshed again: it may have missed an event for good.
+BACK_OFF = {"post-sync": (1, 1, 2, 5, 10), "error": (1, 2, 4, 8, 15), "revision": (1, 2, 4), "": (5, 10, 20, 30)}
+
+
+@dataclass
+class Options:
+    """How to wait."""
+
+    request: Request
+    refresh: str = "normal"
+    timeout: float = 300.0
+    refresh_timeout: float = 60.0
+    stable_for: float = 0.0
+    not_found_grace: float = 10.0
+    fail_fast: bool = False
+    resync_failed: bool = False
+    resync_limit: int = 3
+    depends_on: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Watcher(threading.Thread):
+    """Puts every version of the Applications into a queue: ("list", items) and ("event", type, item)."""
+
+    def __init__(self, api: Api, path: str, selector: str, requests: Counter[str]) -> None:
+        super().__init__(daemon=True)
+        self.api, self.path, self.requests = api, path, requests
+        self.query = {"labelSelector": selector} if selector else {}
+        self.queue: queue.Queue[tuple[Any, ...]] = queue.Queue()
+        self.version: str | None = None
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        """List once and follow the events; a connection that breaks is taken up again at the last version."""
+        while not self.stopped.is_set():
+            try:
+                if self.version is None:
+                    self._list()
+                self._follow()
+            except UnavailableError as error:
+                self.queue.put(("unavailable", str(error)))
+                self.stopped.wait(0.5)
+            except GitopsError as error:
+                self.queue.put(("error", error))
+                return
+
+    def _list(self) -> None:
+        self.requests["list"] += 1
+        status, found = self.api.request("GET", self.path, self.query)
+        if status != 200:
+            raise GitopsError(f"Applications cannot be listed: {found.get('message', status)}")
+        self.version = found["metadata"]["resourceVersion"]
+        self.queue.put(("list", found["items"]))
+
+    def _follow(self) -> None:
+        self.requests["watch"] += 1
+        query = self.query | {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self.version,
+            "timeoutSeconds": WATCH_SECONDS,
+        }
+        for event in self.api.stream(self.path, query, WATCH_SECONDS + 30):
+            item = event["object"]
+            if event["type"] == "ERROR":
+                if item.get("code") in (403, 405):  # no right to watch
+                    self.stopped.wait(POLL_SECONDS)
+                self.version = None  # too old, or not allowed: list again
+                return
+            self.version = item["metadata"]["resourceVersion"]
+            if event["type"] != "BOOKMARK":
+                self.queue.put(("event", event["type"], item))
+            if self.stopped.is_set():
+                return
+
+
+class Tracked:
+    """What is known of one Application."""
+
+    def __init__(self, name: str, started: float) -> None:
+        self.name = name
+        self.application: Application | None = None
+        self.fresh = False
+        self.rounds = 0  # refresh requests of the barrier
+        self.stamp = ""  # the timestamp of the last request
+        self.stamped = False  # the last version that was seen carries it
+        self.sent = False  # a request was sent and its answer is awaited
+        self.sent_at = started
+        self.floor = 0  # versions before our last request say nothing
+        self.verdict = Verdict(WAIT, "not-found", "does not exist")
+        self.since = started  # since when the verdict has its code
+        self.error_rounds = 0
+        self.refreshes = 0  # with the present code
+        self.refreshed_at = started
+        self.resyncs = 0
+        self.ready_at: float | None = None
+        self.total_refreshes = 0
+
+    def refreshing(self) -> bool:
+        """Return whether the object carries a refresh request."""
+        annotations = (self.application or {}).get("metadata", {}).get("annotations") or {}
+        return REFRESH in annotations
+
+    def observe(self, application: Application | None, unbroken: bool) -> None:
+        """Take in a version of the object; `unbroken` says that no version was missed before it."""
+        if application and int(application["metadata"]["resourceVersion"]) < self.floor:
+            return
+        before_had_stamp, self.application = self.stamped, application
+        if application is None:
+            self.fresh = self.stamped = self.sent = False
+            self.rounds = 0
+            return
+        annotations = application["metadata"].get("annotations") or {}
+        self.stamped = bool(self.stamp) and REFRESH in annotations and annotations.get(STAMP) == self.stamp
+        if self.sent and REFRESH not in annotations:
+            self.sent = False
+            if self.fresh:
+                self.error_rounds += 1
+                return
+            # Argo CD 3.6 removes request and timestamp in one write, and only if the reconcile began with them.
+            exact = unbroken and before_had_stamp and STAMP not in annotations
+            # Otherwise the first answer may be that of an older reconcile; one that takes up the second began after it.
+            self.fresh = exact or self.rounds >= 2
+
+
+class Waiter:
+    """Waits until all of a set of Applications are ready."""
+
+    def __init__(
+        self,
+        api: Api,
+        namespace: str,
+        options: Options,
+        selects: Callable[[Application], bool],
+        names: list[str],
+        selector: str = "",
+        progress: Callable[[str], None] = lambda _line: None,
+    ) -> None:
+        self.api, self.options, self.selects, self.progress = api, options, selects, progress
+        self.path = f"{GROUP}/namespaces/{namespace}/applications"
+        self.requests: Counter[str] = Counter()
+        self.started = time.monotonic()
+        self.tracked = {name: Tracked(name, self.started) for name in names}
+        self.explicit = set(names)
+        self.watcher = Watcher(api, self.path, selector, self.requests)
+        self.listed = False
+        self.unavailable = ""
+        self.printed = ("", self.started)
+
+    @property
+    def deadline(self) -> float:
+        """Return when the wait ends."""
+        return self.started + self.options.timeout
+
+    def wait(self) -> bool:
+        """Wait; return whether all Applications are ready."""
+        self.watcher.start()
+        try:
+            while True:
+                self._receive()
+                now = time.monotonic()
+                if self.listed:
+                    self._judge(now)
+                    if self._done(now):
+                        return all(entry.verdict.state == READY for entry in self.tracked.values())
+                    self._act(now)
+                if now >= self.deadline:
+                    return False
+                self._tell(now)
+        finally:
+            self.watcher.stopped.set()
+            self._clean_up()
+
+    # --- events ------------------------------------------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        """Take all that has come, and wait a moment when nothing has."""
+        try:
+            message = self.watcher.queue.get(timeout=min(0.2, max(0.0, self.deadline - time.monotonic())))
+        except queue.Empty:
+            return
+        while True:
+            self._take(message)
+            try:
+                message = self.watcher.queue.get_nowait()
+            except queue.Empty:
+                return
+
+    def _take(self, message: tuple[Any, ...]) -> None:
+        if message[0] == "error":
+            raise message[1]
+        if message[0] == "unavailable":
+            self.unavailable = message[1]
+            return
+        self.unavailable = ""
+        if message[0] == "event":
+            _event, kind, item = message
+            self._observe(item, kind == "DELETED", unbroken=True)
+            return
+        self.listed = True
+        present = {item["metadata"]["name"] for item in message[1]}
+        for item in message[1]:
+            self._observe(item, deleted=False, unbroken=False)
+        for name, entry in list(self.tracked.items()):
+            if name not in present and entry.application is not None:
+                self._forget(name)
+
+    def _observe(self, item: Application, deleted: bool, unbroken: bool) -> None:
+        name = item["metadata"]["name"]
+        if deleted:
+            if name in self.tracked:
+                self._forget(name)
+        elif name in self.tracked or self.selects(item):
+            entry = self.tracked.setdefault(name, Tracked(name, time.monotonic()))
+            entry.observe(item, unbroken)
+
+    def _forget(self, name: str) -> None:
+        """An Application is gone: one that was asked for by name must come back, others are not waited for any more."""
+        if name in self.explicit:
+            self.tracked[name].observe(None, unbroken=True)
+        else:
+            del self.tracked[name]
+
+    # --- judging -----------------------------------------------------------------------------------------------------
+
+    def _judge(self, now: float) -> None:
+        for entry in self.tracked.values():
+            found = self._verdict(entry, now)
+            if (found.state, found.code) != (entry.verdict.state, entry.verdict.code):
+                # Waiting for the same thing and then failing on it is one reason, and its clock goes on.
+                if found.code != entry.verdict.code:
+                    entry.since, entry.refreshes, entry.refreshed_at, entry.error_rounds = now, 0, now, 0
+                entry.ready_at = now if found.state == READY else None
+            entry.verdict = found
+        if self.options.resync_failed:
+            for entry in self.tracked.values():
+                self._hold_for_dependencies(entry)
+
+    def _verdict(self, entry: Tracked, now: float) -> Verdict:
+        if entry.application is None:
+            late = now - entry.since > self.options.not_found_grace and entry.name in self.explicit
+            return Verdict(FAILED if late else WAIT, "not-found", "does not exist")
+        if self.options.refresh != "none" and not entry.fresh:
+            return self._barrier_verdict(entry, now)
+        found = verdict(entry.application, self.options.request, Seen(now - entry.since, entry.error_rounds))
+        if found.state == READY and self.options.stable_for:
+            stable = entry.verdict.code in ("ready", "settling") and now - entry.since >= self.options.stable_for
+            return (
+                found if stable else Verdict(WAIT, "settling", f"ready, but not for {self.options.stable_for:g} s yet")
+            )
+        return found
+
+    def _barrier_verdict(self, entry: Tracked, now: float) -> Verdict:
+        waited = now - entry.sent_at
+        if entry.sent and waited > self.options.refresh_timeout and not self.unavailable:
+            return Verdict(
+                FAILED,
+                "refreshing",
+                f"the application controller did not take up a refresh within {self.options.refresh_timeout:.0f} s: is it running, "
+                "does it serve this namespace and shard, or does the Application have argocd.argoproj.io/skip-reconcile?",
+            )
+        return Verdict(
+            WAIT, "refreshing", f"refresh requested {waited:.0f} s ago, the application controller has not answered yet"
+        )
+
+    def _hold_for_dependencies(self, entry: Tracked) -> None:
+        """A sync that failed because a dependency was late is started again once that is ready."""
+        if entry.verdict.code != "sync-failed":
+            return
+        needs = [self.tracked[name] for name in self.options.depends_on.get(entry.name, []) if name in self.tracked]
+        failed = [need.name for need in needs if need.verdict.state == FAILED]
+        late = [need.name for need in needs if need.verdict.state == WAIT]
+        if failed:
+            text = f"its dependency {', '.join(failed)} failed; {entry.verdict.reason}"
+            entry.verdict = Verdict(FAILED, "sync-failed", text)
+        elif late:
+            entry.verdict = Verdict(
+                WAIT, "sync-failed", f"waits for {', '.join(late)}, then it is synced again; {entry.verdict.reason}"
+            )
+        elif entry.resyncs < self.options.resync_limit:
+            entry.verdict = Verdict(WAIT, "sync-failed", f"to be synced again; {entry.verdict.reason}")
+
+    def _done(self, now: float) -> bool:
+        states = [entry.verdict.state for entry in self.tracked.values()]
+        if self.options.fail_fast and FAILED in states:
+            return True
+        if not states:  # a selector that matches nothing yet
+            return now - self.started > self.options.not_found_grace
+        return WAIT not in states
+
+    # --- acting ------------------------------------------------------------------------------------------------------
+
+    def _act(self, now: float) -> None:
+        if self.unavailable:
+            return
+        due = [entry for entry in self.tracked.values() if self._needs_refresh(entry, now)]
+        if due:
+            with ThreadPoolExecutor(max_workers=min(8, len(due))) as pool:
+                list(pool.map(self._refresh, due))
+        for entry in self.tracked.values():
+            held = entry.verdict.code == "sync-failed" and entry.verdict.state == WAIT
+            if self.options.resync_failed and held and entry.verdict.reason.startswith("to be synced again"):
+                self._sync(entry)
+
+    def _needs_refresh(self, entry: Tracked, now: float) -> bool:
+        if entry.application is None or self.options.refresh == "none" or entry.sent:
+            return False
+        if not entry.fresh:
+            return True
+        if entry.verdict.state != WAIT or entry.verdict.code in ("syncing", "settling", "sync-failed"):
+            return False
+        delays = BACK_OFF.get(entry.verdict.code, BACK_OFF[""])
+        return now - entry.refreshed_at >= delays[min(entry.refreshes, len(delays) - 1)]
+
+    def _refresh(self, entry: Tracked) -> None:
+        entry.stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}.{uuid.uuid4().int % 10**9:09d}Z"
+        body = {"metadata": {"annotations": {REFRESH: self.options.refresh, STAMP: entry.stamp}}}
+        self.requests["patch"] += 1
+        try:
+            status, found = self.api.request("PATCH", f"{self.path}/{entry.name}", body=body)
+        except UnavailableError as error:
+            self.unavailable = str(error)
+            return
+        if status == 404:
+            return
+        if status != 200:
+            raise GitopsError(f"Application {entry.name} cannot be refreshed: {found.get('message', status)}")
+        entry.sent, entry.sent_at, entry.refreshed_at = True, time.monotonic(), time.monotonic()
+        entry.refreshes += 1
+        entry.total_refreshes += 1
+        entry.rounds += not entry.fresh
+        entry.floor = int(found["metadata"]["resourceVersion"])
+        entry.observe(found, unbroken=True)
+
+    def _sync(self, entry: Tracked) -> None:
+        self.requests["patch"] += 1
+        try:
+            status, found = self.api.request(
+                "PATCH", f"{self.path}/{entry.name}", body=sync_operation(entry.application or {})
+            )
+        except UnavailableError as error:
+            self.unavailable = str(error)
+            return
+        if status == 409:  # somebody else was first: the next event tells
+            return
+        if status != 200:
+            raise GitopsError(f"Application {entry.name} cannot be synced: {found.get('message', status)}")
+        entry.resyncs += 1
+        entry.floor = int(found["metadata"]["resourceVersion"])
+        entry.observe(found, unbroken=True)
+
+    def _clean_up(self) -> None:
+        """Argo CD before 3.6 does not know the timestamp and leaves it."""
+        for entry in self.tracked.values():
+            annotations = (entry.application or {}).get("metadata", {}).get("annotations") or {}
+            if annotations.get(STAMP) == entry.stamp and REFRESH not in annotations and entry.stamp:
+                body = {"metadata": {"annotations": {STAMP: None}}}
+                try:
+                    self.api.request("PATCH", f"{self.path}/{entry.name}", body=body)
+                except GitopsError:
+                    continue  # it does no harm
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def _tell(self, now: float) -> None:
+        """Print a line when the set of what is waited for changes, and at least every 15 seconds."""
+        waiting = [entry for entry in self.tracked.values() if entry.verdict.state == WAIT]
+        state = self.unavailable or ",".join(f"{entry.name}:{entry.verdict.code}" for entry in waiting)
+        quiet = 2.0 if state != self.printed[0] else PROGRESS_SECONDS
+        if now - self.printed[1] < quiet:
+            return
+        self.printed = (state, now)
+        done = sum(entry.verdict.state == READY for entry in self.tracked.values())
+        text = f"{now - self.started:4.0f} s: {done} of {len(self.tracked)} Applications ready"
+        if self.unavailable:
+            text += f"; {self.unavailable}"
+        elif waiting:
+            slowest = min(waiting, key=lambda entry: entry.since)
+            text += f"; {slowest.name}: {slowest.verdict.reason[:200]}"
+        self.progress(text)
+
+    def elapsed(self) -> float:
+        """Return the seconds since the wait began."""
+        return round(time.monotonic() - self.started, 3)
+
+    def results(self) -> list[dict[str, Any]]:
+        """Return the result of each Application."""
+        return [self._result(entry) for _name, entry in sorted(self.tracked.items())]
+
+    def _result(self, entry: Tracked) -> dict[str, Any]:
+        empty = {"metadata": {"name": entry.name, "namespace": self.path.split("/")[5]}}
+        end = entry.ready_at if entry.ready_at is not None else time.monotonic()
+        return summary(entry.application or empty) | {
+            "state": entry.verdict.state,
+            "reason": entry.verdict.reason,
+            "fresh": entry.fresh,
+            "seconds": round(end - self.started, 1),
+            "refreshes": entry.total_refreshes,
+            "resyncs": entry.resyncs,
+        }
+
+
+def sync_operation(application: Application) -> dict[str, Any]:
+    """Return the patch that starts a sync the way Argo CD's API server does: with the options of the specification."""
+    policy = (application.get("spec") or {}).get("syncPolicy") or {}
+    sync: dict[str, Any] = {"prune": bool((policy.get("automated") or {}).get("prune"))}
+    if policy.get("syncOptions"):
+        sync["syncOptions"] = policy["syncOptions"]
+    operation: dict[str, Any] = {
+        "sync": sync,
+        "initiatedBy": {"username": "ansible"},
+        "info": [{"name": "ansible-request-id", "value": str(uuid.uuid4())}],
+    }
+    if policy.get("retry"):
+        operation["retry"] = policy["retry"]
+    return {
+        "metadata": {"resourceVersion": application["metadata"]["resourceVersion"]},
+        "operation": operation,
+        # Argo CD before 3.6 would merge the old state into the new one.
+        "status": {"operationState": None},
+    }
+
+
+def list_applications(api: Api, namespace: str, selector: str) -> list[Application]:
+    """Return the Applications of a namespace."""
+    query = {"labelSelector": selector} if selector else None
+    status, found = api.request("GET", f"{GROUP}/namespaces/{namespace}/applications", query)
+    if status != 200:
+        reason = "Argo CD is not installed" if status == 404 else found.get("message", status)
+        raise GitopsError(f"Applications cannot be listed: {reason}")
+    return found["items"]
+
+
+def selection(names: list[str], applicationsets: list[str], labelled: bool) -> Callable[[Application], bool]:
+    """Return a function that tells whether an Application is waited for; labels are selected by the API server."""
+
+    def selects(item: Application) -> bool:
+        owners = {
+            entry["name"]
+            for entry in item["metadata"].get("ownerReferences") or []
+            if entry.get("kind") == "ApplicationSet"
+        }
+        if names or applicationsets:
+            return item["metadata"]["name"] in names or bool(owners & set(applicationsets))
+        return labelled
+
+    return selects
+
+
+def snapshot(api: Api, namespace: str, selector: str, selects: Callable[[Application], bool]) -> list[dict[str, Any]]:
+    """Return the Applications as they are, without a claim that their status is fresh."""
+    extra = {
+        "state": WAIT,
+        "reason": "check mode asks for no refresh",
+        "fresh": False,
+        "seconds": 0.0,
+        "refreshes": 0,
+        "resyncs": 0,
+    }
+    found = [item for item in list_applications(api, namespace, selector) if selects(item)]
+    return sorted((summary(item) | extra for item in found), key=lambda entry: entry["name"])
+
+
+def failure_message(applications: list[dict[str, Any]], timeout: float, unavailable: str) -> str:
+    """Return what is not ready and why, failures first."""
+    if unavailable:
+        return f"{unavailable} (after {timeout:g} s)"
+    if not applications:
+        return "No Application matches: check names, label_selectors, applicationsets and namespace."
+    failed = [entry for entry in applications if entry["state"] == FAILED]
+    waiting = [entry for entry in applications if entry["state"] == WAIT]
+    ready = len(applications) - len(failed) - len(waiting)
+    parts = [f"Application {entry['name']} failed: {entry['reason']}" for entry in failed]
+    parts += [f"Application {entry['name']} was not ready after {timeout:g} s: {entry['reason']}" for entry in waiting]
+    return f"{ready} of {len(applications)} Applications are ready. " + ". ".join(parts) + "."

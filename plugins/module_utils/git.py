@@ -1,0 +1,174 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The private clone of the GitOps repository.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+
+ROOT = "argocd"
+MARKER = "monorepo-gitops.clone"
+HEADER = "# Rendered by monorepo.gitops."
+CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+PUSH_ATTEMPTS = 5
+
+
+class Clone:
+    """A clone that only this collection works in, so that leftovers of an interrupted run can be told from work."""
+
+    def __init__(self, path: str | Path, url: str, branch: str, ssh_command: str = "") -> None:
+        self.path, self.url, self.branch = Path(path), url, branch
+        self.ssh_command = ssh_command
+
+    def git(self, *args: str, cwd: Path | None = None, check: bool = True) -> str:
+        """Run git without prompts and without credentials in the error message."""
+        environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        if self.ssh_command:
+            environment["GIT_SSH_COMMAND"] = self.ssh_command
+        command = ["git", "-C", str(cwd or self.path), *args]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode and check:
+            raise GitopsError(
+                f"git {args[0]} failed for {public(self.url)}: {public(done.stderr.strip() or done.stdout.strip())}"
+            )
+        return done.stdout if not done.returncode else ""
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let one run at a time work in the clone; the system drops the lock when the process ends, however it ends."""
+        with (self.path / ".git" / "monorepo-gitops.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # Nobody else works here, so a lock of git's own is left from a process that was killed.
+            (self.path / ".git" / "index.lock").unlink(missing_ok=True)
+            yield
+
+    def open(self, create: bool) -> bool:
+        """Clone, or bring an existing clone to the state of the remote branch; return whether a repository was made."""
+        made = create and self._create_bare()
+        if not (self.path / ".git").exists():
+            self._clone()
+        with self.locked():
+            self._check_private()
+            self._check_clean()
+            self._fetch()
+            self._reset()
+        return made
+
+    def _create_bare(self) -> bool:
+        bare = Path(self.url.removeprefix("file://"))
+        if not bare.is_absolute() or (bare / "HEAD").exists():
+            return False
+        bare.mkdir(parents=True, exist_ok=True)
+        self.git("init", "--quiet", "--bare", f"--initial-branch={self.branch}", str(bare), cwd=bare)
+        return True
+
+    def _clone(self) -> None:
+        if self.path.exists() and any(self.path.iterdir()):
+            raise GitopsError(
+                f"{self.path} exists and is no Git clone: set gitops_repo_path to another folder or remove it."
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.git("init", "--quiet", f"--initial-branch={self.branch}")
+        self.git("remote", "add", "origin", self.url)
+        self.git("config", MARKER, "true")
+
+    def _check_private(self) -> None:
+        if self.git("config", "--default", "", MARKER).strip() != "true":
+            raise GitopsError(
+                f"{self.path} is a Git clone that this collection did not make, and somebody may work in it: "
+                "set gitops_repo_path to a folder of its own."
+            )
+        self.git("remote", "set-url", "origin", self.url)
+
+    def _check_clean(self) -> None:
+        entries = self.git("status", "--porcelain", "--untracked-files=all", "-z").split("\0")
+        foreign = [entry[3:] for entry in entries if entry and not self._leftover(entry)]
+        if foreign:
+            raise GitopsError(
+                f"{self.path} has changes that no run of this collection made: {', '.join(foreign[:5])}. "
+                "Commit them elsewhere or remove them; this clone is not for work by hand."
+            )
+
+    def _leftover(self, entry: str) -> bool:
+        """Return whether a changed file is what an interrupted run leaves behind."""
+        path = self.path / entry[3:]
+        if not entry[3:].startswith(f"{ROOT}/"):
+            return False
+        if not path.is_file() or path.name == "upstream.yaml" or path.name.endswith(".new"):
+            return True
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline().startswith(HEADER)
+
+    def _fetch(self) -> None:
+        self.git("fetch", "--quiet", "--prune", "origin")
+
+    def _reset(self) -> None:
+        remote = f"refs/remotes/origin/{self.branch}"
+        if not self.git("rev-parse", "--verify", "--quiet", remote, check=False):
+            if self.git("branch", "--remotes").strip():
+                raise GitopsError(
+                    f"{public(self.url)} has no branch {self.branch!r}: create it or correct gitops_repo_branch."
+                )
+            return  # an empty repository: the first commit makes the branch
+        self.git("checkout", "--quiet", "--force", "-B", self.branch, remote)
+        self.git("clean", "--quiet", "-fd", "--", ROOT)
+
+    def head(self) -> str:
+        """Return the commit of the branch, or nothing in an empty repository."""
+        return self.git("rev-parse", "--verify", "--quiet", "HEAD", check=False).strip()
+
+    def staged(self) -> dict[str, str]:
+        """Stage everything below argocd/ and return the changed files with A, M or D."""
+        if (self.path / ROOT).exists() or self.git("ls-files", ROOT):
+            self.git("add", "--all", "--", ROOT)
+        fields = self.git("diff", "--cached", "--no-renames", "--name-status", "-z").split("\0")
+        return dict(zip(fields[1::2], fields[0::2], strict=False))
+
+    def commit(self, message: str, name: str, email: str) -> None:
+        """Commit what is staged."""
+        self.git("-c", f"user.name={name}", "-c", f"user.email={email}", "commit", "--quiet", "--message", message)
+
+    def push(self, name: str, email: str) -> None:
+        """Push; when somebody else pushed first, put our commit on top of theirs and try again."""
+        for _attempt in range(PUSH_ATTEMPTS):
+            try:
+                self.git("push", "--quiet", "origin", f"HEAD:refs/heads/{self.branch}")
+            except GitopsError as error:
+                if not re.search(r"rejected|fetch first|non-fast-forward|cannot lock ref", str(error)):
+                    raise
+            else:
+                return
+            self._fetch()
+            self._rebase(name, email)
+        raise GitopsError(
+            f"{public(self.url)}: the push was rejected {PUSH_ATTEMPTS} times because others pushed; run again."
+        )
+
+    def _rebase(self, name: str, email: str) -> None:
+        try:
+            self.git(
+                "-c", f"user.name={name}", "-c", f"user.email={email}", "rebase", "--quiet", f"origin/{self.branch}"
+            )
+        except GitopsError as error:
+            self.git("rebase", "--abort", check=False)
+            raise GitopsError(
+                f"{public(self.url)}: somebody pushed a change to the same lines below {ROOT}/: run again, "
+                "and if it fails again, find out who else writes there."
+            ) from error
+
+
+def public(text: str) -> str:
+    """Return a text without user names and passwords in URLs."""
+    return CREDENTIALS.sub("", text)

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Build overlays with kustomize and keep the results by content.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.publish import kinds_summary
+
+SCHEMA = "2"  # of summary.json
+# Kinds without a namespace that Kubernetes itself has and manifests bring; those of CRDs are read from the CRDs.
+CLUSTER_KINDS = {
+    ("", "Namespace"),
+    ("", "Node"),
+    ("", "PersistentVolume"),
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"),
+    ("apiregistration.k8s.io", "APIService"),
+    ("networking.k8s.io", "IngressClass"),
+    ("node.k8s.io", "RuntimeClass"),
+    ("rbac.authorization.k8s.io", "ClusterRole"),
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+    ("scheduling.k8s.io", "PriorityClass"),
+    ("storage.k8s.io", "StorageClass"),
+}
+
+
+def find_command() -> list[str]:
+    """Return the command that builds a folder."""
+    for program, arguments in (("kustomize", ["build"]), ("kubectl", ["kustomize"])):
+        path = shutil.which(program)
+        if path:
+            return [path, *arguments]
+    raise GitopsError("Neither kustomize nor kubectl is on PATH: install one, or set gitops_kustomize_command.")
+
+
+def build_all(
+    tree: str, environment: str, components: list[dict[str, Any]], command: list[str]
+) -> list[dict[str, Any]]:
+    """Build the overlays, as many at a time as there are cores."""
+
+    def build(component: dict[str, Any]) -> dict[str, Any]:
+        folder = Path(tree) / "argocd" / component["layer"] / component["name"]
+        summary = build_one(folder, environment, command)
+        return summary | {key: component[key] for key in ("name", "layer", "namespace")}
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        return list(pool.map(build, components))
+
+
+def build_one(folder: Path, environment: str, command: list[str]) -> dict[str, Any]:
+    """Return the summary of one overlay, from the cache when its sources are unchanged."""
+    overlay = folder / "envs" / environment
+    if not overlay.is_dir():
+        raise GitopsError(f"{overlay} is missing: render the component first.")
+    digest = hashlib.sha256(json.dumps([SCHEMA, *command]).encode())
+    for path in sorted([*(folder / "base").rglob("*"), *overlay.rglob("*")]):
+        if path.is_file():
+            digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monorepo.gitops" / "builds"
+    cached = base / digest.hexdigest()[:32]
+    if not (cached / "summary.json").exists():
+        base.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=base, prefix=".new-") as temporary:
+            staged = Path(temporary) / "build"
+            staged.mkdir()
+            run_build(overlay, command, staged)
+            if not cached.exists():
+                staged.rename(cached)
+    summary = json.loads((cached / "summary.json").read_text())
+    return summary | {"path": str(cached / "objects.yaml"), "crds": str(cached / "crds.json")}
+
+
+def run_build(overlay: Path, command: list[str], target: Path) -> None:
+    """Build one overlay and write its objects, its CRDs and what it contains."""
+    done = subprocess.run([*command, str(overlay)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise GitopsError(
+            f"kustomize build of {'/'.join(overlay.parts[-4:])} failed: {done.stderr.strip().removeprefix('Error: ')}"
+        )
+    (target / "objects.yaml").write_text(done.stdout)
+    documents = yaml.load_all(done.stdout, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    objects = [item for item in documents if item]
+    crds = [item for item in objects if item.get("kind") == "CustomResourceDefinition"]
+    (target / "crds.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": crds}))
+    scopes = [
+        {"group": c["spec"]["group"], "kind": c["spec"]["names"]["kind"], "scope": c["spec"]["scope"]} for c in crds
+    ]
+    namespaces = {(item.get("metadata") or {}).get("namespace") for item in objects}
+    summary = {
+        "objects": len(objects),
+        "kinds": kinds_summary(objects),
+        "scopes": scopes,
+        "namespaces": sorted(namespace for namespace in namespaces if namespace),
+    }
+    (target / "summary.json").write_text(json.dumps(summary))
+
+
+def projects(summaries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return, for each layer, the kinds and namespaces that its AppProject must allow, and no others."""
+    cluster = CLUSTER_KINDS | {
+        (scope["group"], scope["kind"])
+        for summary in summaries
+        for scope in summary["scopes"]
+        if scope["scope"] == "Cluster"
+    }
+    result: dict[str, dict[str, Any]] = {}
+    for layer in ("infra", "services"):
+        own = [summary for summary in summaries if summary["layer"] == layer]
+        # Namespace: the Applications create their namespaces.
+        kinds = {("", "Namespace")} | {(entry["group"], entry["kind"]) for summary in own for entry in summary["kinds"]}
+        names = {name for summary in own for name in (*summary["namespaces"], summary["namespace"])}
+        result[layer] = {
+            "cluster_kinds": as_kinds(kinds & cluster),
+            "namespaced_kinds": as_kinds(kinds - cluster),
+            "namespaces": sorted(names),
+        }
+    return result
+
+
+def as_kinds(kinds: set[tuple[str, str]]) -> list[dict[str, str]]:
+    """Return sorted group and kind entries."""
+    return [{"group": group, "kind": kind} for group, kind in sorted(kinds)]

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which components there are and in which order they become ready. Pure functions over plain dictionaries.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import re
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+
+DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+LAYERS = ("infra", "services")
+
+
+def role_of(entry: str) -> str:
+    """Return the role behind an entry of gitops_components: a component of this collection, or a role's full name."""
+    return entry if "." in entry else f"monorepo.gitops.{entry.replace('-', '_')}"
+
+
+def check_definition(entry: str, definition: Any) -> dict[str, Any]:
+    """Return a role's `<role>_component` if it is complete, else say what is wrong with it."""
+    if not isinstance(definition, dict) or not {"name", "layer", "namespace"} <= definition.keys():
+        raise GitopsError(
+            f"gitops_components: the role of {entry!r} defines no component with name, layer and namespace."
+        )
+    for key in ("name", "namespace"):
+        if not DNS_LABEL.fullmatch(str(definition[key])):
+            raise GitopsError(
+                f"gitops_components: {key} {definition[key]!r} of {entry!r} is no DNS label "
+                "(lower-case letters, digits and '-', at most 63)."
+            )
+    if definition["layer"] not in LAYERS:
+        raise GitopsError(
+            f"gitops_components: layer {definition['layer']!r} of {entry!r} is none of {', '.join(LAYERS)}."
+        )
+    return definition
+
+
+def plan(definitions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the components in the order in which they become ready, each with its `stage` (0 depends on nothing).
+
+    A dependency that is not among the components is refused, because its Application would never become ready.
+    """
+    by_name: dict[str, dict[str, Any]] = {}
+    for definition in definitions:
+        if definition["name"] in by_name:
+            raise GitopsError(
+                f"gitops_components: two components are called {definition['name']!r}; names of Applications are unique."
+            )
+        by_name[definition["name"]] = definition
+    graph = {name: list(definition.get("depends_on") or []) for name, definition in by_name.items()}
+    for name, needs in graph.items():
+        missing = sorted(set(needs) - graph.keys())
+        if missing:
+            raise GitopsError(
+                f"gitops_components: {name} depends on {', '.join(missing)}, which is not in the list: add it or remove {name}."
+            )
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise GitopsError(
+            f"gitops_components: depends_on has a cycle: {' -> '.join(reversed(error.args[1]))}."
+        ) from error
+    stages: dict[str, int] = {}
+    for name in order:
+        stages[name] = max((stages[need] + 1 for need in graph[name]), default=0)
+    return [
+        by_name[name] | {"depends_on": graph[name], "stage": stages[name]}
+        for name in sorted(order, key=lambda n: (stages[n], n))
+    ]

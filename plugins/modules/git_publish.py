@@ -1,0 +1,199 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: git_publish
+short_description: Commit and push what was rendered into the GitOps repository
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors
+description:
+  - Makes one commit of all changes below C(argocd/) and pushes it; without changes there is no commit. When somebody
+    else pushed first, the commit is rebased and pushed again.
+  - Refuses to commit private keys, tokens and Secret objects with data.
+  - Refuses to remove a component from an environment unless it is named in O(removals).
+options:
+  url:
+    description: URL of the repository, as for M(monorepo.gitops.git_checkout).
+    type: str
+    required: true
+  path:
+    description: Folder of the clone.
+    type: path
+    required: true
+  branch:
+    description: Branch that is pushed to.
+    type: str
+    default: main
+  environment:
+    description: Environment that was rendered.
+    type: str
+    required: true
+  components:
+    description: Components of the inventory, as C(<layer>/<name>).
+    type: list
+    elements: str
+    required: true
+  removals:
+    description: Names of components that may be removed from this environment, with their volumes.
+    type: list
+    elements: str
+    default: []
+  push:
+    description: Whether to push. V(false) commits into the clone only, to show what would be published.
+    type: bool
+    default: true
+  author_name:
+    description: Name of author and committer.
+    type: str
+    default: monorepo.gitops
+  author_email:
+    description: E-mail address of author and committer.
+    type: str
+    default: monorepo.gitops@localhost
+  ssh_command:
+    description: Command for SSH.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    support: full
+    description: Checks everything and stages the changes, makes no commit and pushes nothing.
+  diff_mode:
+    support: full
+    description: The commit's message; the files were shown when they were rendered.
+  idempotent:
+    support: full
+    description: Without changes there is no commit.
+notes:
+  - "Errors name the file or the component, and what to do. They come before the commit, so nothing is half done."
+"""
+
+EXAMPLES = r"""
+- name: Publish
+  monorepo.gitops.git_publish:
+    url: https://git.example.com/platform/monorepo.git
+    path: ~/.cache/monorepo.gitops/clones/monorepo
+    environment: dev
+    components: [infra/gateway, infra/cert-manager, infra/maildev]
+"""
+
+RETURN = r"""
+commit:
+  description: Commit that the remote branch has now.
+  returned: success
+  type: str
+message:
+  description: Message of the commit; empty without one.
+  returned: success
+  type: str
+files:
+  description: Files that the commit changes.
+  returned: success
+  type: list
+  elements: str
+other_environments:
+  description: Other environments that the commit touches, because a C(base) changed that they share.
+  returned: success
+  type: list
+  elements: str
+removed:
+  description: Components that the commit removes.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import shutil
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.monorepo.gitops.plugins.module_utils import publish
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
+
+
+def remove_orphans(clone: Clone, environment: str, wanted: set[tuple[str, str]], removals: list[str]) -> list[str]:
+    """Remove announced components from the tree, and refuse the others."""
+    files = clone.git("ls-files", "argocd").splitlines()
+    found = publish.orphans(files, environment, wanted)
+    unannounced = [entry for entry in found if entry[1] not in removals]
+    if unannounced:
+        volumes = {entry: volumes_in(clone, files, entry, environment) for entry in unannounced}
+        raise GitopsError(publish.refusal(unannounced, volumes, environment))
+    for layer, name in found:
+        folder = clone.path / "argocd" / layer / name
+        alone = publish.environments_of(files, (layer, name)) == {environment}
+        shutil.rmtree(folder if alone else folder / "envs" / environment, ignore_errors=True)
+    return [name for _layer, name in found]
+
+
+def volumes_in(clone: Clone, files: list[str], component: tuple[str, str], environment: str) -> list[str]:
+    """Return the objects with volumes in a component's base and overlay."""
+    prefix = f"argocd/{'/'.join(component)}/"
+    own = [name for name in files if name.startswith((f"{prefix}base/", f"{prefix}envs/{environment}/"))]
+    texts = [
+        (clone.path / name).read_text()
+        for name in own
+        if not name.endswith("/upstream.yaml") and (clone.path / name).is_file()
+    ]
+    return sorted({volume for text in texts for volume in publish.volumes_of(text)})
+
+
+def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Check, commit, push, and return the result of the module."""
+    wanted = {tuple(entry.split("/", 1)) for entry in params["components"]}
+    removed = remove_orphans(clone, params["environment"], wanted, params["removals"])
+    staged = clone.staged()
+    texts = {name: (clone.path / name).read_text(errors="replace") for name, status in staged.items() if status != "D"}
+    secrets = publish.find_secrets(texts)
+    if secrets:
+        raise GitopsError(
+            f"Nothing was committed: {'; '.join(secrets)}. Keep secrets out of Git: generate them in the cluster."
+        )
+    result = {"changed": bool(staged), "files": sorted(staged), "removed": removed, "message": ""}
+    result["other_environments"] = publish.touched_environments(
+        staged, clone.git("ls-files", "argocd").splitlines(), params["environment"]
+    )
+    if staged:
+        result["message"] = publish.commit_message(staged, params["environment"], removed)
+        if not check_mode:
+            author = (params["author_name"], params["author_email"])
+            clone.commit(result["message"], *author)
+            if params["push"]:
+                clone.push(*author)
+    return result | {"commit": clone.head(), "diff": {"prepared": result["message"]}}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "required": True},
+            "path": {"type": "path", "required": True},
+            "branch": {"type": "str", "default": "main"},
+            "environment": {"type": "str", "required": True},
+            "components": {"type": "list", "elements": "str", "required": True},
+            "removals": {"type": "list", "elements": "str", "default": []},
+            "push": {"type": "bool", "default": True},
+            "author_name": {"type": "str", "default": "monorepo.gitops"},
+            "author_email": {"type": "str", "default": "monorepo.gitops@localhost"},
+            "ssh_command": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"])
+    try:
+        with clone.locked():
+            result = run(clone, params, module.check_mode)
+    except GitopsError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gitops_plan
+short_description: Check the list of components and compute the order in which they become ready
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors
+description:
+  - Finds the role of each component, reads the definition in its C(vars/main.yml) and orders the components by their
+    C(depends_on).
+  - Runs on the controller.
+options:
+  components:
+    description:
+      - Names of components of this collection, such as V(cert-manager), or full names of roles of other collections
+        that define a component the same way.
+    type: list
+    elements: str
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Only reads.
+  diff_mode:
+    support: none
+    description: Has no diff.
+  idempotent:
+    support: full
+    description: Only reads.
+notes:
+  - Fails when a component is unknown, when two have one name, when a name is no DNS label, when a dependency is not in
+    the list, and when dependencies form a cycle. The message names the entry.
+"""
+
+EXAMPLES = r"""
+- name: Order the components
+  monorepo.gitops.gitops_plan:
+    components: [maildev, gateway, cert-manager]
+  register: gitops_plan
+"""
+
+RETURN = r"""
+components:
+  description: The components in the order in which they become ready.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name: {description: Name of the component and of its Application., type: str}
+    layer: {description: V(infra) or V(services)., type: str}
+    namespace: {description: Namespace of its objects., type: str}
+    depends_on: {description: Components that must be Healthy before., type: list, elements: str}
+    stage: {description: 0 for what depends on nothing; otherwise one more than the latest dependency., type: int}
+    endpoints: {description: "List of {name, url, protocol, purpose}.", type: list, elements: dict}
+    role: {description: Full name of the role., type: str}
+    role_path: {description: Folder of the role., type: str}
+    stages: {description: Files with KWOK Stages for the rehearsal cluster., type: list, elements: str}
+"""

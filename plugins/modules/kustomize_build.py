@@ -1,0 +1,105 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kustomize_build
+short_description: Build every overlay of an environment and tell what it contains
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors
+description:
+  - Runs C(kustomize build) for C(argocd/<layer>/<name>/envs/<environment>) of each component, several at a time. A
+    result is kept in the user's cache under a hash of its sources and of the command, so an unchanged component is not
+    built again.
+  - Tells which kinds, namespaces and CustomResourceDefinitions the objects have; the AppProjects are made from this.
+options:
+  tree:
+    description: Working tree of the GitOps repository.
+    type: path
+    required: true
+  environment:
+    description: Name of the overlays.
+    type: str
+    required: true
+  components:
+    description: The components with C(name), C(layer) and C(namespace).
+    type: list
+    elements: dict
+    required: true
+  command:
+    description: Command that builds a folder. By default C(kustomize build) or C(kubectl kustomize) from PATH.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+    description: The cache is filled in check mode too; nothing else is written.
+  diff_mode:
+    support: none
+    description: Has no diff.
+  idempotent:
+    support: full
+    description: Only reads the tree.
+notes:
+  - "Error C(kustomize build of ... failed): the message of kustomize; nothing was committed."
+"""
+
+EXAMPLES = r"""
+- name: Build all overlays
+  monorepo.gitops.kustomize_build:
+    tree: ~/.cache/monorepo.gitops/clones/monorepo
+    environment: dev
+    components:
+      - {name: maildev, layer: infra, namespace: maildev}
+"""
+
+RETURN = r"""
+builds:
+  description: The results.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name: {description: Name of the component., type: str}
+    path: {description: File with all objects., type: str}
+    crds: {description: JSON file with the CustomResourceDefinitions among them., type: str}
+    objects: {description: Number of objects., type: int}
+projects:
+  description: For each layer C(cluster_kinds) and C(namespaced_kinds) (C(group) and C(kind)) and C(namespaces).
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import build_all, find_command, projects
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "tree": {"type": "path", "required": True},
+            "environment": {"type": "str", "required": True},
+            "components": {"type": "list", "elements": "dict", "required": True},
+            "command": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        command = params["command"] or find_command()
+        summaries = build_all(params["tree"], params["environment"], params["components"], command)
+    except GitopsError as error:
+        module.fail_json(msg=str(error))
+    keys = ("name", "path", "crds", "objects")
+    builds = [{key: summary[key] for key in keys} for summary in summaries]
+    module.exit_json(changed=False, builds=builds, projects=projects(summaries))
+
+
+if __name__ == "__main__":
+    main()

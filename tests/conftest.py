@@ -1,0 +1,15 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make this clone importable as ansible_collections.monorepo.gitops, beside the collections of the package ansible."""
+
+from __future__ import annotations
+
+import sysconfig
+from pathlib import Path
+
+from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_AnsibleCollectionFinder(paths=[str(ROOT / "collections"), sysconfig.get_path("purelib")])._install()

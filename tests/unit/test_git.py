@@ -1,0 +1,133 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The private clone, against real repositories."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.git import HEADER, Clone, public
+
+AUTHOR = ("Test", "test@localhost")
+
+
+def git(folder: Path, *args: str) -> str:
+    identity = ["-c", "user.name=Other", "-c", "user.email=other@localhost"]
+    return subprocess.run(["git", "-C", folder, *identity, *args], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def clone(tmp_path):
+    made = Clone(tmp_path / "clone", f"file://{tmp_path}/repo.git", "main")
+    made.open(create=True)
+    return made
+
+
+def publish(clone: Clone, name: str, text: str) -> None:
+    path = clone.path / "argocd" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{HEADER}\n{text}\n")
+    clone.staged()
+    clone.commit(f"change {name}", *AUTHOR)
+    clone.push(*AUTHOR)
+
+
+def somebody_else_pushes(tmp_path: Path, name: str, text: str) -> None:
+    other = tmp_path / "other"
+    git(tmp_path, "clone", "--quiet", f"file://{tmp_path}/repo.git", "other")
+    (other / name).parent.mkdir(parents=True, exist_ok=True)
+    (other / name).write_text(text)
+    git(other, "add", "--all")
+    git(other, "commit", "--quiet", "-m", "theirs")
+    git(other, "push", "--quiet", "origin", "main")
+
+
+def test_a_missing_repository_is_created_once(tmp_path, clone):
+    assert (tmp_path / "repo.git" / "HEAD").read_text() == "ref: refs/heads/main\n"
+    assert clone.head() == ""
+    assert clone.open(create=True) is False
+
+
+def test_nothing_staged_when_nothing_changed(clone):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    assert clone.staged() == {}
+
+
+def test_a_rejected_push_is_put_on_top_of_the_other_one(tmp_path, clone):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    somebody_else_pushes(tmp_path, "README.md", "theirs")
+    publish(clone, "infra/a/base/x.yaml", "a: 2")
+    assert git(tmp_path / "repo.git", "log", "--format=%s", "main").splitlines() == [
+        "change infra/a/base/x.yaml",
+        "theirs",
+        "change infra/a/base/x.yaml",
+    ]
+
+
+def test_a_conflict_is_reported_and_leaves_no_rebase_behind(tmp_path, clone):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    somebody_else_pushes(tmp_path, "argocd/infra/a/base/x.yaml", f"{HEADER}\na: 7\n")
+    with pytest.raises(GitopsError, match="somebody pushed a change to the same lines below argocd/"):
+        publish(clone, "infra/a/base/x.yaml", "a: 2")
+    assert not (clone.path / ".git" / "rebase-merge").exists()
+    clone.open(create=False)
+    assert (clone.path / "argocd/infra/a/base/x.yaml").read_text() == f"{HEADER}\na: 7\n"
+
+
+def test_leftovers_of_an_interrupted_run_are_dropped(clone):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    (clone.path / "argocd/infra/a/base/x.yaml").write_text(f"{HEADER}\nhalf")
+    (clone.path / "argocd/infra/b.yaml").write_text(f"{HEADER}\nnew")
+    (clone.path / ".git/index.lock").touch()
+    clone.open(create=False)
+    assert (clone.path / "argocd/infra/a/base/x.yaml").read_text() == f"{HEADER}\na: 1\n"
+    assert not (clone.path / "argocd/infra/b.yaml").exists()
+
+
+def test_a_commit_that_was_not_pushed_is_made_again(clone):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    pushed = clone.head()
+    (clone.path / "argocd/infra/a/base/x.yaml").write_text(f"{HEADER}\na: 2\n")
+    clone.staged()
+    clone.commit("not pushed", *AUTHOR)
+    clone.open(create=False)
+    assert clone.head() == pushed
+
+
+@pytest.mark.parametrize("name", ["README.md", "argocd/infra/a/base/by-hand.yaml"])
+def test_work_by_hand_stops_the_run(clone, name):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    (clone.path / name).write_text("mine\n")
+    with pytest.raises(GitopsError, match=re.escape(f"has changes that no run of this collection made: {name}.")):
+        clone.open(create=False)
+    assert (clone.path / name).read_text() == "mine\n"
+
+
+def test_a_clone_that_somebody_else_made_is_not_touched(tmp_path, clone):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    git(tmp_path, "clone", "--quiet", f"file://{tmp_path}/repo.git", "theirs")
+    with pytest.raises(GitopsError, match="is a Git clone that this collection did not make"):
+        Clone(tmp_path / "theirs", clone.url, "main").open(create=False)
+
+
+def test_a_wrong_branch_is_named(clone):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    with pytest.raises(GitopsError, match="has no branch 'release': create it or correct gitops_repo_branch"):
+        Clone(clone.path, clone.url, "release").open(create=False)
+
+
+def test_an_unreachable_repository_is_named_without_its_password(tmp_path):
+    url = "https://bob:hunter2@127.0.0.1:1/x.git"
+    with pytest.raises(GitopsError) as error:
+        Clone(tmp_path / "clone", url, "main").open(create=False)
+    assert str(error.value).startswith("git fetch failed for https://127.0.0.1:1/x.git: ")
+    assert "hunter2" not in str(error.value)
+
+
+def test_credentials_are_cut_out_of_urls():
+    assert public("fatal: https://bob:pw@host/x and ssh://git@host/y") == "fatal: https://host/x and ssh://host/y"

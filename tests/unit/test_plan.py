@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The order of components, and what is refused."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.plan import check_definition, plan, role_of
+
+
+def component(name: str, *needs: str) -> dict:
+    return {"name": name, "layer": "infra", "namespace": name, "depends_on": list(needs)}
+
+
+def test_components_come_after_what_they_depend_on():
+    ordered = plan(
+        [component("kafka-ui", "kafka"), component("kafka", "strimzi"), component("strimzi"), component("maildev")]
+    )
+    assert [(entry["name"], entry["stage"]) for entry in ordered] == [
+        ("maildev", 0),
+        ("strimzi", 0),
+        ("kafka", 1),
+        ("kafka-ui", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("components", "message"),
+    [
+        ([component("a", "b"), component("b", "a")], "gitops_components: depends_on has a cycle: "),
+        (
+            [component("kafka", "strimzi")],
+            "gitops_components: kafka depends on strimzi, which is not in the list: add it or remove kafka.",
+        ),
+        (
+            [component("a"), component("a")],
+            "gitops_components: two components are called 'a'; names of Applications are unique.",
+        ),
+    ],
+)
+def test_a_list_that_cannot_converge_is_refused(components, message):
+    with pytest.raises(GitopsError, match=re.escape(message)):
+        plan(components)
+
+
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        (None, "gitops_components: the role of 'x' defines no component with name, layer and namespace."),
+        (
+            component("X_1"),
+            "gitops_components: name 'X_1' of 'x' is no DNS label (lower-case letters, digits and '-', at most 63).",
+        ),
+        (component("a" * 64), f"gitops_components: name '{'a' * 64}' of 'x' is no DNS label"),
+        (component("a") | {"layer": "apps"}, "gitops_components: layer 'apps' of 'x' is none of infra, services."),
+    ],
+)
+def test_a_wrong_definition_is_refused(definition, message):
+    with pytest.raises(GitopsError, match=re.escape(message)):
+        check_definition("x", definition)
+
+
+def test_a_name_is_a_role_of_this_collection_and_a_full_name_is_a_role_of_another():
+    assert role_of("cert-manager") == "monorepo.gitops.cert_manager"
+    assert role_of("acme.platform.shop") == "acme.platform.shop"

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What may be committed, and what the commit says."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils import publish
+
+# Put together here, so that no scanner takes this file for a leak.
+PRIVATE_KEY = "-----BEGIN EC " + "PRIVATE KEY-----\nabc\n"
+TOKEN = "ghp_" + "a1" * 18
+JWT = ".".join(
+    base64.urlsafe_b64encode(part).decode().rstrip("=")
+    for part in (b'{"alg":"HS256"}', b'{"sub":"somebody"}', b"s" * 32)
+)
+SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\ndata: {password: c2VjcmV0}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (PRIVATE_KEY, ["f.yaml contains a private key"]),
+        (f"token: {TOKEN}", ["f.yaml contains a GitHub token"]),
+        (f"token: {JWT}", ["f.yaml contains a JSON Web Token"]),
+        ("url: https://bob:hunter2@git.example.com/x.git", ["f.yaml contains a password in a URL"]),
+        (SECRET, ["f.yaml contains the data of Secret db"]),
+        (
+            "apiVersion: v1\nkind: List\nitems:\n- kind: Secret\n  metadata: {name: db}\n  stringData: {a: b}\n",
+            ["f.yaml contains the data of Secret db"],
+        ),
+        ("apiVersion: v1\nkind: Secret\nmetadata: {name: empty}\n", []),
+        ("kind: ExternalSecret\nspec: {target: {name: db}}\n", []),
+        ("uri: postgresql://{{ .username }}:{{ .password }}@db:5432/app", []),
+    ],
+)
+def test_secrets_are_found_and_not_repeated(text, found):
+    assert publish.find_secrets({"f.yaml": text}) == found
+
+
+FILES = [
+    "argocd/infra/kafka/base/kafka.yaml",
+    "argocd/infra/kafka/envs/dev/kustomization.yaml",
+    "argocd/infra/kafka/envs/prod/kustomization.yaml",
+    "argocd/infra/minio/envs/prod/kustomization.yaml",
+    "argocd/appsets/dev/infra.yaml",
+]
+
+
+def test_a_component_of_this_environment_that_left_the_inventory_is_an_orphan():
+    assert publish.orphans(FILES, "dev", set()) == [("infra", "kafka")]
+    assert publish.orphans(FILES, "dev", {("infra", "kafka")}) == []
+
+
+def test_the_refusal_names_volumes_and_the_way_on():
+    text = publish.refusal([("infra", "kafka")], {("infra", "kafka"): ["Kafka kafka-cluster"]}, "dev")
+    assert text == (
+        "These components are in Git but not in gitops_components, and publishing would delete them from the cluster: "
+        "infra/kafka (envs/dev, with volumes of Kafka kafka-cluster). Add them to gitops_components, or name them in "
+        "gitops_removals to delete them."
+    )
+
+
+def test_a_changed_base_touches_the_other_environments():
+    assert publish.touched_environments({"argocd/infra/kafka/base/kafka.yaml": "M"}, FILES, "dev") == ["prod"]
+    assert publish.touched_environments({"argocd/infra/kafka/envs/dev/kustomization.yaml": "M"}, FILES, "dev") == []
+
+
+def test_the_commit_message_counts_and_lists():
+    staged = {
+        "argocd/infra/kafka/base/kafka.yaml": "M",
+        "argocd/infra/kafka/base/pool.yaml": "A",
+        "argocd/appsets/dev/infra.yaml": "A",
+    }
+    assert publish.commit_message(staged, "dev", ["minio"]) == (
+        "dev: update dev, kafka\n\n- appsets/dev: 1 added\n- infra/kafka: 1 added, 1 changed\n- minio: removed from dev (gitops_removals)\n"
+    )
