@@ -257,7 +257,7 @@ class Waiter:
             entry.observe(item, unbroken)
 
     def _forget(self, name: str) -> None:
-        """An Application is gone: one that was asked for by name must come back, others are not waited for any more."""
+        """Drop an Application that is gone, unless it was asked for by name: then it must come back."""
         if name in self.explicit:
             self.tracked[name].observe(None, unbroken=True)
         else:
@@ -298,15 +298,16 @@ class Waiter:
             return Verdict(
                 FAILED,
                 "refreshing",
-                f"the application controller did not take up a refresh within {self.options.refresh_timeout:.0f} s: is it running, "
-                "does it serve this namespace and shard, or does the Application have argocd.argoproj.io/skip-reconcile?",
+                f"the application controller did not take up a refresh within {self.options.refresh_timeout:.0f} s: "
+                "is it running, does it serve this namespace and shard, or does the Application have the annotation "
+                "argocd.argoproj.io/skip-reconcile?",
             )
         return Verdict(
             WAIT, "refreshing", f"refresh requested {waited:.0f} s ago, the application controller has not answered yet"
         )
 
     def _hold_for_dependencies(self, entry: Tracked) -> None:
-        """A sync that failed because a dependency was late is started again once that is ready."""
+        """Hold a failed sync until its dependencies are ready, and then have it started again."""
         if entry.verdict.code != "sync-failed":
             return
         needs = [self.tracked[name] for name in self.options.depends_on.get(entry.name, []) if name in self.tracked]

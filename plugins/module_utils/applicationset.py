@@ -67,7 +67,7 @@ class ApplicationSets:
     def present(self) -> dict[str, list[str]]:
         """Return the Applications by ApplicationSet as they are; one that does not exist has none."""
         found = [self._request("GET", f"applicationsets/{name}") for name in self.names]
-        return dict.fromkeys(self.names, []) | self._children([item for status, item in found if status == 200])
+        return {name: [] for name in self.names} | self._children([item for status, item in found if status == 200])
 
     def refresh(self, minimum: int, expected: list[str]) -> dict[str, list[str]]:
         """Force a reconcile of each until all is generated; return the Applications by ApplicationSet."""
@@ -105,8 +105,8 @@ class ApplicationSets:
                     del waiting[name]
             if waiting and time.monotonic() > self.deadline:
                 raise GitopsError(
-                    f"The ApplicationSet controller did not take up a refresh of {', '.join(waiting)} in time: is it running, "
-                    "and does it serve this namespace?"
+                    f"The ApplicationSet controller did not take up a refresh of {', '.join(waiting)} in time: "
+                    "is it running, and does it serve this namespace?"
                 )
             if waiting:
                 self._tell(f"waiting for the ApplicationSet controller ({', '.join(waiting)})")
@@ -125,19 +125,19 @@ class ApplicationSets:
         missing = sorted(set(expected) - names)
         if missing:
             return children, (
-                f"No Application was generated for {', '.join(missing)}: is the overlay in the revision and below the path "
-                f"that {' or '.join(self.names)} reads?"
+                f"No Application was generated for {', '.join(missing)}: is the overlay in the revision and below the "
+                f"path that {' or '.join(self.names)} reads?"
             )
         few = [name for name, found in children.items() if len(found) < minimum]
         if few:
             return (
                 children,
-                f"ApplicationSet {', '.join(few)} generated fewer than {minimum} Applications: check path and revision.",
+                f"ApplicationSet {', '.join(few)} has fewer than {minimum} Applications: check path and revision.",
             )
         return children, ""
 
     def _settled(self, name: str) -> dict[str, Any]:
-        """Return an ApplicationSet once an error has gone or stayed: the last condition is written after the annotation."""
+        """Return an ApplicationSet once an error went or stayed: its condition is written after the annotation."""
         end = time.monotonic() + SETTLE_SECONDS
         item = self.get(name)
         while error_of(item)[0] and time.monotonic() < end:

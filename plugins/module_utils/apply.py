@@ -93,7 +93,7 @@ def label(item: Manifest) -> str:
 
 
 def with_hash(item: Manifest) -> Manifest:
-    """Return the manifest with the annotation that names its content; a Secret's content must not be guessed from it."""
+    """Return the manifest with the annotation that names its content; that of a Secret stays unnamed."""
     if item["kind"] == "Secret":
         return item
     digest = hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()
@@ -176,7 +176,7 @@ class Applier:
         return self._update(item, path or "", live)
 
     def _unknown_kind(self, item: Manifest) -> Applied:
-        message = f"{label(item)}: the cluster has no kind {item['kind']} in {item['apiVersion']}; its CustomResourceDefinition is missing"
+        message = f"{label(item)}: the cluster has no kind {item['kind']} in {item['apiVersion']}, its CRD is missing"
         if not self.settings.check_mode:
             raise GitopsError(f"{message}.")
         self.warnings.append(f"{message}, so it was not checked.")

@@ -51,7 +51,7 @@ def plan(definitions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for definition in definitions:
         if definition["name"] in by_name:
             raise GitopsError(
-                f"gitops_components: two components are called {definition['name']!r}; names of Applications are unique."
+                f"gitops_components: two components are called {definition['name']!r}; names must be unique."
             )
         by_name[definition["name"]] = definition
     graph = {name: list(definition.get("depends_on") or []) for name, definition in by_name.items()}
@@ -59,7 +59,8 @@ def plan(definitions: list[dict[str, Any]]) -> list[dict[str, Any]]:
         missing = sorted(set(needs) - graph.keys())
         if missing:
             raise GitopsError(
-                f"gitops_components: {name} depends on {', '.join(missing)}, which is not in the list: add it or remove {name}."
+                f"gitops_components: {name} depends on {', '.join(missing)}, which is not in the list: "
+                f"add it or remove {name}."
             )
     try:
         order = list(TopologicalSorter(graph).static_order())

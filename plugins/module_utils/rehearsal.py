@@ -287,7 +287,7 @@ class RehearsalCluster:
             while not answers(f"127.0.0.1:{ports[port]}{path}"):
                 if not self.pid(component):
                     raise GitopsError(
-                        f"{component} ended: {last_lines(self.log(component))} (log: {self.folder / 'logs' / component}.log)"
+                        f"{component} ended: {last_lines(self.log(component))} (in {self.folder}/logs/{component}.log)"
                     )
                 if time.monotonic() > deadline:
                     raise GitopsError(
@@ -406,9 +406,12 @@ def answers(address: str) -> bool:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     for scheme in ("http", "https"):
-        with contextlib.suppress(urllib.error.URLError, OSError, http.client.HTTPException):
-            with urllib.request.urlopen(f"{scheme}://{address}", timeout=2, context=context) as response:  # noqa: S310
-                return response.status == 200
+        url = f"{scheme}://{address}"
+        with (
+            contextlib.suppress(urllib.error.URLError, OSError, http.client.HTTPException),
+            urllib.request.urlopen(url, timeout=2, context=context) as response,  # noqa: S310
+        ):
+            return response.status == 200
     return False
 
 

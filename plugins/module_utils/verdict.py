@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Is an Application ready, is it still on its way, or has it failed, and why?
+"""Decide whether an Application is ready, on its way or failed, and why.
 
 Pure functions over the plain object. Whether its status is fresh, that is newer than the question, is decided by the
 caller (application.py), because it takes several versions of the object to know.
@@ -56,7 +56,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the caller knows beside the object: how long the present reason lasts, and how often an error was confirmed."""
+    """What the caller knows beside the object: how long the reason lasts, and how often an error was confirmed."""
 
     seconds: float = 0.0
     error_rounds: int = 0
@@ -121,7 +121,7 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
 
 
 def reconciled_after(application: Application, moment: str | None) -> bool:
-    """Return whether a reconcile began after a moment; both have a resolution of one second, so the same one is not after."""
+    """Return whether a reconcile began after a moment; times are in whole seconds, so the same one is not after."""
     reconciled = status_of(application).get("reconciledAt")
     return not moment or bool(reconciled and parse_time(reconciled) > parse_time(moment))
 

@@ -87,7 +87,7 @@ options:
     type: int
     default: 10
   fail_fast:
-    description: Whether to stop at the first failure. By default the module waits until every Application is ready or failed.
+    description: Whether to stop at the first failure, instead of when every Application is ready or failed.
     type: bool
     default: false
   resync_failed:
@@ -110,7 +110,7 @@ options:
 attributes:
   check_mode:
     support: partial
-    description: Nothing is written, so no status is asked for and none counts as fresh; returns the Applications as they are.
+    description: Nothing is written, so no status counts as fresh; returns the Applications as they are.
   diff_mode:
     support: none
     description: Has no diff.

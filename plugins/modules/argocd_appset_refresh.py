@@ -32,7 +32,7 @@ options:
     elements: str
     default: []
   min_applications:
-    description: Number of Applications that each ApplicationSet must have. A wrong path generates none without an error.
+    description: Applications that each ApplicationSet must have. A wrong path generates none without an error.
     type: int
     default: 1
   wait_timeout:
@@ -92,10 +92,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     sets = ApplicationSets(
         Api(client), params["namespace"], params["names"], params["wait_timeout"], progress_to(params["progress_file"])
     )
-    if module.check_mode:
-        found = sets.present()
-    else:
-        found = sets.refresh(params["min_applications"], params["expected"])
+    found = sets.present() if module.check_mode else sets.refresh(params["min_applications"], params["expected"])
     return {"changed": False, "applications": found, "elapsed": round(time.monotonic() - started, 3)}
 
 

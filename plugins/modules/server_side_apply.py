@@ -19,7 +19,7 @@ extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
 options:
   src:
-    description: Files with YAML documents, or with one JSON document when the name ends in C(.json). Lists are opened up.
+    description: Files with YAML documents, or one JSON document if the name ends in C(.json). Lists are opened up.
     type: list
     elements: path
     default: []

@@ -38,7 +38,7 @@ def test_components_come_after_what_they_depend_on():
         ),
         (
             [component("a"), component("a")],
-            "gitops_components: two components are called 'a'; names of Applications are unique.",
+            "gitops_components: two components are called 'a'; names must be unique.",
         ),
     ],
 )

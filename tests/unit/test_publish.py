@@ -76,5 +76,6 @@ def test_the_commit_message_counts_and_lists():
         "argocd/appsets/dev/infra.yaml": "A",
     }
     assert publish.commit_message(staged, "dev", ["minio"]) == (
-        "dev: update dev, kafka\n\n- appsets/dev: 1 added\n- infra/kafka: 1 added, 1 changed\n- minio: removed from dev (gitops_removals)\n"
+        "dev: update dev, kafka\n\n- appsets/dev: 1 added\n- infra/kafka: 1 added, 1 changed\n"
+        "- minio: removed from dev (gitops_removals)\n"
     )

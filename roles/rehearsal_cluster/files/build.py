@@ -96,12 +96,12 @@ def explain(output: str) -> str:
         (line for line in reversed(lines) if "error" in line.lower() or "dial" in line), lines[-1] if lines else ""
     )
     if "no space left" in output:
-        return f"The build of the rehearsal binaries ran out of disk space: free {DISK_NEEDED_GB} GB and run again. ({tail})"
+        return f"The build ran out of disk space: free {DISK_NEEDED_GB} GB and run again. ({tail})"
     if any(
         mark in output
         for mark in ("dial tcp", "no such host", "proxyconnect", "403 Forbidden", "timeout", "module lookup disabled")
     ):
-        return f"Go modules cannot be downloaded: check the network or set GOPROXY to a module proxy that you can reach. ({tail})"
+        return f"Go modules cannot be downloaded: check the network or set GOPROXY to a reachable proxy. ({tail})"
     return f"The build of the rehearsal binaries failed: {tail}"
 
 
@@ -161,7 +161,7 @@ def build(folder: Path) -> None:
         free_gb = shutil.disk_usage(folder.parent).free / 1e9
         if free_gb < DISK_NEEDED_GB:
             sys.exit(
-                f"The build needs {DISK_NEEDED_GB} GB of disk space, {folder.parent} has {free_gb:.1f} GB: free some and run again."
+                f"The build needs {DISK_NEEDED_GB} GB of disk space, {folder.parent} has {free_gb:.1f} GB: free some."
             )
         go = find_go()
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".build-") as temporary:

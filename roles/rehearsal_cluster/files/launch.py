@@ -225,7 +225,8 @@ class Launcher:
         config = self.data / "argocd-redis.conf"
         write_private(
             config,
-            f'bind 127.0.0.1\nport {self.ports["argocd-redis"]}\nsave ""\nappendonly no\nset-proc-title no\nrequirepass {password}\n',
+            f"bind 127.0.0.1\nport {self.ports['argocd-redis']}\nset-proc-title no\n"
+            f'save ""\nappendonly no\nrequirepass {password}\n',
         )
         os.execv(self.config["redis"], [self.config["redis"], str(config)])
 

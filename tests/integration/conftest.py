@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An environment on a rehearsal cluster of its own, brought up by site.yml as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
+from kubernetes import config, dynamic
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MIRROR = os.environ.get("GITOPS_UPSTREAM_MIRROR", "")
+# What the modules of this collection call themselves at the API server; kubectl and the controllers have other names.
+OWN_AGENTS = ("python", "OpenAPI-Generator")
+
+
+class Environment:
+    """An inventory in a temporary folder, and the cluster that belongs to it."""
+
+    def __init__(self, folder: Path, **variables: Any) -> None:
+        self.inventory = folder / "inventories" / "test"
+        shutil.copytree(ROOT / "inventories" / "dev", self.inventory)
+        self.set(gitops_environment="test", gitops_upstream_mirror="", component_stand_in="always")
+        self.set(**variables)
+        self.status: dict[str, Any] = {}
+
+    def set(self, **variables: Any) -> None:
+        """Set variables of the inventory; they win over those of inventories/dev."""
+        path = self.inventory / "group_vars" / "all" / "zz_test.yml"
+        present = yaml.safe_load(path.read_text()) if path.exists() else {}
+        path.write_text(yaml.safe_dump(present | variables))
+
+    def playbook(self, playbook: str, *args: str, timeout: int = 900) -> subprocess.CompletedProcess[str]:
+        """Run a playbook of the clone from another folder."""
+        program = Path(sys.executable).parent / "ansible-playbook"
+        environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+        return subprocess.run(
+            [program, ROOT / playbook, "-i", self.inventory, *args],
+            cwd=self.inventory,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def site(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run site.yml."""
+        return self.playbook("site.yml", *args)
+
+    def rehearsal(self, state: str, *components: str) -> dict[str, Any]:
+        """Bring the rehearsal cluster into a state and return the module's result."""
+        from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import RehearsalCluster, find_redis
+
+        cluster = RehearsalCluster(
+            self.folder.name, str(self.folder.parent.parent), "/", str(ROOT / "roles/rehearsal_cluster/files/launch.py"), find_redis(), "argocd"
+        )
+        cluster.binaries = Path(json.loads((self.folder / "argocd.json").read_text())["binaries"])
+        for component in components:
+            cluster.stop(component) if state == "stopped" else cluster.restart(component)
+        if state == "argocd_started":
+            cluster.start_argocd(60)
+        return cluster.status()
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of the cluster."""
+        return Path(self.status["folder"])
+
+    def find_cluster(self) -> None:
+        """Ask for the cluster's folder and ports, once it is there."""
+        done = self.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=present")
+        assert done.returncode == 0, done.stdout
+        text = done.stdout.split("rehearsal_cluster_status:", 1)[1].split("PLAY RECAP", 1)[0]
+        self.status = yaml.safe_load("status:" + text)["status"]
+
+    def api(self) -> Api:
+        """Return plain requests to the cluster's API server."""
+        return Api(dynamic.DynamicClient(config.new_client_from_config(self.status["kubeconfig"])))
+
+    def git(self, *args: str) -> str:
+        """Run git in the published repository."""
+        command = ["git", "-C", self.folder / "monorepo.git", *args]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def writes(self) -> list[str]:
+        """Return the writes of the modules that the audit log has, dry runs left out."""
+        entries = [json.loads(line) for line in (self.folder / "logs" / "audit.log").read_text().splitlines()]
+        return [
+            f"{entry['verb']} {entry['requestURI'].split('?')[0]}"
+            for entry in entries
+            if any(agent in entry.get("userAgent", "") for agent in OWN_AGENTS) and "dryRun=All" not in entry["requestURI"]
+        ]
+
+
+@pytest.fixture(scope="session")
+def test_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    """Bring up gateway, cert-manager and maildev from nothing with stand-ins; the first run's output is kept."""
+    environment = Environment(tmp_path_factory.mktemp("environment"))
+    environment.first = environment.site()
+    environment.find_cluster()
+    yield environment
+    environment.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=absent")
+
+
+@pytest.fixture
+def environment(test_environment: Environment) -> Environment:
+    """Return the environment after a first run that succeeded."""
+    assert test_environment.first.returncode == 0, test_environment.first.stdout[-6000:]
+    return test_environment

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""site.yml from nothing, again, with changes, and with changes that break."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+
+APPLICATIONS = ("cert-manager", "gateway", "maildev")
+
+
+def live(environment, path):
+    status, item = environment.api().request("GET", path)
+    assert status == 200, item
+    return item
+
+
+def application(environment, name):
+    return live(environment, f"/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/{name}")
+
+
+def test_the_first_run_ends_with_a_table_of_the_published_commit(environment):
+    head = environment.git("rev-parse", "main")
+    for name in APPLICATIONS:
+        assert re.search(rf"^ *{name} +{head[:12]}  Synced  Healthy ", environment.first.stdout, re.MULTILINE)
+        assert application(environment, name)["status"]["sync"]["revision"] == head
+    report = json.loads((environment.inventory.parent.parent / "reports" / "test.json").read_text())
+    assert (report["succeeded"], report["commit"]) == (True, head)
+    assert "maildev" in (environment.inventory.parent.parent / "reports" / "test.html").read_text()
+
+
+def test_a_second_run_changes_nothing(environment):
+    head, before, started = environment.git("rev-parse", "main"), len(environment.writes()), time.monotonic()
+    done = environment.site()
+    assert done.returncode == 0, done.stdout
+    assert "changed=0 " in done.stdout
+    assert time.monotonic() - started < 60
+    assert environment.git("rev-parse", "main") == head
+    # Asking Argo CD to look at Git again is the only thing that is written.
+    written = environment.writes()[before:]
+    assert written
+    assert all(re.match(r"patch /apis/argoproj.io/v1alpha1/namespaces/argocd/application(set)?s/", entry) for entry in written), written
+
+
+def test_check_mode_shows_the_change_and_writes_nothing(environment):
+    head, before = environment.git("rev-parse", "main"), len(environment.writes())
+    objects = live(environment, "/api/v1/namespaces")["metadata"]["resourceVersion"]
+    done = environment.site("--check", "--diff", "-e", "maildev_replicas=2", "-e", '{"argocd_cm": {"timeout.reconciliation": "200s"}}')
+    assert done.returncode == 0, done.stdout
+    assert "+  - {name: maildev, count: 2}" in done.stdout or "count: 2" in done.stdout
+    assert "timeout.reconciliation: 200s" in done.stdout
+    assert environment.git("rev-parse", "main") == head
+    assert environment.writes()[before:] == []
+    assert objects
+
+
+def test_a_changed_variable_is_one_commit_that_argo_cd_runs(environment):
+    count = int(environment.git("rev-list", "--count", "main"))
+    done = environment.site("-e", "maildev_replicas=2")
+    assert done.returncode == 0, done.stdout
+    assert int(environment.git("rev-list", "--count", "main")) == count + 1
+    assert environment.git("log", "-1", "--format=%s", "main") == "test: update maildev"
+    assert application(environment, "maildev")["status"]["sync"]["revision"] == environment.git("rev-parse", "main")
+    assert live(environment, "/apis/apps/v1/namespaces/maildev/deployments/maildev")["status"]["availableReplicas"] == 2
+
+
+def test_the_certificate_of_the_simulated_ca_is_a_real_one(environment):
+    secret = live(environment, "/api/v1/namespaces/cert-manager/secrets/selfsigned-ca")
+    assert secret["type"] == "kubernetes.io/tls"
+    assert {"tls.crt", "tls.key", "ca.crt"} <= secret["data"].keys()
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"maildev_image": "registry.invalid/rehearsal-fail:1"}, ["Application maildev", "Deployment maildev/maildev", "Progressing"]),
+        ({"maildev_replicas": -1}, ["Application maildev", "Deployment maildev/maildev", "must be greater than or equal to 0"]),
+    ],
+    ids=["image", "rejected"],
+)
+def test_a_change_that_breaks_ends_with_application_resource_and_message(environment, variables, words):
+    started = time.monotonic()
+    done = environment.site("-e", json.dumps(variables | {"gitops_converge_timeout": 20}))
+    assert done.returncode != 0
+    assert time.monotonic() - started < 80
+    message = done.stdout.replace("\n", " ")
+    report = json.loads((environment.inventory.parent.parent / "reports" / "test.json").read_text())
+    assert report["succeeded"] is False
+    for word in words:
+        assert word in report["failure"]["message"], report["failure"]
+        assert re.sub(r"\s+", " ", word) in re.sub(r"\s+", " ", message)
+
+
+def test_the_next_run_repairs_what_was_broken(environment):
+    done = environment.site()
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert live(environment, "/apis/apps/v1/namespaces/maildev/deployments/maildev")["spec"]["replicas"] == 1
+
+
+def test_a_namespace_that_was_deleted_comes_back(environment):
+    status, _item = environment.api().request("DELETE", "/api/v1/namespaces/maildev")
+    assert status == 200
+    done = environment.site()
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert live(environment, "/apis/apps/v1/namespaces/maildev/deployments/maildev")["status"]["availableReplicas"] == 1
+
+
+def test_a_changed_setting_of_argo_cd_reaches_its_processes(environment):
+    settings = {"argocd_cmd_params": {"controller.status.processors": "7"}}
+    environment.set(**settings)
+    done = environment.site()
+    assert done.returncode == 0, done.stdout[-4000:]
+    process = environment.folder / "pids" / "argocd-application-controller.pid"
+    variables = open(f"/proc/{process.read_text()}/environ").read().split("\0")  # noqa: PTH123, SIM115
+    assert "ARGOCD_APPLICATION_CONTROLLER_STATUS_PROCESSORS=7" in variables
