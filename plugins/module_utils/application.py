@@ -41,6 +41,7 @@ STAMP = "argocd.argoproj.io/refresh-timestamp"
 WATCH_SECONDS = 300
 POLL_SECONDS = 1.0
 PROGRESS_SECONDS = 15.0
+NOT_IDLE = ("syncing", "superseded", "settling", "sync-failed", "resync")
 # Seconds until an Application that is idle and not ready is refreshed again: it may have missed an event for good.
 BACK_OFF = {"post-sync": (1, 1, 2, 5, 10), "error": (1, 2, 4, 8, 15), "revision": (1, 2, 4), "": (5, 10, 20, 30)}
 
@@ -321,7 +322,7 @@ class Waiter:
                 WAIT, "sync-failed", f"waits for {', '.join(late)}, then it is synced again; {entry.verdict.reason}"
             )
         elif entry.resyncs < self.options.resync_limit:
-            entry.verdict = Verdict(WAIT, "sync-failed", f"to be synced again; {entry.verdict.reason}")
+            entry.verdict = Verdict(WAIT, "resync", f"to be synced again; {entry.verdict.reason}")
 
     def _done(self, now: float) -> bool:
         states = [entry.verdict.state for entry in self.tracked.values()]
@@ -341,16 +342,19 @@ class Waiter:
             with ThreadPoolExecutor(max_workers=min(8, len(due))) as pool:
                 list(pool.map(self._refresh, due))
         for entry in self.tracked.values():
-            held = entry.verdict.code == "sync-failed" and entry.verdict.state == WAIT
-            if self.options.resync_failed and held and entry.verdict.reason.startswith("to be synced again"):
-                self._sync(entry)
+            if not self.options.resync_failed or entry.verdict.state != WAIT:
+                continue
+            if entry.verdict.code == "resync":
+                self._operate(entry, sync_operation(entry.application or {}))
+            elif entry.verdict.code == "superseded" and now - entry.since > 1:
+                self._operate(entry, terminate_operation(entry.application or {}))
 
     def _needs_refresh(self, entry: Tracked, now: float) -> bool:
         if entry.application is None or self.options.refresh == "none" or entry.sent:
             return False
         if not entry.fresh:
             return True
-        if entry.verdict.state != WAIT or entry.verdict.code in ("syncing", "settling", "sync-failed"):
+        if entry.verdict.state != WAIT or entry.verdict.code in NOT_IDLE:
             return False
         delays = BACK_OFF.get(entry.verdict.code, BACK_OFF[""])
         return now - entry.refreshed_at >= delays[min(entry.refreshes, len(delays) - 1)]
@@ -375,12 +379,11 @@ class Waiter:
         entry.floor = int(found["metadata"]["resourceVersion"])
         entry.observe(found, unbroken=True)
 
-    def _sync(self, entry: Tracked) -> None:
+    def _operate(self, entry: Tracked, body: dict[str, Any]) -> None:
+        """Start or end an operation, unless the Application changed meanwhile."""
         self.requests["patch"] += 1
         try:
-            status, found = self.api.request(
-                "PATCH", f"{self.path}/{entry.name}", body=sync_operation(entry.application or {})
-            )
+            status, found = self.api.request("PATCH", f"{self.path}/{entry.name}", body=body)
         except UnavailableError as error:
             self.unavailable = str(error)
             return
@@ -388,7 +391,7 @@ class Waiter:
             return
         if status != 200:
             raise GitopsError(f"Application {entry.name} cannot be synced: {found.get('message', status)}")
-        entry.resyncs += 1
+        entry.resyncs += "operation" in body
         entry.floor = int(found["metadata"]["resourceVersion"])
         entry.observe(found, unbroken=True)
 
@@ -461,6 +464,14 @@ def sync_operation(application: Application) -> dict[str, Any]:
         "operation": operation,
         # Argo CD before 3.6 would merge the old state into the new one.
         "status": {"operationState": None},
+    }
+
+
+def terminate_operation(application: Application) -> dict[str, Any]:
+    """Return the patch that ends the running operation, as Argo CD's API server does."""
+    return {
+        "metadata": {"resourceVersion": application["metadata"]["resourceVersion"]},
+        "status": {"operationState": {"phase": "Terminating"}},
     }
 
 

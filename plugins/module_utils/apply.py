@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
@@ -23,14 +24,73 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import APPLY, Api
+from ansible_collections.monorepo.gitops.plugins.module_utils.api import (
+    APPLY,
+    MERGE,
+    REQUEST_SECONDS,
+    Api,
+    UnavailableError,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 
 Manifest = dict[str, Any]
 HASH = "monorepo.gitops/applied-sha256"
-FIRST = ("Namespace", "CustomResourceDefinition")
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+HIDDEN = "(not shown)"
+HIDDEN_CHANGED = "(not shown, different)"
+DIFF_LIMIT = 100_000
+ERRORS_SHOWN = 5
 POLL_SECONDS = 0.3
+ESTABLISHED_SECONDS = 60
+BUSY_RETRIES = 4
+RACE_RETRIES = 5
+
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # the C loader is ten times as fast
+    """Reads YAML as Kubernetes does: a date and a bare `=` are strings."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [entry for entry in entries if entry[0] not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")]
+    for first, entries in Loader.yaml_implicit_resolvers.items()
+}
+
+
+class PatientApi(Api):
+    """Waits for an API server that is busy or restarting, and keeps the words of its other errors."""
+
+    def __init__(self, client: Any, concurrency: int) -> None:
+        super().__init__(client)
+        settings = self.client.rest_client.pool_manager.connection_pool_kw
+        settings["maxsize"] = max(concurrency, settings.get("maxsize") or 1)
+
+    def request(
+        self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None, content_type: str = MERGE
+    ) -> tuple[int, Manifest]:
+        """Send one request, again when there is hope, and return status code and body."""
+        for tries_left in reversed(range(BUSY_RETRIES)):
+            try:
+                response = self._send(method, path, query, body, content_type, timeout=REQUEST_SECONDS)
+            except UnavailableError:
+                if not tries_left:
+                    raise
+                time.sleep(1)
+                continue
+            if response.status not in (429, 503) or not tries_left:
+                break
+            time.sleep(retry_after(response.headers.get("Retry-After")))
+        if response.status == 401:
+            raise GitopsError(f"The API server {self.host} does not accept the credentials (401 Unauthorized).")
+        try:
+            return response.status, json.loads(response.data or b"{}")
+        except ValueError:
+            return response.status, {"message": response.data.decode(errors="replace").strip()[:500]}
+
+
+def retry_after(header: str | None) -> float:
+    """Return the seconds that a busy API server asks for, at most ten."""
+    return min(float(header), 10.0) if header and header.isdigit() else 1.0
 
 
 @dataclass
@@ -56,34 +116,45 @@ class Settings:
 
 def load(paths: Iterable[str], definitions: Iterable[Manifest], kinds: Iterable[str]) -> list[Manifest]:
     """Read files and definitions, open up Lists, and keep the wanted kinds."""
-    documents: list[Any] = list(definitions)
+    items = [item for document in definitions if document for item in expand(deepcopy(document), "definition")]
     for path in paths:
         try:
-            text = Path(path).read_text()
-            documents += [json.loads(text)] if path.endswith(".json") else list(yaml.load_all(text, Loader=loader()))
+            text = Path(path).read_text(encoding="utf-8")
+            documents = [json.loads(text)] if path.endswith(".json") else list(yaml.load_all(text, Loader=Loader))
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise GitopsError(f"{path} cannot be read: {error}") from error
-    items = [item for document in documents if document for item in expand(document)]
+        items += [item for document in documents if document for item in expand(document, path)]
     wanted = set(kinds)
-    return [deepcopy(item) for item in items if not wanted or item["kind"] in wanted]
+    items = [item for item in items if not wanted or item["kind"] in wanted]
+    twice = [name for name, count in Counter(map(identity, items)).items() if count > 1]
+    if twice:
+        group, kind, namespace, name = twice[0]
+        raise GitopsError(f"{kind} {namespace + '/' if namespace else ''}{name} is there twice; which one is meant?")
+    return items
 
 
-def loader() -> Any:
-    """Return PyYAML's C loader, which reads megabytes ten times as fast, where it was built."""
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def expand(document: Any) -> list[Manifest]:
+def expand(document: Any, origin: str) -> list[Manifest]:
     """Return the objects of a document, which may be a List."""
     if isinstance(document, dict) and document.get("kind") == "List" and "items" in document:
-        return [item for entry in document["items"] for item in expand(entry)]
+        return [item for entry in document["items"] or [] for item in expand(entry, origin)]
     if (
         not isinstance(document, dict)
-        or not {"apiVersion", "kind"} <= document.keys()
-        or not (document.get("metadata") or {}).get("name")
+        or not (document.get("apiVersion") and document.get("kind"))
+        or not isinstance(document.get("metadata"), dict)
+        or not document["metadata"].get("name")
     ):
-        raise GitopsError("A document is no Kubernetes object: it needs apiVersion, kind and metadata.name.")
+        raise GitopsError(f"{origin}: a document is no Kubernetes object, it needs apiVersion, kind and metadata.name.")
     return [document]
+
+
+def group_kind(item: Manifest) -> tuple[str, str]:
+    """Return the API group and the kind of an object."""
+    return item["apiVersion"].rpartition("/")[0], item["kind"]
+
+
+def identity(item: Manifest) -> tuple[str, str, str, str]:
+    """Return what two objects must differ in."""
+    return *group_kind(item), item["metadata"].get("namespace") or "", item["metadata"]["name"]
 
 
 def label(item: Manifest) -> str:
@@ -92,15 +163,31 @@ def label(item: Manifest) -> str:
     return f"{item['kind']} {metadata['namespace'] + '/' if metadata.get('namespace') else ''}{metadata['name']}"
 
 
+def phases(items: list[Manifest]) -> tuple[list[Manifest], list[Manifest], list[Manifest]]:
+    """Return Namespaces; CRDs and what needs none of them; and custom resources of these CRDs."""
+    crds = [item for item in items if item["kind"] == "CustomResourceDefinition"]
+    defined = {(crd["spec"]["group"], crd["spec"]["names"]["kind"]) for crd in crds}
+    namespaces = [item for item in items if group_kind(item) == ("", "Namespace")]
+    custom = [item for item in items if group_kind(item) in defined]
+    early = {id(item) for item in (*crds, *namespaces, *custom)}
+    # CRDs take the API server longest, so they start first.
+    return namespaces, crds + [item for item in items if id(item) not in early], custom
+
+
+def with_namespace(item: Manifest, namespace: str) -> Manifest:
+    """Return a namespaced object that says where it lives."""
+    if item["metadata"].get("namespace"):
+        return item
+    return item | {"metadata": item["metadata"] | {"namespace": namespace}}
+
+
 def with_hash(item: Manifest) -> Manifest:
     """Return the manifest with the annotation that names its content; that of a Secret stays unnamed."""
     if item["kind"] == "Secret":
         return item
     digest = hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()
-    item = deepcopy(item)
-    item["metadata"].setdefault("annotations", {})
-    item["metadata"]["annotations"] = (item["metadata"]["annotations"] or {}) | {HASH: digest}
-    return item
+    annotations = (item["metadata"].get("annotations") or {}) | {HASH: digest}
+    return item | {"metadata": item["metadata"] | {"annotations": annotations}}
 
 
 def contains(live: Any, wanted: Any) -> bool:
@@ -112,75 +199,145 @@ def contains(live: Any, wanted: Any) -> bool:
         )
     if isinstance(wanted, list):
         return isinstance(live, list) and len(live) == len(wanted) and all(map(contains, live, wanted))
-    return live == wanted
+    return live == wanted and isinstance(live, bool) == isinstance(wanted, bool)
 
 
 def comparable(item: Manifest) -> Manifest:
-    """Return an object without what the API server changes by itself."""
-    item = deepcopy(item)
-    metadata = item.get("metadata", {})
-    for key in ("resourceVersion", "generation", "creationTimestamp", "uid"):
-        metadata.pop(key, None)
-    for entry in metadata.get("managedFields", []):
-        entry.pop("time", None)
-    item.pop("status", None)
+    """Return an object without what the API server and controllers change by themselves."""
+    item = {key: value for key, value in item.items() if key != "status"}
+    ignored = ("resourceVersion", "generation", "creationTimestamp", "uid")
+    item["metadata"] = {key: value for key, value in item.get("metadata", {}).items() if key not in ignored}
+    if "managedFields" in item["metadata"]:
+        item["metadata"]["managedFields"] = [
+            {key: value for key, value in entry.items() if key != "time"}
+            for entry in item["metadata"]["managedFields"]
+            if entry.get("subresource") != "status"
+        ]
     return item
 
 
-def shown(item: Manifest) -> Manifest:
-    """Return an object for a diff: without bookkeeping and without the values of a Secret."""
+def shown(item: Manifest, other: Manifest | None = None) -> Manifest:
+    """Return an object for a diff against another state: no bookkeeping, and of a Secret no values."""
     item = comparable(item)
-    item.get("metadata", {}).pop("managedFields", None)
-    if item.get("kind") == "Secret":
-        for key in ("data", "stringData"):
-            if item.get(key):
-                item[key] = dict.fromkeys(item[key], "(not shown)")
+    metadata = item["metadata"] = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
+    if item.get("kind") != "Secret":
+        return item
+    if metadata.get("annotations"):
+        metadata["annotations"] = {key: value for key, value in metadata["annotations"].items() if key != LAST_APPLIED}
+    for field in ("data", "stringData"):
+        if item.get(field):
+            others = (other or item).get(field) or {}
+            item[field] = {
+                key: HIDDEN if others.get(key, value) == value else HIDDEN_CHANGED for key, value in item[field].items()
+            }
     return item
+
+
+def as_diff(result: Applied) -> dict[str, str]:
+    """Return one changed object as Ansible shows it; of a very long one only the size."""
+    header = label(result.item)
+    before = as_text(shown(result.before)) if result.before else ""
+    after = as_text(shown(result.after, result.before or None))
+    return {"before_header": header, "after_header": header, "before": before, "after": after}
+
+
+def as_text(item: Manifest) -> str:
+    """Return an object as YAML, or its size."""
+    size = len(json.dumps(item))
+    if size > DIFF_LIMIT:
+        return f"({size} characters)\n"
+    return yaml.dump(item, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper))
+
+
+def report(results: list[Applied]) -> dict[str, Any]:
+    """Return what happened, for the module's result."""
+    counts = Counter(result.action for result in results)
+    objects = [
+        {
+            "kind": result.item["kind"],
+            "namespace": result.item["metadata"].get("namespace") or "",
+            "name": result.item["metadata"]["name"],
+            "action": result.action,
+        }
+        for result in results
+    ]
+    return {
+        "changed": bool(counts["created"] or counts["configured"]),
+        "objects": objects,
+        "counts": dict(sorted(counts.items())),
+    }
 
 
 class Applier:
-    """Applies objects in two phases: what others live in, then all others."""
+    """Applies objects so that each finds what it needs."""
 
     def __init__(self, api: Api, settings: Settings, namespace: str | None) -> None:
-        self.api, self.settings, self.namespace = api, settings, namespace
+        self.api, self.settings, self.namespace = api, settings, namespace or "default"
+        self.results: list[Applied] = []
         self.warnings: list[str] = []
+        self.defined: set[tuple[str, str]] = set()
 
     def apply(self, items: list[Manifest]) -> list[Applied]:
-        """Apply all objects and return what happened, in the given order."""
-        first = [item for item in items if item["kind"] in FIRST]
-        others = [item for item in items if item["kind"] not in FIRST]
+        """Apply all objects and return what happened; all that can be applied is, also when others are rejected."""
+        namespaces, others, custom = phases(items)
+        self.defined = {group_kind(item) for item in custom}
+        self._check_kinds([*namespaces, *others])
         with ThreadPoolExecutor(max_workers=self.settings.concurrency) as pool:
-            results = list(pool.map(self._one, first))
-            created = [result.item for result in results if result.action == "created"]
-            if others and not self.settings.check_mode:
-                self.await_established([item for item in created if item["kind"] == "CustomResourceDefinition"], 60)
-            for item in others:  # one discovery request for each API version, not one for each object
-                self.api.resource(item)
-            results += list(pool.map(self._one, others))
-        return results
+            self._phase(pool, namespaces)
+            self._phase(pool, others)
+            if custom and not self.settings.check_mode:
+                self._await_served(custom)
+            self._phase(pool, custom)
+        return self.results
+
+    def _check_kinds(self, items: list[Manifest]) -> None:
+        """Find kinds that the cluster does not have before anything is written; discovery is asked once for each."""
+        unknown = {f"{item['kind']} of {item['apiVersion']}": item for item in items if not self.api.resource(item)}
+        if not unknown:
+            return
+        message = f"The cluster does not know {', '.join(unknown)}: the CustomResourceDefinition is missing"
+        if not self.settings.check_mode:
+            names = ", ".join(label(item) for item in unknown.values())
+            raise GitopsError(f"{message}, so {names} cannot be applied. Nothing was written.")
+        self.warnings.append(f"{message}. Its objects count as new and were not checked.")
+
+    def _phase(self, pool: ThreadPoolExecutor, items: list[Manifest]) -> None:
+        errors = []
+        for outcome in pool.map(self._try, items):
+            if isinstance(outcome, GitopsError):
+                errors.append(str(outcome))
+            else:
+                self.results.append(outcome)
+        if errors:
+            more = f"; and {len(errors) - ERRORS_SHOWN} more" if len(errors) > ERRORS_SHOWN else ""
+            texts = list(dict.fromkeys(errors))[:ERRORS_SHOWN]
+            raise GitopsError("; ".join(texts) + more, **report(self.results))
+
+    def _try(self, item: Manifest) -> Applied | GitopsError:
+        try:
+            return self._one(item)
+        except GitopsError as error:
+            return error
 
     def _one(self, item: Manifest) -> Applied:
         resource = self.api.resource(item)
-        if resource is None:
-            return self._unknown_kind(item)
-        if resource[1] and not item["metadata"].get("namespace"):
-            item["metadata"]["namespace"] = self.namespace or "default"
-        path = self.api.path(item)
-        status, live = self.api.request("GET", path or "")
-        if status == 404:
-            return self._create(item, path or "")
-        if status != 200:
-            raise GitopsError(f"{label(item)} cannot be read: {live.get('message', status)}")
+        if resource is None:  # only in check mode
+            return Applied(item, "created", {}, item)
+        if resource[1]:
+            item = with_namespace(item, self.namespace)
+        path = self.api.path(item) or ""
+        live = self._read(item, path)
+        if live is None:
+            return self._create(item, path)
         if self.settings.only_missing:
             return Applied(item, "skipped", live, live)
-        return self._update(item, path or "", live)
+        return self._update(item, path, live)
 
-    def _unknown_kind(self, item: Manifest) -> Applied:
-        message = f"{label(item)}: the cluster has no kind {item['kind']} in {item['apiVersion']}, its CRD is missing"
-        if not self.settings.check_mode:
-            raise GitopsError(f"{message}.")
-        self.warnings.append(f"{message}, so it was not checked.")
-        return Applied(item, "created", {}, item)
+    def _read(self, item: Manifest, path: str) -> Manifest | None:
+        status, live = self.api.request("GET", path)
+        if status not in (200, 404):
+            raise GitopsError(f"{label(item)} cannot be read: {live.get('message') or status}")
+        return live if status == 200 else None
 
     def _create(self, item: Manifest, path: str) -> Applied:
         wanted = item if self.settings.only_missing else with_hash(item)
@@ -194,10 +351,15 @@ class Applier:
         wanted = with_hash(item)
         if item["kind"] != "Secret" and contains(live, wanted):
             return Applied(item, "unchanged", live, live)
-        status, result = self._patch(path, wanted, dry_run=True)
-        self._check(item, status, result)
-        if comparable(result) == comparable(live):
-            return Applied(item, "unchanged", live, live)
+        for _attempt in range(RACE_RETRIES):
+            status, result = self._patch(path, wanted, dry_run=True)
+            self._check(item, status, result)
+            if comparable(result) == comparable(live):
+                return Applied(item, "unchanged", live, live)
+            if result["metadata"].get("resourceVersion") == live["metadata"].get("resourceVersion"):
+                break
+            # Somebody else wrote between the two requests: that difference is not ours.
+            live = self._read(item, path) or live
         if not self.settings.check_mode:
             status, result = self._patch(path, wanted, dry_run=False)
             self._check(item, status, result)
@@ -213,29 +375,57 @@ class Applier:
             message = result.get("reason") if item["kind"] == "Secret" else result.get("message")
             raise GitopsError(f"{label(item)} was rejected: {message or status}")
 
-    def await_established(self, items: list[Manifest], timeout: float) -> None:
-        """Wait until CRDs serve their kinds."""
-        self._await(items, timeout, established)
+    def _await_served(self, custom: list[Manifest]) -> None:
+        """Wait until CRDs of this run are Established, and until discovery, which is a little later, has them."""
+        crds = [result for result in self.results if result.item["kind"] == "CustomResourceDefinition"]
+        self._await(crds, ESTABLISHED_SECONDS, established)
+        deadline = time.monotonic() + ESTABLISHED_SECONDS
+        for item in custom:
+            while self.api.resource(item) is None:
+                if time.monotonic() > deadline:
+                    raise GitopsError(
+                        f"The API server does not serve {item['apiVersion']} {item['kind']}, though its "
+                        "CustomResourceDefinition is Established: compare the version with those it serves.",
+                        **report(self.results),
+                    )
+                time.sleep(POLL_SECONDS / 3)
 
-    def await_rolled_out(self, items: list[Manifest], timeout: float) -> None:
+    def await_rolled_out(self, timeout: float) -> None:
         """Wait until CRDs are Established and workloads run their newest revision everywhere."""
-        crds = [item for item in items if item["kind"] == "CustomResourceDefinition"]
+        started = time.monotonic()
+        crds = [result for result in self.results if result.item["kind"] == "CustomResourceDefinition"]
         self._await(crds, timeout, established)
-        self._await([item for item in items if item["kind"] in WORKLOADS], timeout, pending_rollout)
+        workloads = [result for result in self.results if result.item["kind"] in WORKLOADS]
+        self._await(workloads, timeout - (time.monotonic() - started), pending_rollout)
 
-    def _await(self, items: list[Manifest], timeout: float, reason: Callable[[Manifest], str]) -> None:
-        deadline = time.monotonic() + timeout
-        waiting = {label(item): item for item in items}
-        while waiting:
-            reasons = {
-                name: reason(self.api.request("GET", self.api.path(item) or "")[1]) for name, item in waiting.items()
-            }
-            waiting = {name: item for name, item in waiting.items() if reasons[name]}
-            if waiting and time.monotonic() > deadline:
-                texts = "; ".join(f"{name}: {reasons[name]}" for name in waiting)
-                raise GitopsError(f"Not ready after {timeout:.0f} s: {texts}")
-            if waiting:
-                time.sleep(POLL_SECONDS)
+    def _await(self, results: list[Applied], timeout: float, reason: Callable[[Manifest], str]) -> None:
+        started = time.monotonic()
+        waiting = {label(result.item): (result.item, reason(result.after)) for result in results}
+        while waiting := {name: entry for name, entry in waiting.items() if entry[1]}:
+            if time.monotonic() - started > timeout:
+                texts = "; ".join(f"{name}: {why}{self._trouble(item)}" for name, (item, why) in waiting.items())
+                raise GitopsError(f"Not ready after {timeout:.0f} s: {texts}", **report(self.results))
+            time.sleep(POLL_SECONDS)
+            waiting = {name: (item, self._reason(item, why, reason)) for name, (item, why) in waiting.items()}
+
+    def _reason(self, item: Manifest, last: str, reason: Callable[[Manifest], str]) -> str:
+        try:
+            status, live = self.api.request("GET", self.api.path(item) or "")
+        except UnavailableError:  # it may come back before the timeout
+            return last
+        if status == 404:
+            return "it was deleted meanwhile"
+        return reason(live) if status == 200 else str(live.get("message") or status)
+
+    def _trouble(self, item: Manifest) -> str:
+        """Return why pods of a workload do not run, as far as the cluster says so."""
+        if item["kind"] not in WORKLOADS:
+            return ""
+        labels = item["spec"]["selector"].get("matchLabels") or {}
+        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())}
+        status, pods = self.api.request("GET", f"/api/v1/namespaces/{item['metadata']['namespace']}/pods", query)
+        troubles = [text for pod in (pods.get("items") or [] if status == 200 else []) if (text := pod_trouble(pod))]
+        return f" ({troubles[0]})" if troubles else ""
 
 
 def established(crd: Manifest) -> str:
@@ -243,12 +433,14 @@ def established(crd: Manifest) -> str:
     conditions = {entry["type"]: entry for entry in (crd.get("status") or {}).get("conditions") or []}
     if conditions.get("Established", {}).get("status") == "True":
         return ""
-    return conditions.get("NamesAccepted", {}).get("message") or "not Established"
+    rejected = conditions.get("NamesAccepted", {})
+    return rejected.get("message", "") if rejected.get("status") == "False" else "not Established"
 
 
 def pending_rollout(workload: Manifest) -> str:
     """Return why a Deployment, StatefulSet or DaemonSet is not rolled out, or nothing."""
-    spec, status = workload.get("spec", {}), workload.get("status", {})
+    spec, status = workload.get("spec") or {}, workload.get("status") or {}
+    strategy = spec.get("updateStrategy") or {}
     if status.get("observedGeneration", 0) < workload.get("metadata", {}).get("generation", 1):
         return "its controller has not seen the newest revision"
     if workload["kind"] == "DaemonSet":
@@ -257,6 +449,22 @@ def pending_rollout(workload: Manifest) -> str:
     else:
         wanted = spec.get("replicas", 1)
         updated, ready = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
-    if updated < wanted or ready < wanted or status.get("replicas", wanted) > wanted:
+    # Pods that only a person replaces, or that stay on the old revision on purpose, are not waited for.
+    partition = (strategy.get("rollingUpdate") or {}).get("partition") or 0
+    newest = 0 if strategy.get("type") == "OnDelete" else max(wanted - partition, 0)
+    if updated < newest or ready < wanted or status.get("replicas", wanted) > wanted:
         return f"{ready} of {wanted} pods are available, {updated} of the newest revision"
+    return ""
+
+
+def pod_trouble(pod: Manifest) -> str:
+    """Return why a pod does not run: what a container waits for, or why it is not scheduled."""
+    status = pod.get("status") or {}
+    for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
+            return f"pod {pod['metadata']['name']}: {waiting['reason']} {waiting.get('message', '')}".rstrip()
+    for condition in status.get("conditions") or []:
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return f"pod {pod['metadata']['name']} is not scheduled: {condition.get('message', '')}"
     return ""

@@ -111,13 +111,22 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
             return Verdict(
                 FAILED, "sync-window", f"{message}: sync when the window is open, or change AppProject.spec.syncWindows"
             )
-        return Verdict(WAIT, "syncing", with_details(f"syncing: {message or phase or 'starting'}", application))
+        code = "superseded" if is_superseded(application) else "syncing"
+        return Verdict(WAIT, code, with_details(f"syncing: {message or phase or 'starting'}", application))
     if phase in ("Running", "Terminating"):
         return Verdict(WAIT, "syncing", f"operation {phase}: {message}")
     dry_run = ((state.get("operation") or {}).get("sync") or {}).get("dryRun")
     if phase in FINISHED and not dry_run and not reconciled_after(application, state.get("finishedAt")):
         return Verdict(WAIT, "post-sync", "the controller has not looked at the result of the sync yet")
     return None
+
+
+def is_superseded(application: Application) -> bool:
+    """Return whether an operation waits to try an old revision again, and so keeps the newer one from being synced."""
+    state = status_of(application).get("operationState") or {}
+    between_attempts = state.get("phase") == "Running" and bool(state.get("finishedAt"))
+    attempted = operation_revisions(state)
+    return between_attempts and bool(attempted) and attempted != revisions_of(application)
 
 
 def reconciled_after(application: Application, moment: str | None) -> bool:

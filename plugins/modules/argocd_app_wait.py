@@ -94,6 +94,7 @@ options:
     description:
       - Whether to sync again what failed. Argo CD does not try a revision again whose sync has finally failed.
       - An Application is synced again as soon as all its O(depends_on) are ready.
+      - An operation that waits to try an older revision again is terminated, so that the newer one is synced.
     type: bool
     default: false
   resync_limit:

@@ -11,8 +11,8 @@ version_added: "1.0.0"
 author:
   - The monorepo.gitops authors
 description:
-  - Applies the objects of files and definitions, several at a time over one connection pool. Namespaces and
-    CustomResourceDefinitions come first.
+  - Applies the objects of files and definitions, several at a time over one connection pool. Namespaces come first, and
+    custom resources of CustomResourceDefinitions in the same call when these are Established.
   - An object that has all values of an unchanged manifest is not written; whether another one differs is decided by a
     dry run of the API server. A hash of the manifest is kept as annotation C(monorepo.gitops/applied-sha256).
 extends_documentation_fragment:
@@ -68,18 +68,27 @@ attributes:
     description: Only dry runs are sent.
   diff_mode:
     support: full
-    description: Objects that change, before and after; values of Secrets are not shown.
+    description: Objects that change, before and after; values of Secrets are not shown, nor objects above 100 kB.
   idempotent:
     support: full
     description: A second run sends no write.
 notes:
-  - "Error C(... was rejected): the API server's own words; the objects before it have been applied."
-  - "Error C(the cluster has no kind ...): the CustomResourceDefinition is missing. In check mode this is a warning."
-  - "Error C(Not ready after ...): names each workload and how many of its pods are available."
+  - "Error C(... was rejected): the API server's own words, except for a Secret. All other objects of the same step have
+    been applied; RV(objects) says which. Correct the object and run again."
+  - "Error C(The cluster does not know ...): the CustomResourceDefinition is missing. Nothing was written. In check mode
+    this is a warning."
+  - "Error C(Not ready after ...): names each workload, how many of its pods are available, and what a pod waits for."
+  - "Error C(... does not answer): the API server was asked four times. What was applied stays; run again."
   - Server-side apply is described in the Kubernetes documentation, Reference, API concepts.
 """
 
 EXAMPLES = r"""
+- name: Apply a manifest and wait for the rollout
+  monorepo.gitops.server_side_apply:
+    src: [install.yaml]
+    namespace: argocd
+    wait: true
+
 - name: Apply CustomResourceDefinitions that the cluster does not have
   monorepo.gitops.server_side_apply:
     src: [build/objects.yaml]
@@ -92,7 +101,7 @@ EXAMPLES = r"""
 RETURN = r"""
 objects:
   description: What happened to each object.
-  returned: success
+  returned: success, and when an object was rejected
   type: list
   elements: dict
   contains:
@@ -102,8 +111,9 @@ objects:
     action: {description: "V(created), V(configured), V(unchanged) or V(skipped).", type: str}
 counts:
   description: Number of objects for each action.
-  returned: success
+  returned: success, and when an object was rejected
   type: dict
+  sample: {configured: 1, unchanged: 59}
 elapsed:
   description: Seconds, waiting included.
   returned: success
@@ -111,38 +121,29 @@ elapsed:
 """
 
 import time
-from collections import Counter
 from typing import Any
 
-import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils.apply import (
-    Applied,
     Applier,
+    PatientApi,
     Settings,
+    as_diff,
     load,
+    report,
     shown,
 )
-
-
-def diff(results: list[Applied]) -> list[dict[str, str]]:
-    """Return the changed objects as Ansible diffs."""
-    changed = [result for result in results if result.action in ("created", "configured")]
-    return [
-        {
-            "before_header": f"{result.item['kind']} {result.item['metadata']['name']}",
-            "after_header": f"{result.item['kind']} {result.item['metadata']['name']}",
-            "before": yaml.safe_dump(shown(result.before)) if result.before else "",
-            "after": yaml.safe_dump(shown(result.after)),
-        }
-        for result in changed
-    ]
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Apply the objects and return the result of the module."""
     params, started = module.params, time.monotonic()
+    items = load(params["src"], params["definition"], params["kinds"])
+    # Ansible may show the arguments of a task.
+    params["definition"] = [shown(item) for item in params["definition"] if item]
+    if params["concurrency"] < 1:
+        raise GitopsError("concurrency must be at least 1.")
     settings = Settings(
         field_manager=params["field_manager"],
         force=params["force_conflicts"],
@@ -150,29 +151,16 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         check_mode=module.check_mode,
         concurrency=params["concurrency"],
     )
-    applier = Applier(Api(client), settings, params["namespace"])
-    items = load(params["src"], params["definition"], params["kinds"])
+    applier = Applier(PatientApi(client, settings.concurrency), settings, params["namespace"])
     results = applier.apply(items)
     for warning in applier.warnings:
         module.warn(warning)
     if params["wait"] and not module.check_mode:
-        applier.await_rolled_out([result.item for result in results], params["wait_timeout"])
-    counts = Counter(result.action for result in results)
-    objects = [
-        {
-            "kind": result.item["kind"],
-            "namespace": result.item["metadata"].get("namespace", ""),
-            "name": result.item["metadata"]["name"],
-            "action": result.action,
-        }
-        for result in results
-    ]
-    return {
-        "changed": bool(counts["created"] or counts["configured"]),
-        "objects": objects,
-        "counts": dict(counts),
-        "elapsed": round(time.monotonic() - started, 3),
-    } | ({"diff": diff(results)} if module._diff else {})
+        applier.await_rolled_out(params["wait_timeout"])
+    result = report(results) | {"elapsed": round(time.monotonic() - started, 3)}
+    if module._diff:
+        result["diff"] = [as_diff(entry) for entry in results if entry.action in ("created", "configured")]
+    return result
 
 
 def main() -> None:
