@@ -9,7 +9,7 @@ playbook := . $(venv)/bin/activate && ansible-playbook -i inventories/$(ENV)
 state := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/monorepo.gitops/clusters
 cluster = $(ENV)-$(shell printf %s "$(CURDIR)/inventories/$(ENV)" | sha1sum | cut -c1-6)
 
-.PHONY: up down clean setup kubeconfig test lint unit integration
+.PHONY: up down clean setup kubeconfig test lint unit
 
 up: setup ## bring up the environment ENV (default: dev)
 	@$(python) roles/rehearsal_cluster/files/build.py
@@ -39,3 +39,18 @@ $(venv)/.done: requirements.txt
 # The clone is found as the collection monorepo.gitops.
 collections/ansible_collections/monorepo/gitops:
 	@mkdir -p $(dir $@) && ln -sfn ../../.. $@
+
+$(venv)/.done-dev: $(venv)/.done requirements-dev.txt
+	@echo "Installing requirements-dev.txt: about 1 minute."
+	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+lint: setup $(venv)/.done-dev ## ruff and ansible-lint
+	. $(venv)/bin/activate && ruff check . && ruff format --check . && ansible-lint
+
+unit: setup $(venv)/.done-dev ## tests that need no cluster
+	. $(venv)/bin/activate && pytest tests/unit
+
+test: lint ## all tests; the last line is the summary of the test runner
+	@$(python) roles/rehearsal_cluster/files/build.py
+	. $(venv)/bin/activate && pytest tests

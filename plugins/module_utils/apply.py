@@ -125,12 +125,16 @@ def load(paths: Iterable[str], definitions: Iterable[Manifest], kinds: Iterable[
             raise GitopsError(f"{path} cannot be read: {error}") from error
         items += [item for document in documents if document for item in expand(document, path)]
     wanted = set(kinds)
-    items = [item for item in items if not wanted or item["kind"] in wanted]
-    twice = [name for name, count in Counter(map(identity, items)).items() if count > 1]
-    if twice:
-        group, kind, namespace, name = twice[0]
-        raise GitopsError(f"{kind} {namespace + '/' if namespace else ''}{name} is there twice; which one is meant?")
-    return items
+    return distinct([item for item in items if not wanted or item["kind"] in wanted])
+
+
+def distinct(items: list[Manifest]) -> list[Manifest]:
+    """Return the objects without repetitions; two different manifests of one object are an error."""
+    found: dict[tuple[str, str, str, str], Manifest] = {}
+    for item in items:
+        if found.setdefault(identity(item), item) != item:
+            raise GitopsError(f"{label(item)} is there twice, with different contents.")
+    return list(found.values())
 
 
 def expand(document: Any, origin: str) -> list[Manifest]:
@@ -370,10 +374,12 @@ class Applier:
         return self.api.request("PATCH", path, query | ({"dryRun": "All"} if dry_run else {}), item, APPLY)
 
     def _check(self, item: Manifest, status: int, result: Manifest) -> None:
-        if status not in (200, 201):
-            # The API server quotes rejected values, and those of a Secret are nobody's business.
-            message = result.get("reason") if item["kind"] == "Secret" else result.get("message")
-            raise GitopsError(f"{label(item)} was rejected: {message or status}")
+        if status in (200, 201):
+            return
+        message = str(result.get("message") or status)
+        if item["kind"] == "Secret":
+            message = f"{result.get('reason') or status} (the rest may quote its values and is not shown)"
+        raise GitopsError(f"{label(item)} was rejected: {message}")
 
     def _await_served(self, custom: list[Manifest]) -> None:
         """Wait until CRDs of this run are Established, and until discovery, which is a little later, has them."""

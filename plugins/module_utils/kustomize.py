@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -22,7 +23,9 @@ import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.publish import kinds_summary
 
-SCHEMA = "2"  # of summary.json
+SCHEMA = "3"  # of summary.json
+# DNS-1123 subdomain; Gateway API allows a wildcard as the whole first label.
+HOST_NAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 # Kinds without a namespace that Kubernetes itself has and manifests bring; those of CRDs are read from the CRDs.
 CLUSTER_KINDS = {
     ("", "Namespace"),
@@ -99,6 +102,7 @@ def run_build(overlay: Path, command: list[str], target: Path) -> None:
     (target / "objects.yaml").write_text(done.stdout)
     documents = yaml.load_all(done.stdout, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     objects = [item for item in documents if item]
+    check_host_names(objects)
     crds = [item for item in objects if item.get("kind") == "CustomResourceDefinition"]
     (target / "crds.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": crds}))
     scopes = [
@@ -112,6 +116,21 @@ def run_build(overlay: Path, command: list[str], target: Path) -> None:
         "namespaces": sorted(namespace for namespace in namespaces if namespace),
     }
     (target / "summary.json").write_text(json.dumps(summary))
+
+
+def check_host_names(objects: list[dict[str, Any]]) -> None:
+    """Refuse routes and listeners with a host name that the API server, or DNS, would not take."""
+    for item in objects:
+        if not str(item.get("apiVersion", "")).startswith("gateway.networking.k8s.io/"):
+            continue
+        spec = item.get("spec") or {}
+        names = [*(spec.get("hostnames") or []), *(entry.get("hostname", "a") for entry in spec.get("listeners") or [])]
+        for name in names:
+            if len(str(name)) > 253 or not HOST_NAME.fullmatch(str(name)):
+                raise GitopsError(
+                    f"{item['kind']} {item['metadata']['name']}: {name!r} is no host name (lower-case letters, digits, "
+                    "'-' and '.'; a wildcard only as the first label)."
+                )
 
 
 def projects(summaries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import http.client
 import json
 import os
@@ -347,20 +346,22 @@ class RehearsalCluster:
     # --- simulation --------------------------------------------------------------------------------------------------
 
     def _apply_stages(self, stages: list[Path]) -> bool:
-        """Apply KWOK's own and the given Stages if they changed, and see that there is a node."""
-        sources = [*sorted(self.default_stages.glob("*.yaml")), *stages]
-        texts = [sparing_failures(source.read_text()) for source in sources]
-        texts.append(CRD_WATCHER.format(groups=json.dumps(simulated_groups(texts))))
-        combined = "\n---\n".join(texts)
-        digest, mark = hashlib.sha256(combined.encode()).hexdigest(), self.folder / "stages.sha256"
-        if mark.exists() and mark.read_text() == digest:
+        """Apply KWOK's own and the given Stages if they changed, and see that there is a node.
+
+        Stages of an earlier run stay: a playbook that only looks at the cluster need not know them all.
+        """
+        path, applied = self.folder / "stages.json", self.folder / "stages.yaml"
+        known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        given = {source.name: source.read_text() for source in [*sorted(self.default_stages.glob("*.yaml")), *stages]}
+        if known | given == known:
             return False
-        path = self.folder / "stages.yaml"
-        path.write_text(combined)
-        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", path)
-        if not mark.exists():
+        texts = [sparing_failures(text) for text in (known | given).values()]
+        texts.append(CRD_WATCHER.format(groups=json.dumps(simulated_groups(texts))))
+        applied.write_text("\n---\n".join(texts))
+        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", applied)
+        if not known:
             self.kwokctl("scale", "node", "--replicas", "1")
-        mark.write_text(digest)
+        path.write_text(json.dumps(known | given))
         return True
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import RehearsalCluster, find_redis
 from kubernetes import config, dynamic
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -44,7 +45,7 @@ class Environment:
     def playbook(self, playbook: str, *args: str, timeout: int = 900) -> subprocess.CompletedProcess[str]:
         """Run a playbook of the clone from another folder."""
         program = Path(sys.executable).parent / "ansible-playbook"
-        environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+        environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
         return subprocess.run(
             [program, ROOT / playbook, "-i", self.inventory, *args],
             cwd=self.inventory,
@@ -61,11 +62,8 @@ class Environment:
 
     def rehearsal(self, state: str, *components: str) -> dict[str, Any]:
         """Bring the rehearsal cluster into a state and return the module's result."""
-        from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import RehearsalCluster, find_redis
-
-        cluster = RehearsalCluster(
-            self.folder.name, str(self.folder.parent.parent), "/", str(ROOT / "roles/rehearsal_cluster/files/launch.py"), find_redis(), "argocd"
-        )
+        state_dir, launcher = str(self.folder.parent.parent), str(ROOT / "roles/rehearsal_cluster/files/launch.py")
+        cluster = RehearsalCluster(self.folder.name, state_dir, "/", launcher, find_redis(), "argocd")
         cluster.binaries = Path(json.loads((self.folder / "argocd.json").read_text())["binaries"])
         for component in components:
             cluster.stop(component) if state == "stopped" else cluster.restart(component)
@@ -100,7 +98,8 @@ class Environment:
         return [
             f"{entry['verb']} {entry['requestURI'].split('?')[0]}"
             for entry in entries
-            if any(agent in entry.get("userAgent", "") for agent in OWN_AGENTS) and "dryRun=All" not in entry["requestURI"]
+            if any(agent in entry.get("userAgent", "") for agent in OWN_AGENTS)
+            and "dryRun=All" not in entry["requestURI"]
         ]
 
 

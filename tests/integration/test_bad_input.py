@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stops a run before anything is written, with one sentence that says what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.git"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        (
+            {"gitops_components": ["kafak"]},
+            "gitops_components: there is no component 'kafak' (no role monorepo.gitops.kafak",
+        ),
+        ({"gitops_components": ["maildev"]}, "gitops_components: maildev depends on gateway, which is not in the list"),
+        ({"gitops_components": ["gateway", "gateway"]}, "two components are called 'gateway'; names must be unique."),
+        (
+            {"maildev_replicas": "many"},
+            "argument 'maildev_replicas' is of type str and we were unable to convert to int",
+        ),
+        ({"maildev_host": "mail_dev..x"}, "HTTPRoute maildev: 'mail_dev..x' is no host name"),
+        (
+            {"cert_manager_sha256": "abc", "component_stand_in": "never"},
+            "'abc' is no sha256 checksum of https://github.com/",
+        ),
+        (
+            {"gitops_upstream_mirror": "/nowhere", "component_stand_in": "auto", "gateway_sha256": "0" * 64},
+            "Set gitops_upstream_mirror to a mirror that has it",
+        ),
+        (
+            {"gitops_components": ["gateway"]},
+            "infra/cert-manager (envs/test); infra/maildev (envs/test). Add them to gitops_components",
+        ),
+        (
+            {"cluster_kind": "existing"},
+            "cluster_kind is existing, so cluster_kubeconfig (a path) or cluster_context (a name) must say",
+        ),
+        (
+            EXISTING | {"cluster_kubeconfig": "/nowhere/config"},
+            "cluster_kubeconfig names /nowhere/config, which does not exist.",
+        ),
+        (
+            EXISTING | {"cluster_kubeconfig": "KUBECONFIG", "cluster_uid": "1234"},
+            "This is not the intended cluster: its namespace",
+        ),
+        (
+            EXISTING | {"cluster_kubeconfig": "KUBECONFIG", "gitops_repo_url": ""},
+            "gitops_repo_url is empty: set it to the repository",
+        ),
+        ({"cluster_kind": "kind"}, "value of cluster_kind must be one of: rehearsal, existing, got: kind"),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
+)
+def test_bad_input_stops_the_run_before_anything_is_written(environment, variables, message):
+    variables = {
+        key: environment.status["kubeconfig"] if value == "KUBECONFIG" else value for key, value in variables.items()
+    }
+    head, before = environment.git("rev-parse", "main"), len(environment.writes())
+    done = environment.site("-e", json.dumps(variables))
+    assert done.returncode != 0
+    failure = json.loads((environment.inventory.parent.parent / "reports" / "test.json").read_text())["failure"]
+    assert message in re.sub(r"\s+", " ", failure["message"])
+    assert environment.git("rev-parse", "main") == head
+    assert environment.writes()[before:] == []
+
+
+def test_a_secret_in_a_template_is_not_committed(environment):
+    head = environment.git("rev-parse", "main")
+    done = environment.site("-e", json.dumps({"maildev_image": "https://bob:hunter2@registry.invalid/x"}))
+    assert done.returncode != 0
+    assert "maildev/envs/test/kustomization.yaml contains a password in a URL" in re.sub(r"\s+", " ", done.stdout)
+    assert environment.git("rev-parse", "main") == head
+
+
+def test_a_token_reaches_neither_the_output_nor_a_result(environment, tmp_path):
+    playbook = tmp_path / "wait.yml"
+    playbook.write_text(
+        """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - monorepo.gitops.argocd_app_info: &connection
+        host: https://127.0.0.1:1
+        api_key: hunter2
+      register: result
+      ignore_errors: true
+    - monorepo.gitops.server_side_apply:
+        <<: *connection
+        definition: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}]
+      ignore_errors: true
+      register: other
+    - ansible.builtin.debug: {msg: "{{ result }} {{ other }}"}
+"""
+    )
+    done = environment.playbook(str(playbook), "-vvv")
+    assert "Connection refused" in done.stdout
+    assert "ignored=2" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr

@@ -1,0 +1,482 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is applied in which order, what counts as a change, and what is shown of it."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils import apply
+from ansible_collections.monorepo.gitops.plugins.module_utils.api import UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils.apply import (
+    HASH,
+    Applied,
+    Applier,
+    PatientApi,
+    Settings,
+    as_diff,
+    comparable,
+    contains,
+    established,
+    label,
+    load,
+    pending_rollout,
+    phases,
+    pod_trouble,
+    report,
+    shown,
+    with_hash,
+    with_namespace,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+
+
+def manifest(kind, name, api_version="v1", **fields):
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}} | fields
+
+
+def crd(group="example.com", kind="Widget"):
+    spec = {"group": group, "names": {"kind": kind}}
+    return manifest("CustomResourceDefinition", f"widgets.{group}", "apiextensions.k8s.io/v1", spec=spec)
+
+
+WIDGET = manifest("Widget", "w", "example.com/v1")
+CONFIG = manifest("ConfigMap", "c", data={"a": "1"})
+SECRET = manifest("Secret", "s", data={"password": "c2VjcmV0"})
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def test_files_and_definitions_are_opened_up_and_filtered(tmp_path):
+    (tmp_path / "a.yaml").write_text(f"---\n{json.dumps(CONFIG)}\n---\n# nothing\n---\n{json.dumps(WIDGET)}\n")
+    (tmp_path / "b.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [crd()]}))
+    paths = [str(tmp_path / "a.yaml"), str(tmp_path / "b.json")]
+    assert load(paths, [SECRET], []) == [SECRET, CONFIG, WIDGET, crd()]
+    assert load(paths, [], ["CustomResourceDefinition"]) == [crd()]
+    assert load([], [None, {}], []) == []
+
+
+def test_a_date_and_a_bare_equals_sign_are_strings(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {day: 2026-01-02, operator: =}}")
+    assert load([str(path)], [], [])[0]["data"] == {"day": "2026-01-02", "operator": "="}
+
+
+def test_a_definition_is_not_changed():
+    assert load([], [CONFIG], [])[0] is not CONFIG
+
+
+@pytest.mark.parametrize(
+    "document", ["text", {"kind": "ConfigMap"}, manifest("ConfigMap", ""), CONFIG | {"metadata": None}]
+)
+def test_what_is_no_object_is_refused_with_its_origin(tmp_path, document):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(GitopsError) as error:
+        load([str(path)], [], [])
+    assert str(error.value) == (
+        f"{path}: a document is no Kubernetes object, it needs apiVersion, kind and metadata.name."
+    )
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "a.yaml").write_text("a: [")
+    with pytest.raises(GitopsError, match=r"a\.yaml cannot be read: "):
+        load([str(tmp_path / "a.yaml")], [], [])
+    with pytest.raises(GitopsError, match=r"missing\.yaml cannot be read: .*No such file"):
+        load([str(tmp_path / "missing.yaml")], [], [])
+
+
+def test_an_object_may_be_repeated_but_not_contradicted():
+    assert load([], [CONFIG, CONFIG], []) == [CONFIG]
+    with pytest.raises(GitopsError) as error:
+        load([], [CONFIG, CONFIG | {"data": {"a": "2"}}], [])
+    assert str(error.value) == "ConfigMap c is there twice, with different contents."
+
+
+# --- order and namespace -------------------------------------------------------------------------------------------
+
+
+def test_namespaces_come_first_and_custom_resources_of_own_crds_last():
+    other = manifest("Gadget", "g", "example.com/v1")
+    namespace = manifest("Namespace", "n")
+    assert phases([WIDGET, CONFIG, other, crd(), namespace]) == ([namespace], [crd(), CONFIG, other], [WIDGET])
+
+
+def test_the_namespace_is_given_only_to_objects_without_one():
+    assert with_namespace(CONFIG, "n")["metadata"] == {"name": "c", "namespace": "n"}
+    own = {"metadata": {"name": "c", "namespace": "own"}}
+    assert with_namespace(own, "n") == own
+    assert CONFIG["metadata"] == {"name": "c"}
+
+
+def test_labels():
+    assert label(CONFIG) == "ConfigMap c"
+    assert label(with_namespace(CONFIG, "n")) == "ConfigMap n/c"
+
+
+# --- what is a change ----------------------------------------------------------------------------------------------
+
+
+def test_the_hash_names_the_content_and_keeps_other_annotations():
+    annotated = CONFIG | {"metadata": {"name": "c", "annotations": {"x": "y"}}}
+    first, second = with_hash(annotated), with_hash(annotated | {"data": {"a": "2"}})
+    assert first["metadata"]["annotations"].keys() == {"x", HASH}
+    assert first["metadata"]["annotations"][HASH] != second["metadata"]["annotations"][HASH]
+    assert HASH in with_hash(CONFIG | {"metadata": {"name": "c", "annotations": None}})["metadata"]["annotations"]
+    assert with_hash(SECRET) == SECRET
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "expected"),
+    [
+        ({"a": 1, "b": 2}, {"a": 1}, True),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        ({"a": 1}, {"b": None}, True),
+        ({"b": 1}, {"b": None}, False),
+        ({"b": {}}, {"b": None}, False),
+        ([1, 2], [1], False),
+        ([2, 1], [1, 2], False),
+        ([{"a": 1, "default": 1}], [{"a": 1}], True),
+        ("1", 1, False),
+        (1, True, False),
+        (1, 1.0, True),
+        ("500m", "0.5", False),
+        (None, {"a": None}, False),
+    ],
+)
+def test_contains(live, wanted, expected):
+    assert contains(live, wanted) is expected
+
+
+def test_bookkeeping_and_status_are_no_difference():
+    def version(number, time, status):
+        ours = {"manager": "monorepo.gitops", "fieldsV1": {"f:data": {}}}
+        theirs = {"manager": "controller", "subresource": "status", "fieldsV1": {"f:status": {"f:x": status}}}
+        fields = {"resourceVersion": number, "generation": number, "managedFields": [ours | {"time": time}, theirs]}
+        return CONFIG | {"metadata": {"name": "c"} | fields, "status": {"x": status}}
+
+    assert comparable(version(1, "t1", 1)) == comparable(version(2, "t2", 2))
+    other = version(1, "t1", 1)
+    other["metadata"]["managedFields"][0]["fieldsV1"] = {}
+    assert comparable(version(1, "t1", 1)) != comparable(other)
+
+
+# --- what is shown -------------------------------------------------------------------------------------------------
+
+
+def test_no_value_of_a_secret_is_shown():
+    before = SECRET | {"metadata": {"name": "s", "annotations": {apply.LAST_APPLIED: "c2VjcmV0", "x": "y"}}}
+    after = SECRET | {"data": {"password": "bmV3", "user": "YWRtaW4="}, "stringData": {"plain": "text"}}
+    diff = as_diff(Applied(SECRET, "configured", before, after))
+    for value in ("c2VjcmV0", "bmV3", "YWRtaW4=", "plain: text"):
+        assert value not in str(diff)
+    assert "  password: (not shown)\n" in diff["before"]
+    assert "  password: (not shown, different)\n  user: (not shown)\n" in diff["after"]
+    assert "x: y" in diff["before"]
+
+
+def test_a_diff_names_the_object_and_leaves_bookkeeping_out():
+    live = {"metadata": {"name": "c", "namespace": "n", "uid": "u", "managedFields": [{}]}, "data": {"a": "1"}}
+    diff = as_diff(Applied(with_namespace(CONFIG, "n"), "created", {}, CONFIG | live))
+    assert diff == {
+        "before_header": "ConfigMap n/c",
+        "after_header": "ConfigMap n/c",
+        "before": "",
+        "after": "apiVersion: v1\ndata:\n  a: '1'\nkind: ConfigMap\nmetadata:\n  name: c\n  namespace: n\n",
+    }
+
+
+def test_of_a_very_long_object_only_the_size_is_shown():
+    long = CONFIG | {"data": {"a": "x" * 200_000}}
+    assert as_diff(Applied(long, "created", {}, long))["after"].endswith(" characters)\n")
+    assert shown(long)["data"] == long["data"]
+
+
+def test_report():
+    results = [Applied(with_namespace(CONFIG, "n"), "configured", {}, {}), Applied(crd(), "unchanged", {}, {})]
+    assert report(results) == {
+        "changed": True,
+        "objects": [
+            {"kind": "ConfigMap", "namespace": "n", "name": "c", "action": "configured"},
+            {"kind": "CustomResourceDefinition", "namespace": "", "name": "widgets.example.com", "action": "unchanged"},
+        ],
+        "counts": {"configured": 1, "unchanged": 1},
+    }
+    assert report([Applied(CONFIG, "skipped", {}, {})])["changed"] is False
+
+
+# --- readiness -----------------------------------------------------------------------------------------------------
+
+
+def conditions(**states):
+    return {
+        "status": {"conditions": [{"type": name, "status": value, "message": "m"} for name, value in states.items()]}
+    }
+
+
+def test_established():
+    assert established(crd()) == "not Established"
+    assert established(conditions(Established="False", NamesAccepted="True")) == "not Established"
+    assert established(conditions(Established="False", NamesAccepted="False")) == "m"
+    assert established(conditions(Established="True")) == ""
+
+
+def workload(kind="Deployment", generation=2, strategy=None, **status):
+    spec = {"replicas": 2, "updateStrategy": strategy or {}}
+    return {
+        "kind": kind,
+        "metadata": {"generation": generation},
+        "spec": spec,
+        "status": {"observedGeneration": 2} | status,
+    }
+
+
+DONE = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
+
+
+@pytest.mark.parametrize(
+    ("live", "expected"),
+    [
+        (workload(**DONE), ""),
+        (workload(generation=3, **DONE), "its controller has not seen the newest revision"),
+        (workload(**DONE | {"availableReplicas": 1}), "1 of 2 pods are available, 2 of the newest revision"),
+        (workload(**DONE | {"replicas": 3}), "2 of 2 pods are available, 2 of the newest revision"),
+        (
+            workload("StatefulSet", **DONE | {"updatedReplicas": 0}),
+            "2 of 2 pods are available, 0 of the newest revision",
+        ),
+        (workload("StatefulSet", strategy={"type": "OnDelete"}, **DONE | {"updatedReplicas": 0}), ""),
+        (workload("StatefulSet", strategy={"rollingUpdate": {"partition": 1}}, **DONE | {"updatedReplicas": 1}), ""),
+        (workload("DaemonSet", desiredNumberScheduled=3, updatedNumberScheduled=3, numberAvailable=3), ""),
+        (workload("DaemonSet", desiredNumberScheduled=3), "0 of 3 pods are available, 0 of the newest revision"),
+        ({"kind": "Deployment", "metadata": {"generation": 1}}, "its controller has not seen the newest revision"),
+    ],
+)
+def test_rollout(live, expected):
+    assert pending_rollout(live) == expected
+
+
+def test_why_a_pod_does_not_run():
+    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
+    pod = {"metadata": {"name": "p"}, "status": {"containerStatuses": [{"state": {"running": {}}}, waiting]}}
+    assert pod_trouble(pod) == "pod p: ImagePullBackOff no such image"
+    unscheduled = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}
+    assert pod_trouble({"metadata": {"name": "p"}, "status": {"conditions": [unscheduled]}}) == (
+        "pod p is not scheduled: 0/3 nodes are available"
+    )
+    assert pod_trouble({"metadata": {"name": "p"}}) == ""
+
+
+# --- the requests --------------------------------------------------------------------------------------------------
+
+
+class Server:
+    """Answers like an API server; `live` is what it has, `answers` what it says to a PATCH of a path."""
+
+    def __init__(self, live=None, answers=None, kinds=("Namespace", "ConfigMap", "Secret", "CustomResourceDefinition")):
+        self.live, self.answers, self.kinds, self.log = live or {}, answers or {}, set(kinds), []
+
+    def resource(self, item):
+        """Return plural and scope."""
+        cluster_scoped = item["kind"] in ("Namespace", "CustomResourceDefinition")
+        return (item["kind"].lower(), not cluster_scoped) if item["kind"] in self.kinds else None
+
+    def path(self, item):
+        """Return namespace, kind and name."""
+        return f"/{item['metadata'].get('namespace', '')}/{item['kind']}/{item['metadata']['name']}"
+
+    def request(self, method, path, query=None, body=None, _content_type=None):
+        """Answer and remember the request."""
+        dry_run = bool(query and query.get("dryRun"))
+        self.log.append(f"{'DRY ' if dry_run else ''}{method} {path}")
+        if method == "GET":
+            return (200, self.live[path]) if path in self.live else (404, {"message": "not found"})
+        if path in self.answers:
+            return self.answers[path]
+        after = body | {"metadata": body["metadata"] | {"resourceVersion": "2"}}
+        if body["kind"] == "CustomResourceDefinition":
+            after |= conditions(Established="True")
+            self.kinds.add(body["spec"]["names"]["kind"])
+        if not dry_run:
+            self.live[path] = after
+        return 201, after
+
+
+def run(server, items, namespace="n", **settings):
+    defaults = {"field_manager": "m", "force": True, "only_missing": False, "check_mode": False, "concurrency": 1}
+    applier = Applier(server, Settings(**defaults | settings), namespace)
+    return [(label(result.item), result.action) for result in applier.apply(items)], applier.warnings
+
+
+def test_a_missing_object_is_written_at_once_and_then_never_again():
+    server = Server()
+    assert run(server, [CONFIG]) == ([("ConfigMap n/c", "created")], [])
+    assert run(server, [CONFIG]) == ([("ConfigMap n/c", "unchanged")], [])
+    assert server.log == ["GET /n/ConfigMap/c", "PATCH /n/ConfigMap/c", "GET /n/ConfigMap/c"]
+
+
+def test_a_difference_is_proved_by_a_dry_run():
+    server = Server()
+    run(server, [CONFIG])
+    server.log.clear()
+    assert run(server, [CONFIG | {"data": {"a": "2"}}])[0] == [("ConfigMap n/c", "configured")]
+    assert server.log == ["GET /n/ConfigMap/c", "DRY PATCH /n/ConfigMap/c", "PATCH /n/ConfigMap/c"]
+
+
+def test_what_the_server_writes_in_another_way_is_unchanged_after_a_dry_run():
+    live = with_namespace(CONFIG, "n") | {"data": {"a": "one"}}
+    server = Server({"/n/ConfigMap/c": live}, {"/n/ConfigMap/c": (200, live)})
+    assert run(server, [CONFIG])[0] == [("ConfigMap n/c", "unchanged")]
+    assert server.log == ["GET /n/ConfigMap/c", "DRY PATCH /n/ConfigMap/c"]
+
+
+def test_a_write_of_somebody_else_in_between_is_not_our_change():
+    def live(version, label_value):
+        metadata = {"name": "c", "namespace": "n", "resourceVersion": version, "labels": {"x": label_value}}
+        return CONFIG | {"metadata": metadata}
+
+    server = Server({"/n/ConfigMap/c": live("1", "old")}, {"/n/ConfigMap/c": (200, live("2", "new"))})
+    plain = server.request
+
+    def request(method, path, *args):
+        answer = plain(method, path, *args)
+        if method == "PATCH":
+            server.live[path] = live("2", "new")
+        return answer
+
+    server.request = request
+    assert run(server, [CONFIG])[0] == [("ConfigMap n/c", "unchanged")]
+    assert [entry for entry in server.log if entry.startswith("PATCH")] == []
+
+
+def test_check_mode_only_sends_dry_runs():
+    server = Server({"/n/Secret/s": SECRET})
+    items = [manifest("Namespace", "new"), CONFIG, SECRET | {"data": {}}]
+    assert [action for _name, action in run(server, items, check_mode=True)[0]] == ["created", "created", "configured"]
+    assert [entry for entry in server.log if entry.startswith("PATCH")] == []
+
+
+def test_check_mode_in_a_namespace_that_this_run_would_create():
+    server = Server(answers={"/n/ConfigMap/c": (404, {"message": 'namespaces "n" not found'})})
+    assert run(server, [CONFIG], check_mode=True)[0] == [("ConfigMap n/c", "created")]
+
+
+def test_existing_objects_are_left_alone():
+    server = Server({"/n/ConfigMap/c": CONFIG})
+    assert run(server, [CONFIG | {"data": {}}, SECRET], only_missing=True)[0] == [
+        ("ConfigMap n/c", "skipped"),
+        ("Secret n/s", "created"),
+    ]
+    assert HASH not in str(server.live)
+
+
+def test_custom_resources_follow_their_crd():
+    server = Server()
+    assert run(server, [WIDGET, crd()])[0] == [
+        ("CustomResourceDefinition widgets.example.com", "created"),
+        ("Widget n/w", "created"),
+    ]
+    assert run(Server(), [WIDGET, crd()], check_mode=True)[1] == []
+
+
+def test_an_unknown_kind_is_found_before_anything_is_written():
+    server = Server()
+    with pytest.raises(GitopsError) as error:
+        run(server, [CONFIG, WIDGET])
+    assert str(error.value) == (
+        "The cluster does not know Widget of example.com/v1: the CustomResourceDefinition is missing, so Widget w "
+        "cannot be applied. Nothing was written."
+    )
+    assert server.log == []
+    assert run(server, [CONFIG, WIDGET], check_mode=True) == (
+        [("ConfigMap n/c", "created"), ("Widget w", "created")],
+        [
+            "The cluster does not know Widget of example.com/v1: the CustomResourceDefinition is missing. Its objects "
+            "count as new and were not checked."
+        ],
+    )
+
+
+def test_rejections_name_the_objects_and_the_others_are_applied():
+    server = Server(answers={"/n/ConfigMap/c": (422, {"message": "data is bad"}), "/n/ConfigMap/d": (403, {})})
+    with pytest.raises(GitopsError) as error:
+        run(server, [CONFIG, manifest("ConfigMap", "d"), manifest("ConfigMap", "e")])
+    assert str(error.value) == "ConfigMap n/c was rejected: data is bad; ConfigMap n/d was rejected: 403"
+    assert error.value.result["changed"] is True
+    assert error.value.result["counts"] == {"created": 1}
+
+
+def test_a_rejected_secret_is_not_quoted():
+    server = Server(answers={"/n/Secret/s": (422, {"message": "c2VjcmV0 is bad", "reason": "Invalid"})})
+    with pytest.raises(GitopsError) as error:
+        run(server, [SECRET])
+    assert str(error.value) == ("Secret n/s was rejected: Invalid (the rest may quote its values and is not shown)")
+
+
+def test_a_rollout_that_does_not_come_names_pods(monkeypatch):
+    monkeypatch.setattr(apply, "POLL_SECONDS", 0.01)
+    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    pods = {"items": [{"metadata": {"name": "p"}, "status": {"containerStatuses": [waiting]}}]}
+    deployment = manifest("Deployment", "d", "apps/v1", spec={"replicas": 1, "selector": {"matchLabels": {"x": "y"}}})
+    server = Server({"/api/v1/namespaces/n/pods": pods}, kinds=["Deployment"])
+    applier = Applier(server, Settings("m", True, False, False, 1), "n")
+    applier.apply([deployment])
+    with pytest.raises(GitopsError) as error:
+        applier.await_rolled_out(0.03)
+    assert str(error.value) == (
+        "Not ready after 0 s: Deployment n/d: its controller has not seen the newest revision (pod p: ImagePullBackOff)"
+    )
+
+
+# --- the connection ------------------------------------------------------------------------------------------------
+
+
+def patient_api(monkeypatch, *answers):
+    monkeypatch.setattr(apply.time, "sleep", lambda _seconds: None)
+    pool = SimpleNamespace(connection_pool_kw={"maxsize": 4})
+    client = SimpleNamespace(
+        configuration=SimpleNamespace(host="https://h"), rest_client=SimpleNamespace(pool_manager=pool)
+    )
+    api, left = PatientApi(SimpleNamespace(client=client), 16), list(answers)
+
+    def send(*_args, **_settings):
+        answer = left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return SimpleNamespace(status=answer[0], data=answer[1], headers={"Retry-After": "1"})
+
+    api._send = send
+    return api, left, pool
+
+
+def test_a_busy_or_restarting_api_server_is_asked_again(monkeypatch):
+    api, left, pool = patient_api(monkeypatch, (429, b""), UnavailableError("gone"), (503, b""), (200, b'{"a": 1}'))
+    assert api.request("GET", "/x") == (200, {"a": 1})
+    assert left == []
+    assert pool.connection_pool_kw["maxsize"] == 16
+
+
+def test_an_api_server_that_stays_away_is_an_error(monkeypatch):
+    api, _left, _pool = patient_api(monkeypatch, *[UnavailableError("gone")] * 4)
+    with pytest.raises(UnavailableError, match="gone"):
+        api.request("GET", "/x")
+
+
+def test_other_errors_keep_their_words(monkeypatch):
+    api, _left, _pool = patient_api(
+        monkeypatch, (500, b'{"message": "failed calling webhook"}'), (502, b"bad gateway\n")
+    )
+    assert api.request("PATCH", "/x") == (500, {"message": "failed calling webhook"})
+    assert api.request("PATCH", "/x") == (502, {"message": "bad gateway"})
+
+
+def test_wrong_credentials_are_said(monkeypatch):
+    api, _left, _pool = patient_api(monkeypatch, (401, b"{}"))
+    with pytest.raises(GitopsError) as error:
+        api.request("GET", "/x")
+    assert str(error.value) == "The API server https://h does not accept the credentials (401 Unauthorized)."

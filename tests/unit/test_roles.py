@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every role documents what it takes, and every component role has the same layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ROLES = sorted(path.parent.parent for path in ROOT.glob("roles/*/meta/main.yml"))
+COMPONENTS = [role for role in ROLES if (role / "templates" / "overlay").is_dir() and role.name != "argocd"]
+MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py"))
+
+
+def load(path):
+    return yaml.safe_load(path.read_text()) if path.exists() else {}
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_defaults_and_argument_specs_are_the_same(role):
+    defaults = load(role / "defaults" / "main.yml") or {}
+    specs = load(role / "meta" / "argument_specs.yml")["argument_specs"]
+    options = {name: option for spec in specs.values() for name, option in spec["options"].items()}
+    required = {name for name, option in options.items() if option.get("required")}
+    assert options.keys() - required == defaults.keys()
+    for name, option in options.items():
+        assert option["description"], name
+        computed = "{{" in str(defaults.get(name)) or "{{" in str(option.get("default"))
+        if name not in required and not computed:
+            assert option["default"] == defaults[name], name
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_every_role_has_a_readme(role):
+    assert (role / "README.md").read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("role", COMPONENTS, ids=lambda role: role.name)
+def test_a_component_role_has_its_rooms(role):
+    definition = load(role / "vars" / "main.yml")[f"{role.name}_component"]
+    assert role.name == definition["name"].replace("-", "_")
+    assert definition["layer"] in ("infra", "services")
+    for name in (
+        "templates/base/kustomization.yaml.j2",
+        "templates/overlay/kustomization.yaml.j2",
+        "tasks/main.yml",
+        "tasks/verify.yml",
+    ):
+        assert (role / name).is_file(), name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_that_talks_to_the_api_server_is_in_the_action_group(module):
+    group = load(ROOT / "meta" / "runtime.yml")["action_groups"]["argocd"]
+    talks = "k8s_auth_options" in (ROOT / "plugins" / "modules" / f"{module}.py").read_text()
+    assert (module in group) == talks
