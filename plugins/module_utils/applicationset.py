@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils.application import terminate_operation
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 
 REFRESH = "argocd.argoproj.io/application-set-refresh"
@@ -69,13 +70,13 @@ class ApplicationSets:
         found = [self._request("GET", f"applicationsets/{name}") for name in self.names]
         return {name: [] for name in self.names} | self._children([item for status, item in found if status == 200])
 
-    def refresh(self, minimum: int, expected: list[str]) -> dict[str, list[str]]:
+    def refresh(self, minimum: int, expected: list[str], absent: list[str]) -> dict[str, list[str]]:
         """Force a reconcile of each until all is generated; return the Applications by ApplicationSet."""
         attempt = 0
         while True:
             for _round in range(ROUNDS):
                 self._barrier()
-            children, problem = self._look(minimum, expected)
+            children, problem = self._look(minimum, expected, absent)
             if not problem:
                 return children
             delay = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
@@ -112,7 +113,7 @@ class ApplicationSets:
                 self._tell(f"waiting for the ApplicationSet controller ({', '.join(waiting)})")
                 time.sleep(POLL_SECONDS)
 
-    def _look(self, minimum: int, expected: list[str]) -> tuple[dict[str, list[str]], str]:
+    def _look(self, minimum: int, expected: list[str], absent: list[str]) -> tuple[dict[str, list[str]], str]:
         """Return the Applications by ApplicationSet, and what is still wrong."""
         items = [self._settled(name) for name in self.names]
         children = self._children(items)
@@ -128,6 +129,11 @@ class ApplicationSets:
                 f"No Application was generated for {', '.join(missing)}: is the overlay in the revision and below the "
                 f"path that {' or '.join(self.names)} reads?"
             )
+        left = sorted(set(absent) & names)
+        for name in left:
+            self._end_operation(name)
+        if left:
+            return children, f"Application {', '.join(left)} is still being deleted; its objects may have finalizers."
         few = [name for name, found in children.items() if len(found) < minimum]
         if few:
             return (
@@ -135,6 +141,12 @@ class ApplicationSets:
                 f"ApplicationSet {', '.join(few)} has fewer than {minimum} Applications: check path and revision.",
             )
         return children, ""
+
+    def _end_operation(self, name: str) -> None:
+        """End what an Application that is being deleted still tries to sync; Argo CD would finish that first."""
+        status, item = self._request("GET", f"applications/{name}")
+        if status == 200 and item.get("operation") and item["metadata"].get("deletionTimestamp"):
+            self._request("PATCH", f"applications/{name}", terminate_operation(item))
 
     def _settled(self, name: str) -> dict[str, Any]:
         """Return an ApplicationSet once an error went or stayed: its condition is written after the annotation."""

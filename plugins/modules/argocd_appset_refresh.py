@@ -31,6 +31,11 @@ options:
     type: list
     elements: str
     default: []
+  absent:
+    description: Names of Applications that must be gone, with everything that they deployed.
+    type: list
+    elements: str
+    default: []
   min_applications:
     description: Applications that each ApplicationSet must have. A wrong path generates none without an error.
     type: int
@@ -92,7 +97,8 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     sets = ApplicationSets(
         Api(client), params["namespace"], params["names"], params["wait_timeout"], progress_to(params["progress_file"])
     )
-    found = sets.present() if module.check_mode else sets.refresh(params["min_applications"], params["expected"])
+    wanted = (params["min_applications"], params["expected"], params["absent"])
+    found = sets.present() if module.check_mode else sets.refresh(*wanted)
     return {"changed": False, "applications": found, "elapsed": round(time.monotonic() - started, 3)}
 
 
@@ -104,6 +110,7 @@ def main() -> None:
             names={"type": "list", "elements": "str", "required": True},
             namespace={"type": "str", "default": "argocd"},
             expected={"type": "list", "elements": "str", "default": []},
+            absent={"type": "list", "elements": "str", "default": []},
             min_applications={"type": "int", "default": 1},
             wait_timeout={"type": "int", "default": 120},
             progress_file={"type": "path"},

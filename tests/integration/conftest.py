@@ -45,7 +45,10 @@ class Environment:
     def playbook(self, playbook: str, *args: str, timeout: int = 900) -> subprocess.CompletedProcess[str]:
         """Run a playbook of the clone from another folder."""
         program = Path(sys.executable).parent / "ansible-playbook"
-        environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        # Collections of a test lie beside its inventory.
+        collections = f"{self.inventory.parent.parent / 'collections'}:{ROOT / 'collections'}"
+        settings = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": collections}
+        environment = os.environ | settings | {"ANSIBLE_NOCOLOR": "1"}
         return subprocess.run(
             [program, ROOT / playbook, "-i", self.inventory, *args],
             cwd=self.inventory,

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A component of another collection, its removal, and the real upstream files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+import pytest
+import yaml
+from conftest import MIRROR, Environment
+
+COMPONENT = {"name": "widgets", "layer": "infra", "namespace": "widgets", "depends_on": []}
+WIDGET = {
+    "apiVersion": "example.com/v1",
+    "kind": "Widget",
+    "metadata": {"name": "first", "namespace": "widgets"},
+    "spec": {"size": 1},
+}
+BASE = ["gateway", "cert-manager", "maildev"]
+
+
+@pytest.fixture
+def widgets(environment):
+    """Write a collection with a component whose CustomResourceDefinition nobody brings."""
+    collection = environment.inventory.parent.parent / "collections" / "ansible_collections" / "acme" / "platform"
+    tasks = [
+        {
+            "name": "Render widgets",
+            "ansible.builtin.import_role": {"name": "monorepo.gitops.component"},
+            "vars": {"component_definition": "{{ widgets_component }}"},
+        }
+    ]
+    files = {
+        "vars/main.yml": {"widgets_component": COMPONENT},
+        "tasks/main.yml": tasks,
+        "templates/base/kustomization.yaml.j2": {"resources": ["widget.yaml"]},
+        "templates/base/widget.yaml.j2": WIDGET,
+        "templates/overlay/kustomization.yaml.j2": {"resources": ["../../base"]},
+    }
+    for name, content in files.items():
+        path = collection / "roles" / "widgets" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(content))
+    return environment
+
+
+def run(environment, **variables):
+    done = environment.site("-e", json.dumps({"gitops_converge_timeout": 25} | variables))
+    report = json.loads((environment.inventory.parent.parent / "reports" / "test.json").read_text())
+    return done, report
+
+
+def test_a_missing_crd_is_named_and_the_component_can_be_removed(widgets):
+    done, report = run(widgets, gitops_components=[*BASE, "acme.platform.widgets"])
+    assert done.returncode != 0
+    message = report["failure"]["message"]
+    assert "Application widgets" in message
+    assert "Widget widgets/first" in message
+    assert "could not find" in message or "no matches for kind" in message
+
+    done, report = run(widgets)
+    assert done.returncode != 0
+    assert "infra/widgets (envs/test). Add them to gitops_components, or name them in" in report["failure"]["message"]
+
+    done, report = run(widgets, gitops_removals=["widgets"])
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "widgets" not in widgets.git("ls-tree", "-r", "--name-only", "main")
+    status, _item = widgets.api().request("GET", "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/widgets")
+    assert status == 404
+
+
+def test_every_component_verifies(environment):
+    done = environment.playbook("playbooks/verify.yml")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "failed=0" in done.stdout
+
+
+def test_the_real_upstream_files_converge(tmp_path):
+    """Needs the official files: from a mirror (GITOPS_UPSTREAM_MIRROR) or from the internet."""
+    environment = Environment(tmp_path, component_stand_in="never", gitops_upstream_mirror=MIRROR)
+    try:
+        done = environment.site()
+        if "cannot be read" in done.stdout and not MIRROR:
+            pytest.skip("the official manifests cannot be downloaded here and GITOPS_UPSTREAM_MIRROR is not set")
+        assert done.returncode == 0, done.stdout[-5000:]
+        environment.find_cluster()
+        for name, defaults in (("cert-manager", "cert_manager"), ("gateway", "gateway")):
+            upstream = environment.git("show", f"main:argocd/infra/{name}/base/upstream.yaml") + "\n"
+            wanted = pinned(defaults)
+            assert wanted in {hashlib.sha256(text.encode()).hexdigest() for text in (upstream, upstream[:-1])}
+        webhooks = environment.api().request(
+            "GET", "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+        )
+        assert webhooks[1]["items"] == []
+        again = environment.site()
+        assert re.search(r"changed=0 .*failed=0", again.stdout), again.stdout[-3000:]
+    finally:
+        environment.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=absent")
+
+
+def pinned(role):
+    from conftest import ROOT
+
+    return yaml.safe_load((ROOT / "roles" / role / "defaults" / "main.yml").read_text())[f"{role}_sha256"]
