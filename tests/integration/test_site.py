@@ -49,6 +49,15 @@ def test_a_second_run_changes_nothing(environment):
     assert [entry for entry in written if not refresh.match(entry)] == []
 
 
+@pytest.mark.parametrize("tag", ["render", "publish", "argocd", "applicationsets", "converge"])
+def test_a_tag_cuts_the_run_and_changes_nothing(environment, tag):
+    head = environment.git("rev-parse", "main")
+    done = environment.site("--tags", tag)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "changed=0 " in done.stdout
+    assert environment.git("rev-parse", "main") == head
+
+
 def test_check_mode_shows_the_change_and_writes_nothing(environment):
     head, before = environment.git("rev-parse", "main"), len(environment.writes())
     settings = {"maildev_replicas": 2, "argocd_cm": {"timeout.reconciliation": "200s"}}
