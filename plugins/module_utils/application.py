@@ -40,6 +40,7 @@ REFRESH = "argocd.argoproj.io/refresh"
 STAMP = "argocd.argoproj.io/refresh-timestamp"
 WATCH_SECONDS = 300
 POLL_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 PROGRESS_SECONDS = 15.0
 NOT_IDLE = ("syncing", "superseded", "settling", "sync-failed", "resync")
 # Seconds until an Application that is idle and not ready is refreshed again: it may have missed an event for good.
@@ -187,7 +188,7 @@ class Waiter:
         self.explicit = set(names)
         self.watcher = Watcher(api, self.path, selector, self.requests)
         self.listed = False
-        self.unavailable = ""
+        self.unavailable, self.unavailable_at = "", self.started
         self.printed = ("", self.started)
 
     @property
@@ -233,7 +234,7 @@ class Waiter:
         if message[0] == "error":
             raise message[1]
         if message[0] == "unavailable":
-            self.unavailable = message[1]
+            self._miss(message[1])
             return
         self.unavailable = ""
         if message[0] == "event":
@@ -335,7 +336,7 @@ class Waiter:
     # --- acting ------------------------------------------------------------------------------------------------------
 
     def _act(self, now: float) -> None:
-        if self.unavailable:
+        if self.unavailable and now - self.unavailable_at < RETRY_SECONDS:
             return
         due = [entry for entry in self.tracked.values() if self._needs_refresh(entry, now)]
         if due:
@@ -360,40 +361,43 @@ class Waiter:
         return now - entry.refreshed_at >= delays[min(entry.refreshes, len(delays) - 1)]
 
     def _refresh(self, entry: Tracked) -> None:
-        entry.stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}.{uuid.uuid4().int % 10**9:09d}Z"
-        body = {"metadata": {"annotations": {REFRESH: self.options.refresh, STAMP: entry.stamp}}}
-        self.requests["patch"] += 1
-        try:
-            status, found = self.api.request("PATCH", f"{self.path}/{entry.name}", body=body)
-        except UnavailableError as error:
-            self.unavailable = str(error)
+        stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}.{uuid.uuid4().int % 10**9:09d}Z"
+        entry.stamp = stamp
+        found = self._patch(entry, {"metadata": {"annotations": {REFRESH: self.options.refresh, STAMP: stamp}}})
+        if found is None:
             return
-        if status == 404:
-            return
-        if status != 200:
-            raise GitopsError(f"Application {entry.name} cannot be refreshed: {found.get('message', status)}")
         entry.sent, entry.sent_at, entry.refreshed_at = True, time.monotonic(), time.monotonic()
         entry.refreshes += 1
         entry.total_refreshes += 1
         entry.rounds += not entry.fresh
-        entry.floor = int(found["metadata"]["resourceVersion"])
         entry.observe(found, unbroken=True)
 
     def _operate(self, entry: Tracked, body: dict[str, Any]) -> None:
         """Start or end an operation, unless the Application changed meanwhile."""
+        found = self._patch(entry, body)
+        if found is not None:
+            entry.resyncs += "operation" in body
+            entry.observe(found, unbroken=True)
+
+    def _patch(self, entry: Tracked, body: dict[str, Any]) -> Application | None:
+        """Change an Application; without an answer, or when somebody else was first, the next event tells."""
         self.requests["patch"] += 1
         try:
             status, found = self.api.request("PATCH", f"{self.path}/{entry.name}", body=body)
         except UnavailableError as error:
-            self.unavailable = str(error)
-            return
-        if status == 409:  # somebody else was first: the next event tells
-            return
+            self._miss(str(error))
+            return None
+        self.unavailable = ""
+        if status in (404, 409):
+            return None
         if status != 200:
-            raise GitopsError(f"Application {entry.name} cannot be synced: {found.get('message', status)}")
-        entry.resyncs += "operation" in body
+            raise GitopsError(f"Application {entry.name} cannot be changed: {found.get('message', status)}")
         entry.floor = int(found["metadata"]["resourceVersion"])
-        entry.observe(found, unbroken=True)
+        return found
+
+    def _miss(self, reason: str) -> None:
+        """Remember that the API server did not answer; the watch and the next request will tell when it does."""
+        self.unavailable, self.unavailable_at = reason, time.monotonic()
 
     def _clean_up(self) -> None:
         """Argo CD before 3.6 does not know the timestamp and leaves it."""
