@@ -79,6 +79,15 @@ class Environment:
         """Return the folder of the cluster."""
         return Path(self.status["folder"])
 
+    @property
+    def reports(self) -> Path:
+        """Return the folder of the reports."""
+        return self.inventory.parent.parent / "reports"
+
+    def report(self) -> dict[str, Any]:
+        """Return the report of the last run."""
+        return json.loads((self.reports / "test.json").read_text())
+
     def find_cluster(self) -> None:
         """Ask for the cluster's folder and ports, once it is there."""
         done = self.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=present")
@@ -112,6 +121,8 @@ def test_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envir
     environment = Environment(tmp_path_factory.mktemp("environment"))
     environment.first = environment.site()
     environment.find_cluster()
+    environment.first_commit = environment.git("rev-parse", "main")
+    environment.first_reports = {path.name: path.read_text() for path in (environment.reports).iterdir()}
     yield environment
     environment.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=absent")
 

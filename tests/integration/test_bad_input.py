@@ -66,7 +66,7 @@ def test_bad_input_stops_the_run_before_anything_is_written(environment, variabl
     head, before = environment.git("rev-parse", "main"), len(environment.writes())
     done = environment.site("-e", json.dumps(variables))
     assert done.returncode != 0
-    failure = json.loads((environment.inventory.parent.parent / "reports" / "test.json").read_text())["failure"]
+    failure = environment.report()["failure"]
     assert message in re.sub(r"\s+", " ", failure["message"])
     assert environment.git("rev-parse", "main") == head
     assert environment.writes()[before:] == []

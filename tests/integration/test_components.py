@@ -50,8 +50,7 @@ def widgets(environment):
 
 def run(environment, **variables):
     done = environment.site("-e", json.dumps({"gitops_converge_timeout": 25} | variables))
-    report = json.loads((environment.inventory.parent.parent / "reports" / "test.json").read_text())
-    return done, report
+    return done, environment.report()
 
 
 def test_a_missing_crd_is_named_and_the_component_can_be_removed(widgets):

@@ -26,13 +26,13 @@ def application(environment, name):
 
 
 def test_the_first_run_ends_with_a_table_of_the_published_commit(environment):
-    head = environment.git("rev-parse", "main")
+    commit = environment.first_commit
     for name in APPLICATIONS:
-        assert re.search(rf"^ *{name} +{head[:12]}  Synced  Healthy ", environment.first.stdout, re.MULTILINE)
-        assert application(environment, name)["status"]["sync"]["revision"] == head
-    report = json.loads((environment.inventory.parent.parent / "reports" / "test.json").read_text())
-    assert (report["succeeded"], report["commit"]) == (True, head)
-    assert "maildev" in (environment.inventory.parent.parent / "reports" / "test.html").read_text()
+        assert re.search(rf"^ *{name} +{commit[:12]}  Synced  Healthy ", environment.first.stdout, re.MULTILINE)
+    report = json.loads(environment.first_reports["test.json"])
+    assert (report["succeeded"], report["commit"]) == (True, commit)
+    assert {entry["revision"] for entry in report["applications"]} == {commit}
+    assert f"<code>{commit}</code>" in environment.first_reports["test.html"]
 
 
 def test_a_second_run_changes_nothing(environment):
@@ -99,7 +99,7 @@ def test_a_change_that_breaks_ends_with_application_resource_and_message(environ
     assert done.returncode != 0
     assert time.monotonic() - started < 80
     message = done.stdout.replace("\n", " ")
-    report = json.loads((environment.inventory.parent.parent / "reports" / "test.json").read_text())
+    report = environment.report()
     assert report["succeeded"] is False
     for word in words:
         assert word in report["failure"]["message"], report["failure"]
