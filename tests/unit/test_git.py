@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import http.server
 import re
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -131,3 +133,54 @@ def test_an_unreachable_repository_is_named_without_its_password(tmp_path):
 
 def test_credentials_are_cut_out_of_urls():
     assert public("fatal: https://bob:pw@host/x and ssh://git@host/y") == "fatal: https://host/x and ssh://host/y"
+
+
+@pytest.fixture
+def http_server(tmp_path):
+    """Serve the repositories of a folder over HTTP with git's own server program."""
+    (tmp_path / "cgi-bin").mkdir()
+    program = tmp_path / "cgi-bin" / "git"
+    program.write_text(
+        f"#!/bin/sh\nGIT_PROJECT_ROOT={tmp_path} GIT_HTTP_EXPORT_ALL=1 exec git -c http.receivepack=true http-backend\n"
+    )
+    program.chmod(0o755)
+
+    class Handler(http.server.CGIHTTPRequestHandler):
+        have_fork = False  # else it becomes the user nobody
+
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(tmp_path))
+
+        def translate_path(self, path):
+            return str(tmp_path / path.split("?")[0].lstrip("/"))
+
+        def log_message(self, *_args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/cgi-bin/git"
+    server.shutdown()
+
+
+def test_a_repository_behind_http(tmp_path, http_server):
+    Clone(tmp_path / "first", f"file://{tmp_path}/repo.git", "main").open(create=True)
+    clone = Clone(tmp_path / "clone", f"{http_server}/repo.git", "main")
+    clone.open(create=False)
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    clone.open(create=False)
+    assert git(tmp_path / "repo.git", "rev-parse", "main").strip() == clone.head()
+
+
+def test_a_repository_behind_ssh(tmp_path):
+    """The SSH client is replaced by one that runs the command here; URL, options and command are git's own."""
+    Clone(tmp_path / "first", f"file://{tmp_path}/repo.git", "main").open(create=True)
+    client = tmp_path / "ssh"
+    client.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/log\nfor last; do :; done\nexec sh -c "$last"\n')
+    client.chmod(0o755)
+    clone = Clone(tmp_path / "clone", f"ssh://git@git.example.com{tmp_path}/repo.git", "main", f"{client} -i /key")
+    clone.open(create=False)
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    assert git(tmp_path / "repo.git", "rev-parse", "main").strip() == clone.head()
+    assert "-i /key" in (tmp_path / "log").read_text()
+    assert "git@git.example.com git-receive-pack" in (tmp_path / "log").read_text()
