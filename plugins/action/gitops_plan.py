@@ -28,27 +28,30 @@ class ActionModule(ActionBase):
             {"components": {"type": "list", "elements": "str", "required": True}}
         )
         try:
-            components = plan([self._definition(entry) for entry in args["components"]])
+            components = plan([self._definition(entry, task_vars or {}) for entry in args["components"]])
         except GitopsError as error:
             raise AnsibleActionFail(str(error)) from error
         return result | {"changed": False, "components": components}
 
-    def _definition(self, entry: str) -> dict[str, Any]:
+    def _definition(self, entry: str, task_vars: dict[str, Any]) -> dict[str, Any]:
         role = role_of(entry)
         path = self._role_path(role)
-        variables = path and path / "vars" / "main.yml"
-        if not variables or not variables.is_file():
+        if not path or not (path / "vars" / "main.yml").is_file():
             raise GitopsError(
                 f"gitops_components: there is no component {entry!r} (no role {role} with a component definition)."
             )
-        loaded = self._loader.load_from_file(str(variables), trusted_as_template=True) or {}
-        definition = check_definition(entry, loaded.get(f"{role.rsplit('.', 1)[-1]}_component"))
-        keys = ("name", "layer", "namespace", "depends_on", "endpoints")
+        variables = self._load(path / "vars" / "main.yml")
+        definition = check_definition(entry, variables.get(f"{role.rsplit('.', 1)[-1]}_component"))
+        known = {key: definition.get(key) for key in ("name", "layer", "namespace")}
+        # What these say may depend on variables of the role, as they are in this environment.
+        visible = self._load(path / "defaults" / "main.yml") | task_vars | variables
+        templar = self._templar.copy_with_new_env(available_variables=visible)
+        known |= {key: templar.template(definition.get(key) or []) for key in ("depends_on", "endpoints")}
         stages = sorted(str(file) for file in path.glob("files/stages/*.yaml"))
-        known = {key: definition.get(key) for key in keys}
-        # Host names depend on variables of the environment; roles keep all else literal.
-        known["endpoints"] = self._templar.template(known["endpoints"] or [])
         return known | {"role": role, "role_path": str(path), "stages": stages}
+
+    def _load(self, path: Path) -> dict[str, Any]:
+        return (self._loader.load_from_file(str(path), trusted_as_template=True) or {}) if path.is_file() else {}
 
     def _role_path(self, role: str) -> Path | None:
         found = _get_collection_role_path(role.rsplit(".", 1)[-1], [role.rsplit(".", 1)[0]])

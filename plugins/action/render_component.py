@@ -31,7 +31,7 @@ ARGUMENTS: dict[str, Any] = {
     },
     "mirror": {"type": "str", "default": ""},
     "stand_in": {"type": "str", "choices": ["never", "auto", "always"], "default": "never"},
-    "stand_in_deployments": {"type": "list", "elements": "str", "default": []},
+    "stand_in_deployments": {"type": "list", "elements": "dict", "default": []},
     "kinds": {"type": "list", "elements": "dict", "default": []},
 }
 

@@ -83,15 +83,16 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def stand_in(namespace: str, deployments: list[str], kinds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def stand_in(namespace: str, deployments: list[dict[str, Any]], kinds: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return objects that take the place of an operator's manifest in a rehearsal: permissive CRDs and Deployments.
 
-    An entry of `kinds` is C({group, versions, kind, plural, scope}); the last version is the stored one.
+    An entry of `deployments` has a name, and the `args` and `env` that patches of the component expect. An entry of
+    `kinds` is C({group, versions, kind, plural, scope}); the last version is the stored one.
     """
     objects = [custom_resource_definition(kind) for kind in kinds]
     if deployments:
         objects.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    return objects + [deployment(name, namespace) for name in deployments]
+    return objects + [deployment(entry, namespace) for entry in deployments]
 
 
 def custom_resource_definition(kind: dict[str, Any]) -> dict[str, Any]:
@@ -127,14 +128,15 @@ def custom_resource_definition(kind: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def deployment(name: str, namespace: str) -> dict[str, Any]:
+def deployment(entry: dict[str, Any], namespace: str) -> dict[str, Any]:
     """Return a Deployment that shows where the operator would run; nothing is pulled in a rehearsal."""
+    name = entry["name"]
     labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "stand-in"}
     container = {
         "name": name,
         "image": "rehearsal.invalid/stand-in:1",
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "16Mi"}},
-    }
+    } | {key: entry[key] for key in ("args", "env") if entry.get(key)}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

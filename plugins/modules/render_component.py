@@ -68,9 +68,10 @@ options:
     choices: [never, auto, always]
     default: never
   stand_in_deployments:
-    description: Names of the Deployments of a stand-in.
+    description:
+      - Deployments of a stand-in with C(name), and with the C(args) and C(env) that patches expect of their container.
     type: list
-    elements: str
+    elements: dict
     default: []
   kinds:
     description: "Custom resources of the operator for a stand-in: C(group), C(versions), C(kind), C(plural), C(scope)."

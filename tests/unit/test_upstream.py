@@ -75,7 +75,9 @@ def test_a_stand_in_has_the_kinds_and_deployments():
     kinds = [
         {"group": "gateway.networking.k8s.io", "versions": ["v1alpha2", "v1"], "kind": "Gateway", "plural": "gateways"}
     ]
-    crd, namespace, deployment = upstream.stand_in("gateway", ["controller"], kinds)
+    deployments = [{"name": "controller", "args": ["--a=1"]}]
+    crd, namespace, deployment = upstream.stand_in("gateway", deployments, kinds)
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["args"] == ["--a=1"]
     assert crd["metadata"]["name"] == "gateways.gateway.networking.k8s.io"
     assert "api-approved.kubernetes.io" in crd["metadata"]["annotations"]
     assert [(version["name"], version["storage"]) for version in crd["spec"]["versions"]] == [
