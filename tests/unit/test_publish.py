@@ -59,8 +59,8 @@ def test_the_refusal_names_volumes_and_the_way_on():
     text = publish.refusal([("infra", "kafka")], {("infra", "kafka"): ["Kafka kafka-cluster"]}, "dev")
     assert text == (
         "These components are in Git but not in gitops_components, and publishing would delete them from the cluster: "
-        "infra/kafka (envs/dev, which keeps the volumes of Kafka kafka-cluster). Add them to gitops_components, or name "
-        "them in gitops_removals to delete them."
+        "infra/kafka (envs/dev, which keeps the volumes of Kafka kafka-cluster). Add them to gitops_components, or "
+        "name them in gitops_removals to delete them."
     )
 
 
