@@ -34,6 +34,7 @@ SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\ndata: {password: c
         ),
         ("apiVersion: v1\nkind: Secret\nmetadata: {name: empty}\n", []),
         ("kind: ExternalSecret\nspec: {target: {name: db}}\n", []),
+        ('key: "' + PRIVATE_KEY.replace("\nabc\n", "\\n<private-key>\\n") + '"', []),
         ("uri: postgresql://{{ .username }}:{{ .password }}@db:5432/app", []),
     ],
 )
