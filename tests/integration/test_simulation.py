@@ -39,11 +39,6 @@ NIGHTLY = {"metadata": {"name": "nightly", "namespace": "one"}}
 CLUSTER_SCOPED = ("ClusterIssuer", "ClusterSecretStore", "GatewayClass")
 SIMULATE = "rehearsal.monorepo.gitops/simulate"
 STAGES = sorted(ROOT.glob("roles/*/files/stages/*.yaml"))
-# Until the role strimzi names its kinds.
-STRIMZI = [
-    {"group": "kafka.strimzi.io", "versions": ["v1beta2"], "kind": kind, "plural": f"{kind.lower()}s"}
-    for kind in ("Kafka", "KafkaConnect", "KafkaConnector", "KafkaNodePool", "KafkaTopic", "KafkaUser")
-]
 # A spec per kind, and its states: at first, in the end, when told to fail, and when it flaps where that differs.
 KINDS = yaml.safe_load("""
 Issuer: &issuer
@@ -222,8 +217,8 @@ def simulated_kinds():
     simulated = {(reference["apiGroup"].split("/")[0], reference["kind"]) for reference in references}
     roles = [yaml.safe_load(path.read_text()) for path in ROOT.glob("roles/*/vars/main.yml")]
     components = [value for role in roles for name, value in role.items() if name.endswith("_component")]
-    known = [kind for component in components for kind in component.get("kinds", [])] + STRIMZI
-    return [kind for kind in known if (kind["group"], kind["kind"]) in simulated]
+    kinds = [kind for component in components for kind in component.get("kinds", [])]
+    return [kind for kind in kinds if (kind["group"], kind["kind"]) in simulated]
 
 
 def simulated_crds():
