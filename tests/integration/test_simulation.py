@@ -216,16 +216,18 @@ def simulated_kinds():
     references = [stage["spec"]["resourceRef"] for stage in stages_in([path.read_text() for path in STAGES])]
     simulated = {(reference["apiGroup"].split("/")[0], reference["kind"]) for reference in references}
     roles = [yaml.safe_load(path.read_text()) for path in ROOT.glob("roles/*/vars/main.yml")]
-    components = [value for role in roles for name, value in role.items() if name.endswith("_component")]
-    kinds = [kind for component in components for kind in component.get("kinds", [])]
-    return [kind for kind in kinds if (kind["group"], kind["kind"]) in simulated]
+    # Official files are described in `upstream` of a component, or in a variable of their own.
+    values = [value for role in roles for value in role.values() if isinstance(value, dict)]
+    files = [value.get("upstream", value) for value in values]
+    known = [kind for file in files for kind in file.get("kinds", [])]
+    return [kind for kind in known if (kind["group"], kind["kind"]) in simulated]
 
 
 def simulated_crds():
     """Return the CRDs of the simulated kinds as text: the real ones of the mirror, or stand-ins."""
     kinds = simulated_kinds()
     if not Path(MIRROR or "/nowhere").is_dir():
-        return yaml.safe_dump_all(stand_in("", [], kinds))
+        return yaml.safe_dump_all(stand_in({"kinds": kinds}, "", with_namespace=False))
     names = {f"{kind['plural']}.{kind['group']}" for kind in kinds}
     documents = [text for path in Path(MIRROR).rglob("*.yaml") for text in re.split("(?m)^---\n", path.read_text())]
     crds = [text for text in documents if re.search("(?m)^kind: CustomResourceDefinition$", text)]
