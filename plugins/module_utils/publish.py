@@ -16,7 +16,8 @@ from typing import Any
 import yaml
 
 TOKENS = {
-    "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----"),
+    # A placeholder in angle brackets, as in the descriptions of CRDs, is none.
+    "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?!(?:\\n|\s)*<)"),
     "a GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})"),
     "a GitLab token": re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
     "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
@@ -75,12 +76,21 @@ def refusal(names: list[tuple[str, str]], stateful: dict[tuple[str, str], list[s
     """Return the sentence that stops a run which would delete components."""
     lines = []
     for entry in names:
-        volumes = f", with volumes of {', '.join(stateful[entry])}" if stateful.get(entry) else ""
+        volumes = f", which keeps the volumes of {', '.join(stateful[entry])}" if stateful.get(entry) else ""
         lines.append(f"{'/'.join(entry)} (envs/{environment}{volumes})")
     return (
         f"These components are in Git but not in gitops_components, and publishing would delete them from the cluster: "
         f"{'; '.join(lines)}. Add them to gitops_components, or name them in gitops_removals to delete them."
     )
+
+
+def kept(stateful: dict[tuple[str, str], list[str]]) -> list[str]:
+    """Return a sentence for each removed component whose volumes stay in the cluster."""
+    return [
+        f"{entry[1]} was removed; the volumes of {', '.join(volumes)} stay until gitops_volume_removals names them"
+        for entry, volumes in sorted(stateful.items())
+        if volumes
+    ]
 
 
 def volumes_of(text: str) -> list[str]:

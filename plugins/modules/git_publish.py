@@ -38,7 +38,7 @@ options:
     elements: str
     required: true
   removals:
-    description: Names of components that may be removed from this environment, with their volumes.
+    description: Names of components that may be removed from this environment. Their volumes stay.
     type: list
     elements: str
     default: []
@@ -105,6 +105,11 @@ removed:
   returned: success
   type: list
   elements: str
+kept_volumes:
+  description: A sentence for each removed component whose volumes stay in the cluster.
+  returned: success
+  type: list
+  elements: str
 """
 
 import shutil
@@ -116,19 +121,21 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.errors import Gito
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
 
 
-def remove_orphans(clone: Clone, environment: str, wanted: set[tuple[str, str]], removals: list[str]) -> list[str]:
-    """Remove announced components from the tree, and refuse the others."""
+def remove_orphans(
+    clone: Clone, environment: str, wanted: set[tuple[str, str]], removals: list[str]
+) -> dict[tuple[str, str], list[str]]:
+    """Remove announced components from the tree and return them with their volumes; refuse the others."""
     files = clone.git("ls-files", "argocd").splitlines()
     found = publish.orphans(files, environment, wanted)
+    volumes = {entry: volumes_in(clone, files, entry, environment) for entry in found}
     unannounced = [entry for entry in found if entry[1] not in removals]
     if unannounced:
-        volumes = {entry: volumes_in(clone, files, entry, environment) for entry in unannounced}
         raise GitopsError(publish.refusal(unannounced, volumes, environment))
     for layer, name in found:
         folder = clone.path / "argocd" / layer / name
         alone = publish.environments_of(files, (layer, name)) == {environment}
         shutil.rmtree(folder if alone else folder / "envs" / environment, ignore_errors=True)
-    return [name for _layer, name in found]
+    return volumes
 
 
 def volumes_in(clone: Clone, files: list[str], component: tuple[str, str], environment: str) -> list[str]:
@@ -146,7 +153,8 @@ def volumes_in(clone: Clone, files: list[str], component: tuple[str, str], envir
 def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Check, commit, push, and return the result of the module."""
     wanted = {tuple(entry.split("/", 1)) for entry in params["components"]}
-    removed = remove_orphans(clone, params["environment"], wanted, params["removals"])
+    volumes = remove_orphans(clone, params["environment"], wanted, params["removals"])
+    removed = [name for _layer, name in volumes]
     staged = clone.staged()
     texts = {name: (clone.path / name).read_text(errors="replace") for name, status in staged.items() if status != "D"}
     secrets = publish.find_secrets(texts)
@@ -155,6 +163,7 @@ def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any
             f"Nothing was committed: {'; '.join(secrets)}. Keep secrets out of Git: generate them in the cluster."
         )
     result = {"changed": bool(staged), "files": sorted(staged), "removed": removed, "message": ""}
+    result["kept_volumes"] = publish.kept(volumes)
     result["other_environments"] = publish.touched_environments(
         staged, clone.git("ls-files", "argocd").splitlines(), params["environment"]
     )

@@ -104,6 +104,15 @@ class Environment:
         command = ["git", "-C", self.folder / "monorepo.git", *args]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
+    def git_bytes(self, *args: str) -> bytes:
+        """Run git in the published repository and return its output as it is."""
+        command = ["git", "-C", self.folder / "monorepo.git", *args]
+        return subprocess.run(command, check=True, capture_output=True).stdout
+
+    def binary(self, name: str) -> Path:
+        """Return the path of a program of the rehearsal cluster."""
+        return Path(json.loads((self.folder / "argocd.json").read_text())["binaries"]) / name
+
     def writes(self) -> list[str]:
         """Return the writes of the modules that the audit log has, dry runs left out."""
         entries = [json.loads(line) for line in (self.folder / "logs" / "audit.log").read_text().splitlines()]

@@ -1,17 +1,14 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A component of another collection, its removal, and the real upstream files."""
+"""A component of another collection, its removal, and verification."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 
 import pytest
 import yaml
-from conftest import MIRROR, Environment
 
 COMPONENT = {"name": "widgets", "layer": "infra", "namespace": "widgets", "depends_on": []}
 WIDGET = {
@@ -76,32 +73,3 @@ def test_every_component_verifies(environment):
     done = environment.playbook("playbooks/verify.yml")
     assert done.returncode == 0, done.stdout[-3000:]
     assert "failed=0" in done.stdout
-
-
-def test_the_real_upstream_files_converge(tmp_path):
-    """Needs the official files: from a mirror (GITOPS_UPSTREAM_MIRROR) or from the internet."""
-    environment = Environment(tmp_path, component_stand_in="never", gitops_upstream_mirror=MIRROR)
-    try:
-        done = environment.site()
-        if "cannot be read" in done.stdout and not MIRROR:
-            pytest.skip("the official manifests cannot be downloaded here and GITOPS_UPSTREAM_MIRROR is not set")
-        assert done.returncode == 0, done.stdout[-5000:]
-        environment.find_cluster()
-        for name, defaults in (("cert-manager", "cert_manager"), ("gateway", "gateway")):
-            upstream = environment.git("show", f"main:argocd/infra/{name}/base/upstream.yaml") + "\n"
-            wanted = pinned(defaults)
-            assert wanted in {hashlib.sha256(text.encode()).hexdigest() for text in (upstream, upstream[:-1])}
-        webhooks = environment.api().request(
-            "GET", "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
-        )
-        assert webhooks[1]["items"] == []
-        again = environment.site()
-        assert re.search(r"changed=0 .*failed=0", again.stdout), again.stdout[-3000:]
-    finally:
-        environment.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=absent")
-
-
-def pinned(role):
-    from conftest import ROOT
-
-    return yaml.safe_load((ROOT / "roles" / role / "defaults" / "main.yml").read_text())[f"{role}_sha256"]

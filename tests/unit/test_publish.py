@@ -34,6 +34,7 @@ SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\ndata: {password: c
         ),
         ("apiVersion: v1\nkind: Secret\nmetadata: {name: empty}\n", []),
         ("kind: ExternalSecret\nspec: {target: {name: db}}\n", []),
+        ('key: "' + PRIVATE_KEY.replace("\nabc\n", "\\n<private-key>\\n") + '"', []),
         ("uri: postgresql://{{ .username }}:{{ .password }}@db:5432/app", []),
     ],
 )
@@ -59,9 +60,15 @@ def test_the_refusal_names_volumes_and_the_way_on():
     text = publish.refusal([("infra", "kafka")], {("infra", "kafka"): ["Kafka kafka-cluster"]}, "dev")
     assert text == (
         "These components are in Git but not in gitops_components, and publishing would delete them from the cluster: "
-        "infra/kafka (envs/dev, with volumes of Kafka kafka-cluster). Add them to gitops_components, or name them in "
-        "gitops_removals to delete them."
+        "infra/kafka (envs/dev, which keeps the volumes of Kafka kafka-cluster). Add them to gitops_components, or "
+        "name them in gitops_removals to delete them."
     )
+
+
+def test_a_removal_says_which_volumes_stay():
+    assert publish.kept({("infra", "minio"): ["PersistentVolumeClaim minio"], ("infra", "maildev"): []}) == [
+        "minio was removed; the volumes of PersistentVolumeClaim minio stay until gitops_volume_removals names them"
+    ]
 
 
 def test_a_changed_base_touches_the_other_environments():

@@ -1,0 +1,191 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every component with the real upstream files: the real CRDs judge every object that we write.
+
+Needs the official files, from a mirror (GITOPS_UPSTREAM_MIRROR) or from the internet, and says so when there are none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import time
+from collections import Counter
+
+import pytest
+import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils.api import APPLY
+from conftest import MIRROR, ROOT, Environment
+from kubernetes.utils.quantity import parse_quantity
+
+APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
+RESYNCS = 5
+RESYNC_SECONDS = 5
+# Argo CD compares with Git this often, so that five resyncs fit into a test.
+SHORT_RESYNC = {"timeout.reconciliation": f"{RESYNC_SECONDS}s", "timeout.reconciliation.jitter": "0s"}
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """Bring up every component of inventories/dev with the official files."""
+    folder = tmp_path_factory.mktemp("real")
+    environment = Environment(folder, component_stand_in="never", gitops_upstream_mirror=MIRROR, argocd_cm=SHORT_RESYNC)
+    done = environment.site()
+    environment.find_cluster()
+    if "cannot be read" in done.stdout and not MIRROR:
+        environment.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=absent")
+        pytest.skip("the official manifests cannot be downloaded here and GITOPS_UPSTREAM_MIRROR is not set")
+    environment.first = done
+    yield environment
+    environment.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=absent")
+
+
+@pytest.fixture(scope="module")
+def objects(real):
+    """Return what kustomize builds from Git for each component, each object with the namespace it gets."""
+    assert real.first.returncode == 0, real.first.stdout[-5000:]
+    api, built = real.api(), {}
+    for entry in api.request("GET", APPLICATIONS)[1]["items"]:
+        source, namespace = entry["spec"]["source"]["path"], entry["spec"]["destination"]["namespace"]
+        command = [real.binary("kustomize"), "build", real.folder / "clone" / source]
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        items = [item for item in yaml.load_all(text, Loader=yaml.CSafeLoader) if item]
+        for item in items:
+            if api.resource(item)[1]:
+                item["metadata"].setdefault("namespace", namespace)
+            else:  # upstream's Reflector gives one to its ClusterRole; the API server drops it
+                item["metadata"].pop("namespace", None)
+        built[entry["metadata"]["name"]] = items
+    return built
+
+
+def test_everything_becomes_synced_and_healthy(real, objects):
+    components = yaml.safe_load((ROOT / "inventories/dev/group_vars/all/components.yml").read_text())
+    assert sorted(objects) == sorted(components["gitops_components"])
+    assert {(entry["sync"], entry["health"]) for entry in real.report()["applications"]} == {("Synced", "Healthy")}
+
+
+def test_git_has_the_official_files_byte_for_byte(real, objects):
+    files = [name for name in real.git("ls-tree", "-r", "--name-only", "main").splitlines() if "upstream" in name]
+    found = {hashlib.sha256(real.git_bytes("show", f"main:{name}")).hexdigest() for name in files}
+    defaults = [ROOT / "roles" / name.replace("-", "_") / "defaults" / "main.yml" for name in objects]
+    variables = {name: value for path in defaults for name, value in yaml.safe_load(path.read_text()).items()}
+    assert found == {value for name, value in variables.items() if name.endswith("_sha256") and value}
+
+
+def test_webhooks_are_dropped_by_the_overlay_of_the_rehearsal_only(real, objects):
+    kinds = {item["kind"] for items in objects.values() for item in items}
+    assert not kinds & {"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"}
+    files = real.git("grep", "-l", "kind: ValidatingWebhookConfiguration", "main").splitlines()
+    dropped = {name for name in files if "upstream.yaml" not in name}
+    assert dropped
+    assert {name for name in dropped if "/envs/test/rehearsal/" not in name} == set()
+
+
+def test_the_real_crds_accept_every_object_and_know_every_field(real, objects):
+    """A strict dry run fails on a field that the schema does not have, which an ordinary write would silently drop."""
+    api, refused = real.api(), []
+    query = {"fieldManager": "argocd-controller", "force": "true", "dryRun": "All", "fieldValidation": "Strict"}
+    for name, items in objects.items():
+        for item in items:
+            status, answer = api.request("PATCH", api.path(item), query, item, APPLY)
+            if status not in (200, 201):
+                refused.append(f"{name}: {item['kind']} {item['metadata']['name']}: {answer.get('message')}")
+    assert refused == []
+
+
+def test_the_api_server_kept_every_field_of_git(real, objects):
+    api, lost = real.api(), []
+    for name, items in objects.items():
+        for item in items:
+            status, live = api.request("GET", api.path(item))
+            assert status == 200, f"{name}: {item['kind']} {item['metadata']['name']}: {live.get('message')}"
+            label = f"{name}: {item['kind']} {item['metadata']['name']}"
+            lost += [f"{label}{path}" for path in differences(without(item, "status"), live)]
+    assert lost == []
+
+
+def without(item, key):
+    return {name: value for name, value in item.items() if name != key}
+
+
+def differences(wanted, live, path=""):
+    """Yield the fields of a manifest that the live object does not have, or has otherwise."""
+    if isinstance(wanted, dict):
+        for key, value in wanted.items():
+            if value not in (None, {}, []):  # the API server leaves out what is empty
+                here = live.get(key) if isinstance(live, dict) else None
+                yield from differences(value, here, f"{path}.{key}")
+    elif isinstance(wanted, list):
+        if not isinstance(live, list) or len(wanted) != len(live):
+            yield f"{path}: {wanted} became {live}"
+        else:
+            for index, (one, other) in enumerate(zip(wanted, live, strict=True)):
+                yield from differences(one, other, f"{path}[{index}]")
+    elif wanted != live and not same_quantity(wanted, live):
+        yield f"{path}: {wanted!r} became {live!r}"
+
+
+def same_quantity(one, other):
+    """Return whether two values are the same amount: the API server writes 1000m as 1."""
+    try:
+        return parse_quantity(one) == parse_quantity(other)
+    except (ValueError, TypeError, AttributeError):
+        return False
+
+
+def test_nothing_is_out_of_sync_after_five_resyncs(real, objects):
+    """Watch every Application until Argo CD has compared it five times more; none may leave Synced in between."""
+    api, compared, bad = real.api(), Counter(), []
+    seen = {}
+    deadline = time.monotonic() + (RESYNCS + 1) * RESYNC_SECONDS + 60
+    while time.monotonic() < deadline and any(compared[name] < RESYNCS for name in objects):
+        for entry in api.request("GET", APPLICATIONS)[1]["items"]:
+            name, status = entry["metadata"]["name"], entry["status"]
+            if status["sync"]["status"] != "Synced":
+                out = [item["name"] for item in status["resources"] if item.get("status") == "OutOfSync"]
+                bad.append(f"{name}: {status['sync']['status']} {out}")
+            if seen.get(name) != status["reconciledAt"]:
+                compared[name] += name in seen
+                seen[name] = status["reconciledAt"]
+        time.sleep(0.5)
+    assert bad == []
+    assert {name for name in objects if compared[name] < RESYNCS} == set()
+
+
+def test_every_workload_keeps_the_rules(objects):
+    """Resources, probes, no root, no service links, labels: also those of the vendored operators."""
+    broken = [
+        f"{name}: {item['kind']} {item['metadata']['name']}: {problem}"
+        for name, items in objects.items()
+        for item in items
+        if item["kind"] in ("Deployment", "StatefulSet", "Job")
+        for problem in problems(item)
+    ]
+    assert broken == []
+
+
+def problems(item):
+    template = item["spec"]["template"]
+    pod = template["spec"]
+    if pod.get("enableServiceLinks") is not False:
+        yield "enableServiceLinks is not false"
+    for container in pod["containers"]:
+        resources = container.get("resources") or {}
+        if not (resources.get("requests") and resources.get("limits")):
+            yield f"{container['name']} has no resources"
+        if item["kind"] != "Job" and not (container.get("livenessProbe") or container.get("readinessProbe")):
+            yield f"{container['name']} has no probe"
+        security = (pod.get("securityContext") or {}) | (container.get("securityContext") or {})
+        if security.get("runAsNonRoot") is not True and not security.get("runAsUser"):
+            yield f"{container['name']} may run as root"
+        if ":" not in container["image"]:
+            yield f"{container['name']} has an image without a tag"
+
+
+def test_a_second_run_changes_nothing(real, objects):
+    assert objects
+    done = real.site()
+    assert re.search(r"changed=0 .*failed=0", done.stdout), done.stdout[-3000:]
