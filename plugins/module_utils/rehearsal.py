@@ -11,6 +11,7 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import http.client
@@ -73,6 +74,10 @@ AUDIT_POLICY = {
         {"level": "Metadata"},
     ],
 }
+# What a Stage is told on the simulated object itself.
+SIMULATE = '.metadata.annotations["rehearsal.monorepo.gitops/simulate"]'
+# A P-256 key in PKCS #8, up to its 32 bytes.
+PKCS8_P256 = bytes.fromhex("3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420")
 CRD_WATCHER = """\
 apiVersion: kwok.x-k8s.io/v1alpha1
 kind: Stage
@@ -352,34 +357,69 @@ class RehearsalCluster:
         """
         path, applied = self.folder / "stages.json", self.folder / "stages.yaml"
         known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-        given = {source.name: source.read_text() for source in [*sorted(self.default_stages.glob("*.yaml")), *stages]}
+        given = {source.name: adapted(source.read_text()) for source in sorted(self.default_stages.glob("*.yaml"))}
+        given |= {source.name: source.read_text() for source in stages}
         if known | given == known:
             return False
-        texts = [sparing_failures(text) for text in (known | given).values()]
+        texts = [text.replace("REHEARSAL_CA_KEY", self._ca_key()) for text in (known | given).values()]
         texts.append(CRD_WATCHER.format(groups=json.dumps(simulated_groups(texts))))
         applied.write_text("\n---\n".join(texts))
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", applied)
+        # A file may have other Stages than before; overlapping ones would run in any order.
+        names = {f"stage.kwok.x-k8s.io/{stage['metadata']['name']}" for stage in stages_in(texts)}
+        present = set(self.kubectl("get", "stages", "-o", "name").split()) - {"stage.kwok.x-k8s.io/stage-reload"}
+        if present - names:
+            self.kubectl("delete", *sorted(present - names))
         if not known:
             self.kwokctl("scale", "node", "--replicas", "1")
         path.write_text(json.dumps(known | given))
         return True
 
+    def _ca_key(self) -> str:
+        """Return the key of the CA with which Stages sign, in base64; made once per cluster, it never is in Git."""
+        path = self.folder / "stages-ca.key"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(base64.b64encode(PKCS8_P256 + os.urandom(32)).decode())
+        return path.read_text()
 
-def sparing_failures(text: str) -> str:
-    """Let KWOK's Stage pod-ready leave pods alone whose image is told to fail; overlapping Stages run in any order."""
-    if "name: pod-ready\n" not in text:
-        return text
+
+def adapted(text: str) -> str:
+    """Adapt KWOK's own Stages to a rehearsal.
+
+    pod-ready leaves pods alone whose image is told to fail. Volumes of any StorageClass are provided, not only those of
+    KWOK's, and a claim may be told to fail or to be slow.
+    """
+    text = text.replace("{{ .spec.storageClassName", '{{ default "" .spec.storageClassName')
     stage = yaml.safe_load(text)
-    stage["spec"]["selector"]["matchExpressions"].append(
-        {"key": '.spec.containers[] | select(.image | test("rehearsal-fail")) | .name', "operator": "DoesNotExist"}
-    )
+    if stage["kind"] != "Stage":
+        return text
+    expressions = [
+        expression
+        for expression in stage["spec"]["selector"]["matchExpressions"]
+        if "kwok-volume" not in expression.get("cel", {}).get("expression", "")
+    ]
+    if stage["metadata"]["name"] == "pod-ready":
+        image = '.spec.containers[] | select(.image | test("rehearsal-fail")) | .name'
+        expressions.append({"key": image, "operator": "DoesNotExist"})
+    if stage["metadata"]["name"] == "pvc-provision":
+        expressions.append({"key": SIMULATE, "operator": "NotIn", "values": ["fail"]})
+        delay = {"jq": {"expression": f'if {SIMULATE} == "slow" then "20s" else "200ms" end'}}
+        stage["spec"]["delay"] = {"durationFrom": delay}
+    stage["spec"]["selector"]["matchExpressions"] = expressions
     return yaml.safe_dump(stage, sort_keys=False)
+
+
+def stages_in(texts: list[str]) -> list[dict[str, Any]]:
+    """Return all Stages of the files, those in Lists too."""
+    documents = [document for text in texts for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
+    items = [item for document in documents for item in document.get("items", [document])]
+    return [item for item in items if item["kind"] == "Stage"]
 
 
 def simulated_groups(texts: list[str]) -> list[str]:
     """Return the API groups of custom resources that the Stages simulate."""
-    documents = (document for text in texts for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document)
-    groups = {item["spec"]["resourceRef"]["apiGroup"].split("/")[0] for item in documents if item["kind"] == "Stage"}
+    groups = {stage["spec"]["resourceRef"]["apiGroup"].split("/")[0] for stage in stages_in(texts)}
     return sorted(group for group in groups if "." in group) or ["none.invalid"]
 
 
