@@ -60,6 +60,7 @@ class Options:
     fail_fast: bool = False
     resync_failed: bool = False
     resync_limit: int = 3
+    sync_manual: bool = False
     depends_on: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -276,9 +277,20 @@ class Waiter:
                     entry.since, entry.refreshes, entry.refreshed_at, entry.error_rounds = now, 0, now, 0
                 entry.ready_at = now if found.state == READY else None
             entry.verdict = found
-        if self.options.resync_failed:
-            for entry in self.tracked.values():
+        for entry in self.tracked.values():
+            if self.options.resync_failed:
                 self._hold_for_dependencies(entry)
+            if (
+                self.options.sync_manual
+                and entry.verdict.code == "manual"
+                and entry.resyncs < self.options.resync_limit
+            ):
+                entry.verdict = Verdict(WAIT, "resync", f"to be synced; {entry.verdict.reason}")
+
+    def _may_sync(self, entry: Tracked) -> bool:
+        """Return whether this wait is what syncs an Application whose automated sync is off."""
+        wanted = self.options.sync_manual and entry.verdict.code == "manual"
+        return wanted and entry.resyncs < self.options.resync_limit
 
     def _verdict(self, entry: Tracked, now: float) -> Verdict:
         if entry.application is None:
@@ -343,11 +355,11 @@ class Waiter:
             with ThreadPoolExecutor(max_workers=min(8, len(due))) as pool:
                 list(pool.map(self._refresh, due))
         for entry in self.tracked.values():
-            if not self.options.resync_failed or entry.verdict.state != WAIT:
+            if entry.verdict.state != WAIT:
                 continue
             if entry.verdict.code == "resync":
                 self._operate(entry, sync_operation(entry.application or {}))
-            elif entry.verdict.code == "superseded" and now - entry.since > 1:
+            elif self.options.resync_failed and entry.verdict.code == "superseded" and now - entry.since > 1:
                 self._operate(entry, terminate_operation(entry.application or {}))
 
     def _needs_refresh(self, entry: Tracked, now: float) -> bool:

@@ -62,7 +62,7 @@ class Clone:
         with self.locked():
             self._check_private()
             self._check_clean()
-            self._fetch()
+            self.fetch()
             self._reset()
         return made
 
@@ -111,8 +111,9 @@ class Clone:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.readline().startswith(HEADER)
 
-    def _fetch(self) -> None:
-        self.git("fetch", "--quiet", "--prune", "origin")
+    def fetch(self) -> None:
+        """Get all branches and tags; a tag may have been moved."""
+        self.git("fetch", "--quiet", "--prune", "--tags", "--force", "origin")
 
     def _reset(self) -> None:
         remote = f"refs/remotes/origin/{self.branch}"
@@ -128,6 +129,30 @@ class Clone:
     def head(self) -> str:
         """Return the commit of the branch, or nothing in an empty repository."""
         return self.git("rev-parse", "--verify", "--quiet", "HEAD", check=False).strip()
+
+    def commit_of(self, revision: str) -> str:
+        """Return the commit of a revision, or nothing when there is none."""
+        return self.git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", check=False).strip()
+
+    def reference(self, name: str) -> str:
+        """Return the full name of a remote tag, else of a remote branch, whether or not it exists."""
+        tag = f"refs/tags/{name}"
+        return tag if self.commit_of(tag) else f"refs/remotes/origin/{name}"
+
+    def move(self, reference: str, before: str, commit: str) -> None:
+        """Move a remote branch forward, or a remote tag to any commit."""
+        name = reference.removeprefix("refs/remotes/origin/")
+        if name == reference:
+            self.git("push", "--quiet", "--force", "origin", f"{commit}:{reference}")
+        else:
+            foreign = self.git("rev-list", "--count", f"{commit}..{before}").strip() if before else "0"
+            if foreign != "0":
+                raise GitopsError(
+                    f"{public(self.url)}: branch {name} has {foreign} commits that {commit[:12]} does not have. "
+                    f"Merge them into {self.branch}, or reset {name}, and run again."
+                )
+            self.git("push", "--quiet", "origin", f"{commit}:refs/heads/{name}")
+        self.fetch()
 
     def staged(self) -> dict[str, str]:
         """Stage everything below argocd/ and return the changed files with A, M or D."""
@@ -150,7 +175,7 @@ class Clone:
                     raise
             else:
                 return
-            self._fetch()
+            self.fetch()
             self._rebase(name, email)
         raise GitopsError(
             f"{public(self.url)}: the push was rejected {PUSH_ATTEMPTS} times because others pushed; run again."

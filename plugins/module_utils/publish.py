@@ -60,10 +60,15 @@ def component_of(path: str) -> tuple[str, str] | None:
     return (parts[1], parts[2]) if len(parts) > 3 and parts[1] in ("infra", "services") else None
 
 
+def overlays(files: list[str], environment: str) -> dict[str, tuple[str, str]]:
+    """Return the components that have an overlay of this environment in Git, by name."""
+    found = {component_of(path) for path in files if PurePosixPath(path).parts[3:5] == ("envs", environment)}
+    return {entry[1]: entry for entry in found if entry}
+
+
 def orphans(files: list[str], environment: str, wanted: set[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return components that have an overlay of this environment in Git and are not in the inventory."""
-    overlays = {component_of(path) for path in files if PurePosixPath(path).parts[3:5] == ("envs", environment)}
-    return sorted(entry for entry in overlays if entry and entry not in wanted)
+    return sorted(entry for entry in overlays(files, environment).values() if entry not in wanted)
 
 
 def environments_of(files: list[str], component: tuple[str, str]) -> set[str]:

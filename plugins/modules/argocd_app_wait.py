@@ -98,9 +98,13 @@ options:
     type: bool
     default: false
   resync_limit:
-    description: How often one Application is synced again.
+    description: How often one Application is synced by O(resync_failed) and O(sync_manual).
     type: int
     default: 3
+  sync_manual:
+    description: Whether to sync an Application that is OutOfSync while its automated sync is off.
+    type: bool
+    default: false
   depends_on:
     description: For each Application the names of those that must be ready first. Only used by O(resync_failed).
     type: dict
@@ -201,6 +205,7 @@ SAME_NAME = (
     "fail_fast",
     "resync_failed",
     "resync_limit",
+    "sync_manual",
     "depends_on",
 )
 
@@ -270,6 +275,7 @@ def main() -> None:
             fail_fast={"type": "bool", "default": False},
             resync_failed={"type": "bool", "default": False},
             resync_limit={"type": "int", "default": 3},
+            sync_manual={"type": "bool", "default": False},
             depends_on={"type": "dict", "default": {}},
             progress_file={"type": "path"},
         ),

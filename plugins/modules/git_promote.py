@@ -1,0 +1,163 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: git_promote
+short_description: Move the branch or tag that an environment follows to a newer commit
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors
+description:
+  - Shows what an environment would get, and moves the branch or tag that its Applications follow to the head of
+    O(branch) or to O(commit). A branch is only moved forward; a tag is moved to wherever is asked for.
+  - A O(revision) that does not exist yet becomes a branch.
+options:
+  url:
+    description: URL of the repository, as for M(monorepo.gitops.git_checkout).
+    type: str
+    required: true
+  path:
+    description: Folder of the clone.
+    type: path
+    required: true
+  branch:
+    description: Branch that is published to.
+    type: str
+    default: main
+  commit:
+    description: Commit of O(branch) to promote. By default its head.
+    type: str
+    default: ""
+  revision:
+    description: Branch or tag that the environment follows.
+    type: str
+    required: true
+  environment:
+    description: Environment whose differences are shown.
+    type: str
+    required: true
+  create_only:
+    description: Whether to leave a revision that exists where it is, and only tell what it has.
+    type: bool
+    default: false
+  ssh_command:
+    description: Command for SSH.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    support: full
+    description: Shows what would change and moves nothing.
+  diff_mode:
+    support: full
+    description: What changes for the environment, without the vendored files, whose lines are only counted.
+  idempotent:
+    support: full
+    description: A revision that is where it should be is not moved.
+notes:
+  - "Error C(has commits that ... does not have): somebody committed to the branch itself. Merge it back first."
+"""
+
+EXAMPLES = r"""
+- name: Give prod what main has
+  monorepo.gitops.git_promote:
+    url: https://git.example.com/platform/monorepo.git
+    path: ~/.cache/monorepo.gitops/clones/monorepo
+    revision: prod
+    environment: prod
+"""
+
+RETURN = r"""
+before:
+  description: Commit that the revision had; empty when it did not exist.
+  returned: success
+  type: str
+commit:
+  description: Commit that the revision has now.
+  returned: success
+  type: str
+files:
+  description: Files of the environment that differ between both, or that differ from O(branch) with O(create_only).
+  returned: success
+  type: list
+  elements: str
+components:
+  description: Names of the components that the environment has at RV(commit).
+  returned: success
+  type: list
+  elements: str
+behind:
+  description: Number of commits of O(branch) that RV(commit) does not have.
+  returned: success
+  type: int
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils.publish import overlays
+
+
+def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Compare, move, and return the result of the module."""
+    environment, name = params["environment"], params["revision"]
+    clone.fetch()
+    head = clone.commit_of(f"refs/remotes/origin/{clone.branch}")
+    wanted = clone.commit_of(params["commit"]) if params["commit"] else head
+    if not wanted:
+        raise GitopsError(f"{clone.branch} has no commit {params['commit'] or 'yet'}: publish first.")
+    reference = clone.reference(name)
+    before = clone.commit_of(reference)
+    stays = bool(before) and params["create_only"]
+    paths = [f":(glob)argocd/*/*/{part}/**" for part in ("base", f"envs/{environment}")]
+    paths.append(f"argocd/appsets/{environment}")
+    files = clone.git("diff", "--name-only", before, wanted, "--", *paths).splitlines() if before else []
+    shown = [*paths, ":(exclude,glob)**/upstream.yaml"]
+    diff = clone.git("diff", before, wanted, "--", *shown) if before and not stays else ""
+    changed = before != wanted and not stays
+    if changed and not check_mode:
+        clone.move(reference, before, wanted)
+    commit = before if stays else wanted
+    return {
+        "changed": changed,
+        "before": before,
+        "commit": commit,
+        "files": files,
+        "components": sorted(overlays(clone.git("ls-tree", "-r", "--name-only", commit).splitlines(), environment)),
+        "behind": int(clone.git("rev-list", "--count", f"{commit}..{head}")),
+        "diff": {"prepared": diff},
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "required": True},
+            "path": {"type": "path", "required": True},
+            "branch": {"type": "str", "default": "main"},
+            "commit": {"type": "str", "default": ""},
+            "revision": {"type": "str", "required": True},
+            "environment": {"type": "str", "required": True},
+            "create_only": {"type": "bool", "default": False},
+            "ssh_command": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"])
+    try:
+        with clone.locked():
+            result = run(clone, params, module.check_mode)
+    except GitopsError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
