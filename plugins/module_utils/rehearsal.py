@@ -78,26 +78,6 @@ AUDIT_POLICY = {
 SIMULATE = '.metadata.annotations["rehearsal.monorepo.gitops/simulate"]'
 # A P-256 key in PKCS #8, up to its 32 bytes.
 PKCS8_P256 = bytes.fromhex("3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420")
-CRD_WATCHER = """\
-apiVersion: kwok.x-k8s.io/v1alpha1
-kind: Stage
-metadata: {{name: crd-established}}
-spec:
-  resourceRef: {{apiGroup: apiextensions.k8s.io/v1, kind: CustomResourceDefinition}}
-  selector:
-    matchExpressions:
-      - {{key: '.status.conditions[]? | select(.type == "Established") | .status', operator: In, values: ["True"]}}
-      - {{key: .spec.group, operator: In, values: {groups}}}
-  delay: {{durationMilliseconds: 1000}}
-  steps:
-    - apply:
-        type: apply
-        template: |
-          apiVersion: kwok.x-k8s.io/v1alpha1
-          kind: Stage
-          metadata: {{name: stage-reload, annotations: {{rehearsal/reload: {{{{ Now | Quote }}}}}}}}
-          spec: {{resourceRef: {{apiGroup: v1, kind: Namespace}}}}
-"""
 
 
 class RehearsalCluster:
@@ -362,7 +342,8 @@ class RehearsalCluster:
         if known | given == known:
             return False
         texts = [text.replace("REHEARSAL_CA_KEY", self._ca_key()) for text in (known | given).values()]
-        texts.append(CRD_WATCHER.format(groups=json.dumps(simulated_groups(texts))))
+        groups = ", ".join(simulated_groups(texts))
+        texts = [text.replace("REHEARSAL_GROUPS", groups) for text in texts]
         applied.write_text("\n---\n".join(texts))
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", applied)
         # A file may have other Stages than before; overlapping ones would run in any order.
