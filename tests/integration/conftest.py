@@ -21,6 +21,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import R
 from kubernetes import config, dynamic
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# Enough to try the run itself.
+BASE = ["gateway", "cert-manager", "maildev"]
 MIRROR = os.environ.get("GITOPS_UPSTREAM_MIRROR", "")
 # What the modules of this collection call themselves at the API server; kubectl and the controllers have other names.
 OWN_AGENTS = ("python", "OpenAPI-Generator")
@@ -99,6 +101,17 @@ class Environment:
         """Return plain requests to the cluster's API server."""
         return Api(dynamic.DynamicClient(config.new_client_from_config(self.status["kubeconfig"])))
 
+    def live(self, path: str) -> dict[str, Any] | None:
+        """Return an object of the cluster, or None when it does not exist."""
+        status, item = self.api().request("GET", path)
+        return None if status == 404 else item
+
+    def components(self) -> list[str]:
+        """Return the components of the inventory."""
+        folder = self.inventory / "group_vars" / "all"
+        settings = [yaml.safe_load((folder / name).read_text()) for name in ("components.yml", "zz_test.yml")]
+        return (settings[0] | settings[1])["gitops_components"]
+
     def git(self, *args: str) -> str:
         """Run git in the published repository."""
         command = ["git", "-C", self.folder / "monorepo.git", *args]
@@ -124,16 +137,26 @@ class Environment:
         ]
 
 
+def bring_up(environment: Environment) -> Environment:
+    """Run site.yml from nothing and keep what it said, whether or not it succeeded."""
+    environment.first = environment.site()
+    environment.find_cluster()
+    return environment
+
+
+def take_down(environment: Environment) -> None:
+    """Remove the cluster of an environment."""
+    environment.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=absent")
+
+
 @pytest.fixture(scope="session")
 def test_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     """Bring up gateway, cert-manager and maildev from nothing with stand-ins; the first run's output is kept."""
-    environment = Environment(tmp_path_factory.mktemp("environment"))
-    environment.first = environment.site()
-    environment.find_cluster()
+    environment = bring_up(Environment(tmp_path_factory.mktemp("environment"), gitops_components=BASE))
     environment.first_commit = environment.git("rev-parse", "main")
     environment.first_reports = {path.name: path.read_text() for path in (environment.reports).iterdir()}
     yield environment
-    environment.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=absent")
+    take_down(environment)
 
 
 @pytest.fixture
@@ -141,3 +164,18 @@ def environment(test_environment: Environment) -> Environment:
     """Return the environment after a first run that succeeded."""
     assert test_environment.first.returncode == 0, test_environment.first.stdout[-6000:]
     return test_environment
+
+
+@pytest.fixture(scope="session")
+def complete_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    """Bring up every component of inventories/dev from nothing with stand-ins."""
+    environment = bring_up(Environment(tmp_path_factory.mktemp("complete")))
+    yield environment
+    take_down(environment)
+
+
+@pytest.fixture
+def complete(complete_environment: Environment) -> Environment:
+    """Return the complete environment after a first run that succeeded."""
+    assert complete_environment.first.returncode == 0, complete_environment.first.stdout[-6000:]
+    return complete_environment

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 
 import pytest
+import yaml
+from conftest import BASE
 
 EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.git"}
 
@@ -30,6 +33,26 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
         (
             {"cert_manager_sha256": "abc", "component_stand_in": "never"},
             "'abc' is no sha256 checksum of https://github.com/",
+        ),
+        (
+            {"gitops_upstream_mirror": "MIRROR", "component_stand_in": "never", "cert_manager_sha256": "0" * 64},
+            f"has sha256 {hashlib.sha256(b'other').hexdigest()}, expected {'0' * 64}: correct the pinned checksum",
+        ),
+        (
+            {"gitops_components": ["acme.platform.Gateway_"]},
+            "gitops_components: name 'Gateway_' of 'acme.platform.Gateway_' is no DNS label",
+        ),
+        (
+            {"gitops_components": ["gateway", "acme.platform.gateway"]},
+            "two components are called 'gateway'; names must be unique.",
+        ),
+        (
+            {"minio_buckets": [{"name": "Upper"}], "gitops_components": [*BASE, "external-secrets", "minio"]},
+            "minio_buckets: Upper is no name of a bucket",
+        ),
+        (
+            {"gitops_volume_removals": [{"component": "minio"}]},
+            "gitops_volume_removals: each entry needs a component that is named in gitops_removals too.",
         ),
         (
             {"gitops_upstream_mirror": "/nowhere", "component_stand_in": "auto", "gateway_sha256": "0" * 64},
@@ -59,10 +82,14 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
 )
-def test_bad_input_stops_the_run_before_anything_is_written(environment, variables, message):
-    variables = {
-        key: environment.status["kubeconfig"] if value == "KUBECONFIG" else value for key, value in variables.items()
-    }
+def test_bad_input_stops_the_run_before_anything_is_written(environment, variables, message, tmp_path):
+    for name, component in (("Gateway_", "Gateway_"), ("gateway", "gateway")):
+        other_collection(environment, name, component)
+    wrong = tmp_path / "github.com/cert-manager/cert-manager/releases/download/v1.20.3/cert-manager.yaml"
+    wrong.parent.mkdir(parents=True)
+    wrong.write_text("other")
+    values = {"KUBECONFIG": environment.status["kubeconfig"], "MIRROR": str(tmp_path)}
+    variables = {key: values.get(value, value) if isinstance(value, str) else value for key, value in variables.items()}
     head, before = environment.git("rev-parse", "main"), len(environment.writes())
     done = environment.site("-e", json.dumps(variables))
     assert done.returncode != 0
@@ -70,6 +97,14 @@ def test_bad_input_stops_the_run_before_anything_is_written(environment, variabl
     assert message in re.sub(r"\s+", " ", failure["message"])
     assert environment.git("rev-parse", "main") == head
     assert environment.writes()[before:] == []
+
+
+def other_collection(environment, role, component):
+    """Write the definition of a component in another collection."""
+    path = environment.inventory.parent.parent / "collections/ansible_collections/acme/platform/roles" / role
+    (path / "vars").mkdir(parents=True, exist_ok=True)
+    definition = {f"{role}_component": {"name": component, "layer": "infra", "namespace": "other"}}
+    (path / "vars" / "main.yml").write_text(yaml.safe_dump(definition))
 
 
 def test_a_secret_in_a_template_is_not_committed(environment):

@@ -9,6 +9,7 @@ import json
 
 import pytest
 import yaml
+from conftest import BASE
 
 COMPONENT = {"name": "widgets", "layer": "infra", "namespace": "widgets", "depends_on": []}
 WIDGET = {
@@ -17,7 +18,6 @@ WIDGET = {
     "metadata": {"name": "first", "namespace": "widgets"},
     "spec": {"size": 1},
 }
-BASE = ["gateway", "cert-manager", "maildev"]
 
 
 @pytest.fixture

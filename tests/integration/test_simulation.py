@@ -280,7 +280,7 @@ class Simulation:
 
     def start(self):
         self.cluster.start(STAGES)
-        self.apply(simulated_crds(), "--server-side")
+        self.apply(simulated_crds(), "--server-side", "--validate=false")
         self.cluster.kubectl("wait", "--for=condition=Established", "crd", "--all")
         self.api = Api(dynamic.DynamicClient(config.new_client_from_config(str(self.cluster.kubeconfig))))
         for kind in simulated_kinds():

@@ -9,6 +9,7 @@ Needs the official files, from a mirror (GITOPS_UPSTREAM_MIRROR) or from the int
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 import time
@@ -17,7 +18,7 @@ from collections import Counter
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import APPLY
-from conftest import MIRROR, ROOT, Environment
+from conftest import MIRROR, ROOT, Environment, bring_up, take_down
 from kubernetes.utils.quantity import parse_quantity
 
 APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
@@ -30,16 +31,13 @@ SHORT_RESYNC = {"timeout.reconciliation": f"{RESYNC_SECONDS}s", "timeout.reconci
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
     """Bring up every component of inventories/dev with the official files."""
-    folder = tmp_path_factory.mktemp("real")
-    environment = Environment(folder, component_stand_in="never", gitops_upstream_mirror=MIRROR, argocd_cm=SHORT_RESYNC)
-    done = environment.site()
-    environment.find_cluster()
-    if "cannot be read" in done.stdout and not MIRROR:
-        environment.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=absent")
+    settings = {"component_stand_in": "never", "gitops_upstream_mirror": MIRROR, "argocd_cm": SHORT_RESYNC}
+    environment = bring_up(Environment(tmp_path_factory.mktemp("real"), **settings))
+    if "cannot be read" in environment.first.stdout and not MIRROR:
+        take_down(environment)
         pytest.skip("the official manifests cannot be downloaded here and GITOPS_UPSTREAM_MIRROR is not set")
-    environment.first = done
     yield environment
-    environment.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=absent")
+    take_down(environment)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +60,7 @@ def objects(real):
 
 
 def test_everything_becomes_synced_and_healthy(real, objects):
-    components = yaml.safe_load((ROOT / "inventories/dev/group_vars/all/components.yml").read_text())
-    assert sorted(objects) == sorted(components["gitops_components"])
+    assert sorted(objects) == sorted(real.components())
     assert {(entry["sync"], entry["health"]) for entry in real.report()["applications"]} == {("Synced", "Healthy")}
 
 
@@ -189,3 +186,20 @@ def test_a_second_run_changes_nothing(real, objects):
     assert objects
     done = real.site()
     assert re.search(r"changed=0 .*failed=0", done.stdout), done.stdout[-3000:]
+
+
+def test_a_changed_pin_is_the_whole_upgrade(real, objects, tmp_path):
+    """Another release of Reflector, from a mirror that has it: one commit, one Application, the new image."""
+    assert objects
+    text = real.git_bytes("show", "main:argocd/infra/reflector/base/upstream.yaml").replace(b":10.0.44", b":10.0.45")
+    path = "github.com/emberstack/kubernetes-reflector/releases/download/v10.0.45/reflector.yaml"
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_bytes(text)
+    digest = hashlib.sha256(text).hexdigest()
+    pin = {"reflector_version": "v10.0.45", "reflector_sha256": digest, "gitops_upstream_mirror": str(tmp_path)}
+    done = real.site("-e", json.dumps(pin))
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert real.git("log", "-1", "--format=%B", "main") == "test: update reflector\n\n- infra/reflector: 1 changed"
+    assert "- infra/reflector: 1 changed" in done.stdout
+    live = real.live("/apis/apps/v1/namespaces/reflector/deployments/reflector")
+    assert live["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":10.0.45")

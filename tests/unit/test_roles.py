@@ -53,6 +53,12 @@ def test_a_component_role_has_its_rooms(role):
         assert (role / name).is_file(), name
 
 
+@pytest.mark.parametrize("role", COMPONENTS, ids=lambda role: role.name)
+def test_every_component_role_has_a_molecule_scenario(role):
+    for name in ("molecule.yml", "vars/main.yml", "verify.yml"):
+        assert (ROOT / "molecule" / role.name / name).is_file(), name
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_that_talks_to_the_api_server_is_in_the_action_group(module):
     group = load(ROOT / "meta" / "runtime.yml")["action_groups"]["argocd"]

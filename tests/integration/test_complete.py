@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every component of inventories/dev in one run from an empty cluster, without a download."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import urlsplit
+
+CLAIM = "/api/v1/namespaces/minio/persistentvolumeclaims/minio"
+SECRET = "/api/v1/namespaces/minio/secrets/minio-root"
+APPLICATION = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/minio"
+ROUTES = ("v1/httproutes", "v1/grpcroutes", "v1alpha2/tlsroutes")
+
+
+def run(environment, **variables):
+    done = environment.site("-e", json.dumps(variables))
+    assert done.returncode == 0, done.stdout[-4000:]
+    return re.sub(r"\s+", " ", done.stdout)
+
+
+def test_one_run_brings_up_every_component(complete):
+    applications = json.loads((complete.reports / "test.json").read_text())["applications"]
+    assert sorted(entry["name"] for entry in applications) == sorted(complete.components())
+    assert {(entry["sync"], entry["health"]) for entry in applications} == {("Synced", "Healthy")}
+
+
+def test_every_endpoint_has_a_route_with_its_host_name(complete):
+    endpoints = json.loads((complete.reports / "test.json").read_text())["endpoints"]
+    hosts = {urlsplit(entry["url"] if "//" in entry["url"] else f"//{entry['url']}").hostname for entry in endpoints}
+    found = {
+        host
+        for kind in ROUTES
+        for route in complete.live(f"/apis/gateway.networking.k8s.io/{kind}")["items"]
+        for host in route["spec"]["hostnames"]
+    }
+    assert endpoints
+    assert hosts - found == set()
+    for entry in endpoints:
+        assert entry["url"] in complete.first.stdout
+
+
+def test_a_second_run_of_everything_changes_nothing(complete):
+    head = complete.git("rev-parse", "main")
+    assert "changed=0 " in run(complete)
+    assert complete.git("rev-parse", "main") == head
+
+
+def test_every_component_verifies(complete):
+    done = complete.playbook("playbooks/verify.yml")
+    assert "failed=0 " in done.stdout, done.stdout[-3000:]
+    assert done.returncode == 0
+
+
+def test_a_stateful_component_is_removed_and_restored_with_its_data(complete):
+    claim, secret = complete.live(CLAIM), complete.live(SECRET)
+    without = [name for name in complete.components() if name not in ("minio", "common", "temporal")]
+    removed = [name for name in complete.components() if name not in without]
+
+    output = run(complete, gitops_components=without, gitops_removals=removed)
+    assert complete.live(APPLICATION) is None
+    assert "minio was removed; the volumes of PersistentVolumeClaim minio stay" in output
+    assert complete.live(CLAIM)["metadata"]["uid"] == claim["metadata"]["uid"]
+    assert complete.live("/apis/apps/v1/namespaces/minio/deployments/minio") is None
+
+    run(complete)
+    assert complete.live(CLAIM)["metadata"]["uid"] == claim["metadata"]["uid"]
+    assert complete.live(SECRET)["data"] == secret["data"]
+
+
+def test_a_volume_is_deleted_only_when_it_is_named(complete):
+    claim = complete.live(CLAIM)
+    volume = {"api_version": "v1", "kind": "PersistentVolumeClaim", "namespace": "minio", "name": "minio"}
+    without = [name for name in complete.components() if name not in ("minio", "common", "temporal")]
+    removed = [name for name in complete.components() if name not in without]
+    volumes = [volume | {"component": "minio"}]
+    run(complete, gitops_components=without, gitops_removals=removed, gitops_volume_removals=volumes)
+    assert complete.live(CLAIM) is None
+    run(complete)
+    assert complete.live(CLAIM)["metadata"]["uid"] != claim["metadata"]["uid"]
