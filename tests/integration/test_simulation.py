@@ -277,7 +277,7 @@ class Simulation:
 
     def start(self):
         self.cluster.start(STAGES)
-        self.apply(simulated_crds(), "--server-side", "--validate=false")
+        self.apply(simulated_crds())
         self.cluster.kubectl("wait", "--for=condition=Established", "crd", "--all")
         self.api = Api(dynamic.DynamicClient(config.new_client_from_config(str(self.cluster.kubeconfig))))
         for kind in simulated_kinds():
@@ -291,10 +291,11 @@ class Simulation:
         with contextlib.suppress(GitopsError):
             return self.api.request("GET", path)[0] == 200
 
-    def apply(self, text, *options):
+    def apply(self, text):
         path = self.folder / "objects.yaml"
         path.write_text(text)
-        self.cluster.kubectl("apply", *options, "-f", path)
+        # Validation by the client would read the description of all kinds again after every CRD.
+        self.cluster.kubectl("apply", "--server-side", "--validate=false", "-f", path)
 
     def watch(self, path):
         with contextlib.suppress(UnavailableError):  # the end of the cluster
