@@ -101,7 +101,7 @@ def test_the_api_server_kept_every_field_of_git(real, objects):
             assert status == 200, f"{name}: {item['kind']} {item['metadata']['name']}: {live.get('message')}"
             label = f"{name}: {item['kind']} {item['metadata']['name']}"
             lost += [f"{label}{path}" for path in differences(without(item, "status"), live)]
-    assert lost == []
+    assert not lost, "\n".join(lost)
 
 
 def without(item, key):
@@ -112,7 +112,7 @@ def differences(wanted, live, path=""):
     """Yield the fields of a manifest that the live object does not have, or has otherwise."""
     if isinstance(wanted, dict):
         for key, value in wanted.items():
-            if value not in (None, {}, []):  # the API server leaves out what is empty
+            if value not in (None, {}, [], False):  # the API server leaves out what is empty
                 here = live.get(key) if isinstance(live, dict) else None
                 yield from differences(value, here, f"{path}.{key}")
     elif isinstance(wanted, list):
