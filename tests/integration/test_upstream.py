@@ -112,7 +112,8 @@ def differences(wanted, live, path=""):
     """Yield the fields of a manifest that the live object does not have, or has otherwise."""
     if isinstance(wanted, dict):
         for key, value in wanted.items():
-            if value not in (None, {}, [], False):  # the API server leaves out what is empty
+            # The API server leaves out what is empty; that no field is unknown is what the strict dry run tells.
+            if value not in (None, {}, [], False, ""):
                 here = live.get(key) if isinstance(live, dict) else None
                 yield from differences(value, here, f"{path}.{key}")
     elif isinstance(wanted, list):
