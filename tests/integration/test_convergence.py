@@ -13,6 +13,7 @@ import os
 import random
 import subprocess
 import threading
+import time
 
 import pytest
 import yaml
@@ -83,6 +84,18 @@ def slowed(stage, delay_ms):
     return stage | {"spec": stage["spec"] | {"delay": {"durationMilliseconds": delay_ms}}}
 
 
+def tear_down(environment, namespaces):
+    """Delete namespaces and wait until they are gone; Argo CD may have made new ones by then."""
+    paths = [f"/api/v1/namespaces/{namespace}" for namespace in namespaces]
+    before = {path: environment.live(path)["metadata"]["uid"] for path in paths}
+    for path in paths:
+        environment.api().request("DELETE", path)
+    deadline = time.monotonic() + 90
+    while any((environment.live(path) or {"metadata": {}})["metadata"].get("uid") == before[path] for path in paths):
+        assert time.monotonic() < deadline, f"{namespaces} are not gone"
+        time.sleep(0.3)
+
+
 def wait(environment, depends_on, timeout):
     settings = Options(request=Request(), timeout=timeout, resync_failed=True, resync_limit=10, depends_on=depends_on)
     waiter = Waiter(environment.api(), "argocd", settings, lambda _item: False, list(depends_on))
@@ -102,8 +115,7 @@ def test_every_order_converges_or_names_the_culprit(complete, depends_on):
         operators.stop(group)
         if trouble == "late":
             operators.start(group, chance.choice([1500, 4000]))
-        for namespace in namespaces:
-            complete.api().request("DELETE", f"/api/v1/namespaces/{namespace}")
+        tear_down(complete, namespaces)
         if trouble == "failed":
             ready, results = wait(complete, depends_on, FAILING_SECONDS)
             guilty = [name for name, entry in results.items() if kind in entry["reason"] and entry["state"] != "ready"]
@@ -118,4 +130,4 @@ def test_every_order_converges_or_names_the_culprit(complete, depends_on):
         if trouble == "late":
             operators.start(group)
         print(note, "converged" if ready else "did not converge")
-    assert wrong == [], f"SEED={seed}"
+    assert not wrong, "\n".join([f"SEED={seed}", *wrong])
