@@ -14,9 +14,16 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.upstream import UnreachableError, digest, fetch, stand_in
+from ansible_collections.monorepo.gitops.plugins.module_utils.upstream import UnreachableError, official, stand_in
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER, render_folder, renderer, write_tree
 
+UPSTREAM: dict[str, Any] = {
+    "url": {"type": "str", "required": True},
+    "sha256": {"type": "str", "required": True},
+    "sha256_variable": {"type": "str", "default": ""},
+    "stand_in_deployments": {"type": "list", "elements": "dict", "default": []},
+    "kinds": {"type": "list", "elements": "dict", "default": []},
+}
 ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "layer": {"type": "str", "required": True, "choices": ["infra", "services"]},
@@ -25,19 +32,15 @@ ARGUMENTS: dict[str, Any] = {
     "tree": {"type": "path", "required": True},
     "templates": {"type": "path", "required": True},
     "rehearsal_templates": {"type": "path"},
-    "upstream": {
-        "type": "dict",
-        "options": {"url": {"type": "str", "required": True}, "sha256": {"type": "str", "required": True}},
-    },
+    "upstream": {"type": "dict", "options": UPSTREAM},
+    "overlay_upstream": {"type": "dict", "options": UPSTREAM},
     "mirror": {"type": "str", "default": ""},
     "stand_in": {"type": "str", "choices": ["never", "auto", "always"], "default": "never"},
-    "stand_in_deployments": {"type": "list", "elements": "dict", "default": []},
-    "kinds": {"type": "list", "elements": "dict", "default": []},
 }
 
 
 class ActionModule(ActionBase):
-    """Render one component: base, overlay, upstream file, and in a rehearsal what simulation needs."""
+    """Render one component: base, overlay, official files, and in a rehearsal what simulation needs."""
 
     _supports_check_mode = True
     _requires_connection = False
@@ -47,44 +50,43 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         _validated, args = self.validate_argument_spec(ARGUMENTS)
         folder = Path(args["tree"]) / "argocd" / args["layer"] / args["name"]
+        own = folder / "envs" / args["environment"]
         templates = Path(args["templates"])
         try:
             render = renderer(self._templar, task_vars or {}, [args["templates"]])
             base = render_folder(templates / "base", render)
             overlay = render_folder(templates / "overlay", render)
-            stood_in = self._add_upstream(args, folder / "base" / "upstream.yaml", base)
+            stood_in = self._add_upstream(args, "upstream", folder / "base", base)
+            stood_in |= self._add_upstream(args, "overlay_upstream", own, overlay)
             if args["rehearsal_templates"]:
                 extra = render_folder(Path(args["rehearsal_templates"]), render)
                 overlay |= {f"rehearsal/{name}": content for name, content in extra.items()}
             write = not self._task.check_mode
             diff = write_tree(folder / "base", base, write)
-            diff += write_tree(folder / "envs" / args["environment"], overlay, write)
+            diff += write_tree(own, overlay, write)
         except (GitopsError, OSError) as error:
             raise AnsibleActionFail(f"{args['name']}: {error}") from error
         files = [entry["after_header"] for entry in diff]
         return result | {"changed": bool(diff), "files": files, "stand_in": stood_in, "diff": diff}
 
-    def _add_upstream(self, args: dict[str, Any], present: Path, base: dict[str, str]) -> bool:
-        """Put the official file or its stand-in among the files of `base`; return whether it is a stand-in."""
-        upstream = args["upstream"]
+    def _add_upstream(self, args: dict[str, Any], option: str, folder: Path, files: dict[str, str]) -> bool:
+        """Put an official file or its stand-in among the files of a folder; return whether it is a stand-in."""
+        upstream = args[option]
         if not upstream:
             return False
         if args["stand_in"] != "always":
             try:
-                base["upstream.yaml"] = self._official(upstream, args["mirror"], present)
+                files["upstream.yaml"] = official(upstream, folder / "upstream.yaml", args["mirror"])
             except UnreachableError as error:
-                # With a mirror the user said where the file is: then it is an error that it is not there.
-                if args["stand_in"] != "auto" or args["mirror"]:
+                # With a mirror the user said where the files are: then it is an error that one is not there. Not so for
+                # an overlay's, which many do without.
+                if args["stand_in"] != "auto" or (args["mirror"] and option == "upstream"):
                     raise
                 Display().warning(f"{args['name']}: a stand-in takes the place of the official manifest. {error}")
             else:
                 return False
-        objects = stand_in(args["namespace"], args["stand_in_deployments"], args["kinds"])
+        # The Namespace is in the base, be it of the official file or of its stand-in.
+        objects = stand_in(upstream, args["namespace"], with_namespace=option == "upstream")
         plain = json.loads(json.dumps(objects))  # strings of Ansible remember their origin; YAML has no word for that
-        base["upstream.yaml"] = HEADER + yaml.safe_dump_all(plain, sort_keys=False)
+        files["upstream.yaml"] = HEADER + yaml.safe_dump_all(plain, sort_keys=False)
         return True
-
-    def _official(self, upstream: dict[str, str], mirror: str, present: Path) -> str:
-        if present.is_file() and digest(content := present.read_bytes()) == upstream["sha256"]:
-            return content.decode()
-        return fetch(upstream["url"], upstream["sha256"], mirror).read_text()

@@ -11,9 +11,37 @@ from typing import Any
 IN_CLUSTER = "https://kubernetes.default.svc"
 
 
-def destination(namespace: str) -> dict[str, str]:
-    """Return an entry of an AppProject's `destinations` for a namespace of the cluster that Argo CD runs in."""
-    return {"server": IN_CLUSTER, "namespace": namespace}
+# Lists of an AppProject that say what it allows, and what role argocd calls them.
+ALLOWED = {
+    "destinations": "destinations",
+    "cluster_kinds": "clusterResourceWhitelist",
+    "namespaced_kinds": "namespaceResourceWhitelist",
+}
+
+
+def project(layer: str, environment: str, url: str, projects: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the AppProject of a layer for role argocd, from what the module kustomize_build found in its overlays."""
+    what = {"infra": "Infrastructure", "services": "Application services"}[layer]
+    found = projects[layer]
+    return {
+        "name": layer,
+        "description": f"{what} of the environment {environment}",
+        "source_repos": [url],
+        "destinations": [{"server": IN_CLUSTER, "namespace": namespace} for namespace in found["namespaces"]],
+        "cluster_kinds": found["cluster_kinds"],
+        "namespaced_kinds": found["namespaced_kinds"],
+    }
+
+
+def widened(wanted: list[dict[str, Any]], live: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return AppProjects that allow what they should and what the living ones of the same name allow already."""
+    specs = {item["metadata"]["name"]: item.get("spec") or {} for item in live}
+    return [entry | {key: _union(entry, key, specs.get(entry["name"], {})) for key in ALLOWED} for entry in wanted]
+
+
+def _union(entry: dict[str, Any], key: str, spec: dict[str, Any]) -> list[dict[str, Any]]:
+    present = [dict(item) for item in spec.get(ALLOWED[key]) or []]
+    return [*entry[key], *(item for item in present if item not in entry[key])]
 
 
 def table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
@@ -29,4 +57,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"destination": destination, "table": table}
+        return {"project": project, "table": table, "widened": widened}

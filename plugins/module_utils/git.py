@@ -122,7 +122,10 @@ class Clone:
                 raise GitopsError(
                     f"{public(self.url)} has no branch {self.branch!r}: create it or correct gitops_repo_branch."
                 )
-            return  # an empty repository: the first commit makes the branch
+            # An empty repository: the first commit makes the branch. An interrupted run may have left files.
+            self.git("read-tree", "--empty")
+            self.git("clean", "--quiet", "-fd", "--", ROOT)
+            return
         self.git("checkout", "--quiet", "--force", "-B", self.branch, remote)
         self.git("clean", "--quiet", "-fd", "--", ROOT)
 

@@ -50,6 +50,16 @@ def fetch(url: str, sha256: str, mirror: str = "", alternatives: list[str] | Non
     return keep(cached, content)
 
 
+def official(upstream: dict[str, Any], present: Path, mirror: str = "") -> str:
+    """Return the text of an official file: of `present` where that is the file already, else by `fetch`."""
+    if not upstream["sha256"]:
+        variable = upstream.get("sha256_variable") or "its sha256"
+        raise UnreachableError(f"No checksum is set: pin {variable} to the sha256 checksum of {upstream['url']}.")
+    if present.is_file() and digest(content := present.read_bytes()) == upstream["sha256"]:
+        return content.decode()
+    return fetch(upstream["url"], upstream["sha256"], mirror).read_text()
+
+
 def mirrored(url: str, mirror: str) -> str:
     """Return where a URL lies in a mirror: `<mirror>/<host>/<path of the URL>`."""
     parts = urlsplit(url)
@@ -83,16 +93,17 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def stand_in(namespace: str, deployments: list[dict[str, Any]], kinds: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return objects that take the place of an operator's manifest in a rehearsal: permissive CRDs and Deployments.
+def stand_in(upstream: dict[str, Any], namespace: str, *, with_namespace: bool) -> list[dict[str, Any]]:
+    """Return objects that take the place of an official manifest in a rehearsal: permissive CRDs and Deployments.
 
-    An entry of `deployments` has a name, and the `args` and `env` that patches of the component expect. An entry of
-    `kinds` is C({group, versions, kind, plural, scope}); the last version is the stored one.
+    An entry of `stand_in_deployments` has a name, and the `args` and `env` that patches of the component expect. An
+    entry of `kinds` is C({group, versions, kind, plural, scope}); the last version is the stored one.
     """
-    objects = [custom_resource_definition(kind) for kind in kinds]
-    if deployments:
+    objects = [custom_resource_definition(kind) for kind in upstream.get("kinds") or []]
+    deployments = [deployment(entry, namespace) for entry in upstream.get("stand_in_deployments") or []]
+    if deployments and with_namespace:
         objects.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    return objects + [deployment(entry, namespace) for entry in deployments]
+    return objects + deployments
 
 
 def custom_resource_definition(kind: dict[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,9 @@ author:
   - The monorepo.gitops authors
 description:
   - Renders C(base) and C(overlay) of a role's templates to C(argocd/<layer>/<name>/base) and
-    C(argocd/<layer>/<name>/envs/<environment>), adds the official manifest as C(base/upstream.yaml), and removes files
-    that an earlier run rendered and this one does not. Files of others stay.
+    C(argocd/<layer>/<name>/envs/<environment>), adds the official manifest as C(base/upstream.yaml) and one that only
+    some environments want as C(envs/<environment>/upstream.yaml), and removes files that an earlier run rendered and
+    this one does not. Files of others stay.
   - Runs on the controller.
 options:
   name:
@@ -47,37 +48,46 @@ options:
   upstream:
     description: Official manifest of an operator. It is committed byte for byte.
     type: dict
-    suboptions:
+    suboptions: &upstream
       url:
         description: Official URL.
         type: str
         required: true
       sha256:
-        description: sha256 checksum.
+        description: sha256 checksum. An empty one counts as a file that cannot be downloaded.
         type: str
         required: true
+      sha256_variable:
+        description: Name of the variable with the checksum, for the message when it is empty.
+        type: str
+        default: ""
+      stand_in_deployments:
+        description:
+          - Deployments of a stand-in with C(name), and with the C(args) and C(env) that patches expect of their
+            container.
+        type: list
+        elements: dict
+        default: []
+      kinds:
+        description: "Custom resources for a stand-in: C(group), C(versions), C(kind), C(plural), C(scope)."
+        type: list
+        elements: dict
+        default: []
+  overlay_upstream:
+    description: A second official manifest, for the overlay of this environment.
+    type: dict
+    suboptions: *upstream
   mirror:
     description: Folder or URL of a download mirror, see M(monorepo.gitops.upstream_file).
     type: str
     default: ""
   stand_in:
     description:
-      - Whether permissive CRDs and Deployments may take the place of O(upstream). V(auto) does so when it cannot be
-        downloaded and no O(mirror) is given. Only for a rehearsal.
+      - Whether permissive CRDs and Deployments may take the place of O(upstream) and O(overlay_upstream). V(auto) does
+        so for one that cannot be downloaded; with O(mirror) only for O(overlay_upstream). Only for a rehearsal.
     type: str
     choices: [never, auto, always]
     default: never
-  stand_in_deployments:
-    description:
-      - Deployments of a stand-in with C(name), and with the C(args) and C(env) that patches expect of their container.
-    type: list
-    elements: dict
-    default: []
-  kinds:
-    description: "Custom resources of the operator for a stand-in: C(group), C(versions), C(kind), C(plural), C(scope)."
-    type: list
-    elements: dict
-    default: []
 attributes:
   check_mode:
     support: full
@@ -110,7 +120,7 @@ files:
   type: list
   elements: str
 stand_in:
-  description: Whether a stand-in took the place of the official manifest.
+  description: Whether a stand-in took the place of an official manifest.
   returned: success
   type: bool
 """

@@ -54,6 +54,18 @@ def test_every_component_verifies(complete):
     assert done.returncode == 0
 
 
+def test_a_kind_that_leaves_git_is_pruned_and_then_leaves_the_project(complete):
+    path = "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkaconnects/kafka-cluster"
+    project = "/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/infra"
+    kind = {"group": "kafka.strimzi.io", "kind": "KafkaConnect"}
+    assert kind in complete.live(project)["spec"]["namespaceResourceWhitelist"]
+    run(complete, kafka_connect_enabled=False)
+    assert complete.live(path) is None
+    assert kind not in complete.live(project)["spec"]["namespaceResourceWhitelist"]
+    run(complete)
+    assert complete.live(path) is not None
+
+
 def test_a_stateful_component_is_removed_and_restored_with_its_data(complete):
     claim, secret = complete.live(CLAIM), complete.live(SECRET)
     without = [name for name in complete.components() if name not in ("minio", "common", "temporal")]

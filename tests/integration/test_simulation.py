@@ -39,11 +39,6 @@ NIGHTLY = {"metadata": {"name": "nightly", "namespace": "one"}}
 CLUSTER_SCOPED = ("ClusterIssuer", "ClusterSecretStore", "GatewayClass")
 SIMULATE = "rehearsal.monorepo.gitops/simulate"
 STAGES = sorted(ROOT.glob("roles/*/files/stages/*.yaml"))
-# Until the role strimzi names its kinds.
-STRIMZI = [
-    {"group": "kafka.strimzi.io", "versions": ["v1beta2"], "kind": kind, "plural": f"{kind.lower()}s"}
-    for kind in ("Kafka", "KafkaConnect", "KafkaConnector", "KafkaNodePool", "KafkaTopic", "KafkaUser")
-]
 # A spec per kind, and its states: at first, in the end, when told to fail, and when it flaps where that differs.
 KINDS = yaml.safe_load("""
 Issuer: &issuer
@@ -221,8 +216,10 @@ def simulated_kinds():
     references = [stage["spec"]["resourceRef"] for stage in stages_in([path.read_text() for path in STAGES])]
     simulated = {(reference["apiGroup"].split("/")[0], reference["kind"]) for reference in references}
     roles = [yaml.safe_load(path.read_text()) for path in ROOT.glob("roles/*/vars/main.yml")]
-    components = [value for role in roles for name, value in role.items() if name.endswith("_component")]
-    known = [kind for component in components for kind in component.get("kinds", [])] + STRIMZI
+    # Official files are described in `upstream` of a component, or in a variable of their own.
+    values = [value for role in roles for value in role.values() if isinstance(value, dict)]
+    files = [value.get("upstream", value) for value in values]
+    known = [kind for file in files for kind in file.get("kinds", [])]
     return [kind for kind in known if (kind["group"], kind["kind"]) in simulated]
 
 
@@ -230,7 +227,7 @@ def simulated_crds():
     """Return the CRDs of the simulated kinds as text: the real ones of the mirror, or stand-ins."""
     kinds = simulated_kinds()
     if not Path(MIRROR or "/nowhere").is_dir():
-        return yaml.safe_dump_all(stand_in("", [], kinds))
+        return yaml.safe_dump_all(stand_in({"kinds": kinds}, "", with_namespace=False))
     names = {f"{kind['plural']}.{kind['group']}" for kind in kinds}
     documents = [text for path in Path(MIRROR).rglob("*.yaml") for text in re.split("(?m)^---\n", path.read_text())]
     crds = [text for text in documents if re.search("(?m)^kind: CustomResourceDefinition$", text)]
@@ -280,7 +277,7 @@ class Simulation:
 
     def start(self):
         self.cluster.start(STAGES)
-        self.apply(simulated_crds(), "--server-side", "--validate=false")
+        self.apply(simulated_crds())
         self.cluster.kubectl("wait", "--for=condition=Established", "crd", "--all")
         self.api = Api(dynamic.DynamicClient(config.new_client_from_config(str(self.cluster.kubeconfig))))
         for kind in simulated_kinds():
@@ -294,10 +291,11 @@ class Simulation:
         with contextlib.suppress(GitopsError):
             return self.api.request("GET", path)[0] == 200
 
-    def apply(self, text, *options):
+    def apply(self, text):
         path = self.folder / "objects.yaml"
         path.write_text(text)
-        self.cluster.kubectl("apply", *options, "-f", path)
+        # Validation by the client would read the description of all kinds again after every CRD.
+        self.cluster.kubectl("apply", "--server-side", "--validate=false", "-f", path)
 
     def watch(self, path):
         with contextlib.suppress(UnavailableError):  # the end of the cluster

@@ -91,6 +91,53 @@ def test_leftovers_of_an_interrupted_run_are_dropped(clone):
     assert not (clone.path / "argocd/infra/b.yaml").exists()
 
 
+def test_leftovers_are_dropped_in_an_empty_repository_too(clone):
+    path = clone.path / "argocd" / "infra" / "a" / "x.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"{HEADER}\na: 1\n")
+    clone.staged()
+    clone.open(create=False)
+    assert not path.exists()
+    assert clone.staged() == {}
+
+
+def test_a_branch_is_made_and_moved_forward(tmp_path, clone):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    first = clone.head()
+    reference = clone.reference("prod")
+    assert clone.commit_of(reference) == ""
+    clone.move(reference, "", first)
+    publish(clone, "infra/a/base/x.yaml", "a: 2")
+    clone.move(reference, first, clone.head())
+    assert git(tmp_path / "repo.git", "rev-parse", "prod").strip() == clone.head()
+
+
+def test_a_branch_with_commits_of_its_own_is_not_moved(tmp_path, clone):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    other = tmp_path / "other"
+    git(tmp_path, "clone", "--quiet", f"file://{tmp_path}/repo.git", "other")
+    git(other, "commit", "--quiet", "--allow-empty", "-m", "hotfix")
+    git(other, "push", "--quiet", "origin", "HEAD:prod")
+    clone.fetch()
+    reference = clone.reference("prod")
+    with pytest.raises(
+        GitopsError, match=r"branch prod has 1 commits that [0-9a-f]{12} does not have\. Merge them into"
+    ):
+        clone.move(reference, clone.commit_of(reference), clone.head())
+
+
+def test_a_tag_is_moved_to_any_commit(tmp_path, clone):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    first = clone.head()
+    publish(clone, "infra/a/base/x.yaml", "a: 2")
+    git(tmp_path / "repo.git", "tag", "prod", "main")
+    clone.fetch()
+    reference = clone.reference("prod")
+    assert reference == "refs/tags/prod"
+    clone.move(reference, clone.commit_of(reference), first)
+    assert git(tmp_path / "repo.git", "rev-parse", "prod").strip() == first
+
+
 def test_a_commit_that_was_not_pushed_is_made_again(clone):
     publish(clone, "infra/a/base/x.yaml", "a: 1")
     pushed = clone.head()

@@ -71,12 +71,28 @@ def test_an_alternative_counts_only_with_the_right_checksum(tmp_path, mirror):
     assert upstream.fetch(URL, SHA, str(tmp_path), [str(wrong), str(mirror)]).read_bytes() == TEXT
 
 
+def test_the_file_in_the_tree_is_not_read_again(tmp_path, mirror):
+    file = {"url": URL, "sha256": SHA}
+    assert upstream.official(file, mirror) == TEXT.decode()
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("other")
+    assert upstream.official(file, wrong, str(tmp_path / "mirror")) == TEXT.decode()
+
+
+def test_an_empty_checksum_names_its_variable(tmp_path):
+    file = {"url": URL, "sha256": "", "sha256_variable": "operator_sha256"}
+    message = f"No checksum is set: pin operator_sha256 to the sha256 checksum of {URL}."
+    with pytest.raises(upstream.UnreachableError, match=re.escape(message)):
+        upstream.official(file, tmp_path / "missing.yaml")
+
+
 def test_a_stand_in_has_the_kinds_and_deployments():
     kinds = [
         {"group": "gateway.networking.k8s.io", "versions": ["v1alpha2", "v1"], "kind": "Gateway", "plural": "gateways"}
     ]
-    deployments = [{"name": "controller", "args": ["--a=1"]}]
-    crd, namespace, deployment = upstream.stand_in("gateway", deployments, kinds)
+    file = {"kinds": kinds, "stand_in_deployments": [{"name": "controller", "args": ["--a=1"]}]}
+    crd, namespace, deployment = upstream.stand_in(file, "gateway", with_namespace=True)
+    assert upstream.stand_in(file, "gateway", with_namespace=False) == [crd, deployment]
     assert deployment["spec"]["template"]["spec"]["containers"][0]["args"] == ["--a=1"]
     assert crd["metadata"]["name"] == "gateways.gateway.networking.k8s.io"
     assert "api-approved.kubernetes.io" in crd["metadata"]["annotations"]
