@@ -33,7 +33,8 @@ def find_secrets(files: dict[str, str]) -> list[str]:
     found = []
     for name, text in sorted(files.items()):
         found += [f"{name} contains {what}" for what, pattern in TOKENS.items() if pattern.search(text)]
-        if SECRET.search(text):
+        # What everybody can download is no secret: the Barman Cloud plugin has the name of an image in one.
+        if SECRET.search(text) and PurePosixPath(name).name != "upstream.yaml":
             found += [f"{name} contains the data of Secret {secret}" for secret in secrets_with_data(text)]
     return found
 

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Components are torn down while simulated operators are late, restart or fail, in a random order.
+
+CONVERGENCE_ROUNDS=100 runs more rounds; SEED=7 repeats a certain sequence.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import threading
+
+import pytest
+import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils.application import Options, Waiter, failure_message
+from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import stages_in
+from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import Request
+
+ROUNDS = int(os.environ.get("CONVERGENCE_ROUNDS", "4"))
+TIMEOUT = 180.0
+FAILING_SECONDS = 25.0
+# Whose objects an operator brings to life, by API group; and the namespaces that have such objects.
+OPERATORS = {
+    "cert-manager.io": ("Certificate", ["services"]),
+    "external-secrets.io": ("ExternalSecret", ["kafka-ui", "minio", "services"]),
+    "gateway.networking.k8s.io": ("Route", ["kafka-ui", "maildev", "minio", "services"]),
+    "kafka.strimzi.io": ("Kafka", ["kafka"]),
+    "postgresql.cnpg.io": ("Cluster", ["services"]),
+}
+NAMESPACES = ["kafka", "kafka-ui", "maildev", "minio", "services"]
+PLAN = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - monorepo.gitops.gitops_plan: {components: "{{ gitops_components }}"}
+      register: plan
+    - ansible.builtin.copy:
+        dest: "{{ inventory_dir }}/plan.json"
+        content: "{{ plan.components | to_json }}"
+        mode: "0600"
+"""
+
+
+@pytest.fixture(scope="module")
+def depends_on(complete_environment, tmp_path_factory):
+    playbook = tmp_path_factory.mktemp("plan") / "plan.yml"
+    playbook.write_text(PLAN)
+    done = complete_environment.playbook(str(playbook))
+    assert done.returncode == 0, done.stdout
+    components = json.loads((complete_environment.inventory / "plan.json").read_text())
+    return {entry["name"]: entry["depends_on"] for entry in components}
+
+
+class Operators:
+    """The simulated operators of a cluster: their Stages are taken away, made slow, and put back."""
+
+    def __init__(self, environment):
+        self.environment = environment
+        self.stages = stages_in([(environment.folder / "stages.yaml").read_text()])
+
+    def kubectl(self, *args, text=""):
+        command = [self.environment.binary("kubectl"), "--kubeconfig", self.environment.status["kubeconfig"], *args]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    def of(self, group):
+        return [stage for stage in self.stages if stage["spec"]["resourceRef"]["apiGroup"].startswith(f"{group}/")]
+
+    def stop(self, group):
+        self.kubectl("delete", "stages", *(stage["metadata"]["name"] for stage in self.of(group)))
+
+    def start(self, group, delay_ms=0):
+        stages = [stage if not delay_ms else slowed(stage, delay_ms) for stage in self.of(group)]
+        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", text=yaml.safe_dump_all(stages))
+
+
+def slowed(stage, delay_ms):
+    """Return a Stage that reacts later."""
+    return stage | {"spec": stage["spec"] | {"delay": {"durationMilliseconds": delay_ms}}}
+
+
+def wait(environment, depends_on, timeout):
+    settings = Options(request=Request(), timeout=timeout, resync_failed=True, resync_limit=10, depends_on=depends_on)
+    waiter = Waiter(environment.api(), "argocd", settings, lambda _item: False, list(depends_on))
+    ready = waiter.wait()
+    return ready, {entry["name"]: entry for entry in waiter.results()}
+
+
+def test_every_order_converges_or_names_the_culprit(complete, depends_on):
+    seed = int(os.environ.get("SEED", random.randrange(10**6)))
+    chance, operators, wrong = random.Random(seed), Operators(complete), []
+    for number in range(ROUNDS):
+        trouble, group = chance.choice(["late", "restarted", "failed"]), chance.choice(list(OPERATORS))
+        kind, needed_in = OPERATORS[group]
+        others = chance.sample(NAMESPACES, chance.randint(0, 2))
+        namespaces = sorted({chance.choice(needed_in), *others})
+        note = f"round {number}: {group} {trouble}, without {', '.join(namespaces)}"
+        operators.stop(group)
+        if trouble == "late":
+            operators.start(group, chance.choice([1500, 4000]))
+        for namespace in namespaces:
+            complete.api().request("DELETE", f"/api/v1/namespaces/{namespace}")
+        if trouble == "failed":
+            ready, results = wait(complete, depends_on, FAILING_SECONDS)
+            guilty = [name for name, entry in results.items() if kind in entry["reason"] and entry["state"] != "ready"]
+            if ready or not guilty:
+                wrong.append(f"{note}: nobody names {kind}: {failure_message(list(results.values()), 0, '')}")
+            operators.start(group)
+        elif trouble == "restarted":
+            threading.Timer(chance.uniform(1, 8), operators.start, [group]).start()
+        ready, results = wait(complete, depends_on, TIMEOUT)
+        if not ready:
+            wrong.append(f"{note}: {failure_message(list(results.values()), TIMEOUT, '')}")
+        if trouble == "late":
+            operators.start(group)
+        print(note, "converged" if ready else "did not converge")
+    assert wrong == [], f"SEED={seed}"
