@@ -31,11 +31,12 @@ OWN_AGENTS = ("python", "OpenAPI-Generator")
 class Environment:
     """An inventory in a temporary folder, and the cluster that belongs to it."""
 
-    def __init__(self, folder: Path, **variables: Any) -> None:
+    def __init__(self, folder: Path, source: str = "dev", **variables: Any) -> None:
         self.inventory = folder / "inventories" / "test"
-        shutil.copytree(ROOT / "inventories" / "dev", self.inventory)
-        self.set(gitops_environment="test", gitops_upstream_mirror="", component_stand_in="always")
-        self.set(**variables)
+        shutil.copytree(ROOT / "inventories" / source, self.inventory)
+        self.set(cluster_kind="rehearsal", gitops_upstream_mirror="", component_stand_in="always")
+        self.name = variables.get("gitops_environment", "test")
+        self.set(**{"gitops_environment": self.name} | variables)
         self.status: dict[str, Any] = {}
 
     def set(self, **variables: Any) -> None:
@@ -88,7 +89,7 @@ class Environment:
 
     def report(self) -> dict[str, Any]:
         """Return the report of the last run."""
-        return json.loads((self.reports / "test.json").read_text())
+        return json.loads((self.reports / f"{self.name}.json").read_text())
 
     def find_cluster(self) -> None:
         """Ask for the cluster's folder and ports, once it is there."""

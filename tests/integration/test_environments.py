@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""inventories/prod rehearsed beside dev, promotion, and Applications that nobody syncs automatically."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import BASE, Environment, bring_up, take_down
+
+DEPLOYMENT = "/apis/apps/v1/namespaces/maildev/deployments/maildev"
+
+
+@pytest.fixture(scope="module")
+def prod(tmp_path_factory):
+    environment = bring_up(Environment(tmp_path_factory.mktemp("prod"), "prod", gitops_environment="prod"))
+    yield environment
+    take_down(environment)
+
+
+def words(done):
+    assert done.returncode == 0, done.stdout[-4000:]
+    return re.sub(r"\s+", " ", done.stdout)
+
+
+def test_production_comes_up_in_one_run(prod):
+    assert prod.first.returncode == 0, prod.first.stdout[-5000:]
+    report = prod.report()
+    assert sorted(entry["name"] for entry in report["applications"]) == sorted(prod.components())
+    assert {(entry["sync"], entry["health"]) for entry in report["applications"]} == {("Synced", "Healthy")}
+
+
+def test_production_follows_a_branch_of_its_own(prod):
+    assert prod.git("rev-parse", "prod") == prod.git("rev-parse", "main")
+    applications = prod.live("/apis/argoproj.io/v1alpha1/namespaces/argocd/applications")["items"]
+    assert {entry["spec"]["source"]["targetRevision"] for entry in applications} == {"prod"}
+
+
+def test_production_is_what_its_inventory_says(prod):
+    cluster = prod.live("/apis/postgresql.cnpg.io/v1/namespaces/services/clusters/cnpg-cluster")
+    assert cluster["status"]["readyInstances"] == 3
+    assert cluster["spec"]["plugins"][0]["name"] == "barman-cloud.cloudnative-pg.io"
+    assert prod.live("/apis/postgresql.cnpg.io/v1/namespaces/services/scheduledbackups/cnpg-cluster")
+    credentials = prod.live("/api/v1/namespaces/services/secrets/minio-bucket-cnpg-backups")
+    assert sorted(credentials["data"]) == ["access-key", "secret-key"]
+    containers = prod.live("/apis/apps/v1/namespaces/services/deployments/temporal")["spec"]["template"]["spec"]
+    assert containers["containers"][0]["image"].startswith("temporalio/server:")
+    assert "failed=0 " in words(prod.playbook("playbooks/verify.yml"))
+
+
+def test_a_second_run_for_production_changes_nothing(prod):
+    assert "changed=0 " in words(prod.site())
+
+
+def test_a_run_for_dev_changes_no_byte_of_production(prod, tmp_path):
+    """The repository of dev starts as that of prod; its base is the same, so only the overlays of dev are new."""
+    dev = Environment(tmp_path, gitops_repo_url=f"file://{prod.folder}/monorepo.git")
+    head = prod.git("rev-parse", "main")
+    try:
+        words(dev.site("--tags", "publish"))
+        dev.find_cluster()
+        changed = dev.git("diff", "--name-only", head, "main").splitlines()
+    finally:
+        take_down(dev)
+    assert changed
+    own = re.compile(r"argocd/(appsets/test/|(infra|services)/[^/]+/envs/test/)")
+    assert [name for name in changed if not own.match(name)] == []
+    assert prod.git("rev-parse", "main") == head
+
+
+def test_a_change_reaches_production_by_promotion_only(prod):
+    before = prod.git("rev-parse", "prod")
+    prod.set(maildev_replicas=2)
+    output = words(prod.site())
+    assert "prod follows prod, which is 1 commits behind main. Files that would change: 1." in output
+    assert prod.git("rev-parse", "prod") == before
+    assert prod.live(DEPLOYMENT)["spec"]["replicas"] == 1
+
+    shown = prod.playbook("playbooks/promote.yml", "--check", "--diff")
+    words(shown)
+    assert re.search(r"^\+ *- \{name: maildev, count: 2\}", shown.stdout, re.MULTILINE)
+    assert prod.git("rev-parse", "prod") == before
+
+    words(prod.playbook("playbooks/promote.yml"))
+    assert prod.git("rev-parse", "prod") == prod.git("rev-parse", "main") != before
+    assert prod.live(DEPLOYMENT)["status"]["availableReplicas"] == 2
+    assert "changed=0 " in words(prod.playbook("playbooks/promote.yml"))
+
+
+def test_applications_without_automated_sync_are_synced_by_a_run(tmp_path):
+    manual = bring_up(Environment(tmp_path, gitops_components=BASE, applicationsets_automated=False))
+    try:
+        words(manual.first)
+        policy = manual.live("/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/maildev")["spec"]["syncPolicy"]
+        assert "automated" not in policy
+        words(manual.site("-e", "maildev_replicas=2"))
+        assert manual.live(DEPLOYMENT)["status"]["availableReplicas"] == 2
+    finally:
+        take_down(manual)
