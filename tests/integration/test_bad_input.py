@@ -13,6 +13,7 @@ import pytest
 import yaml
 from conftest import BASE
 
+DATABASE = [*BASE, "cnpg-system", "external-secrets", "minio", "common"]
 EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.git"}
 
 
@@ -49,6 +50,18 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
         (
             {"minio_buckets": [{"name": "Upper"}], "gitops_components": [*BASE, "external-secrets", "minio"]},
             "minio_buckets: Upper is no name of a bucket",
+        ),
+        (
+            {"common_backup_enabled": True, "gitops_components": DATABASE},
+            "common_backup_enabled needs the plugin that makes the backups: set cnpg_system_barman_cloud to true.",
+        ),
+        (
+            {"common_synchronous_replicas": 1, "gitops_components": DATABASE},
+            "common_synchronous_replicas is 1 and common_instances 1: it must be less",
+        ),
+        (
+            {"temporal_replicas": 2, "gitops_components": [*DATABASE, "temporal"]},
+            "temporal_replicas is 2: more than one pod needs temporal_mode server.",
         ),
         (
             {"gitops_volume_removals": [{"component": "minio"}]},
