@@ -47,6 +47,11 @@ def test_production_is_what_its_inventory_says(prod):
     assert sorted(credentials["data"]) == ["access-key", "secret-key"]
     containers = prod.live("/apis/apps/v1/namespaces/services/deployments/temporal")["spec"]["template"]["spec"]
     assert containers["containers"][0]["image"].startswith("temporalio/server:")
+    gateway = prod.live("/apis/gateway.networking.k8s.io/v1/namespaces/gateway/gateways/cilium-gateway")
+    assert [entry["name"] for entry in gateway["status"]["listeners"]] == ["http", "kafka", "https"]
+    assert {entry["url"].split(":")[0] for entry in prod.report()["endpoints"] if entry["protocol"] == "HTTP"} == {
+        "https"
+    }
     assert "failed=0 " in words(prod.playbook("playbooks/verify.yml"))
 
 
