@@ -61,6 +61,8 @@ class Options:
     resync_failed: bool = False
     resync_limit: int = 3
     sync_manual: bool = False
+    touched: list[str] | None = None  # by a change; None means that all may be
+    untouched_timeout: float = 120.0
     depends_on: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -193,6 +195,11 @@ class Waiter:
         self.printed = ("", self.started)
 
     @property
+    def impatient_at(self) -> float:
+        """Return when what was not changed has had time enough."""
+        return self.started + self.options.untouched_timeout
+
+    @property
     def deadline(self) -> float:
         """Return when the wait ends."""
         return self.started + self.options.timeout
@@ -280,12 +287,22 @@ class Waiter:
         for entry in self.tracked.values():
             if self.options.resync_failed:
                 self._hold_for_dependencies(entry)
-            if (
-                self.options.sync_manual
-                and entry.verdict.code == "manual"
-                and entry.resyncs < self.options.resync_limit
-            ):
+            if self._may_sync(entry):
                 entry.verdict = Verdict(WAIT, "resync", f"to be synced; {entry.verdict.reason}")
+            if self._is_untouched(entry.name) and entry.verdict.state == WAIT and now > self.impatient_at:
+                text = f"was not ready although nothing of it changed; {entry.verdict.reason}"
+                entry.verdict = Verdict(FAILED, entry.verdict.code, text)
+
+    def _is_untouched(self, name: str) -> bool:
+        """Return whether neither an Application nor anything that it depends on was changed."""
+        needs, seen = [name], set()
+        while needs and self.options.touched is not None:
+            current = needs.pop()
+            if current in self.options.touched:
+                return False
+            seen.add(current)
+            needs += [need for need in self.options.depends_on.get(current, []) if need not in seen]
+        return self.options.touched is not None
 
     def _may_sync(self, entry: Tracked) -> bool:
         """Return whether this wait is what syncs an Application whose automated sync is off."""
@@ -358,7 +375,7 @@ class Waiter:
             if entry.verdict.state != WAIT:
                 continue
             if entry.verdict.code == "resync":
-                self._operate(entry, sync_operation(entry.application or {}))
+                self._operate(entry, sync_operation(entry.application or {}, prune=self.options.sync_manual))
             elif self.options.resync_failed and entry.verdict.code == "superseded" and now - entry.since > 1:
                 self._operate(entry, terminate_operation(entry.application or {}))
 
@@ -462,10 +479,11 @@ class Waiter:
         }
 
 
-def sync_operation(application: Application) -> dict[str, Any]:
+def sync_operation(application: Application, prune: bool = False) -> dict[str, Any]:
     """Return the patch that starts a sync the way Argo CD's API server does: with the options of the specification."""
     policy = (application.get("spec") or {}).get("syncPolicy") or {}
-    sync: dict[str, Any] = {"prune": bool((policy.get("automated") or {}).get("prune"))}
+    automated = policy.get("automated")
+    sync: dict[str, Any] = {"prune": prune if automated is None else bool(automated.get("prune"))}
     if policy.get("syncOptions"):
         sync["syncOptions"] = policy["syncOptions"]
     operation: dict[str, Any] = {

@@ -142,19 +142,36 @@ class Clone:
         tag = f"refs/tags/{name}"
         return tag if self.commit_of(tag) else f"refs/remotes/origin/{name}"
 
-    def move(self, reference: str, before: str, commit: str) -> None:
-        """Move a remote branch forward, or a remote tag to any commit."""
+    def check_move(self, reference: str, before: str, commit: str) -> None:
+        """Refuse to move a remote branch anywhere but forward; a tag may be moved to any commit."""
+        if not before or reference.startswith("refs/tags/") or not self._count(before, commit):
+            return
         name = reference.removeprefix("refs/remotes/origin/")
-        if name == reference:
-            self.git("push", "--quiet", "--force", "origin", f"{commit}:{reference}")
-        else:
-            foreign = self.git("rev-list", "--count", f"{commit}..{before}").strip() if before else "0"
-            if foreign != "0":
-                raise GitopsError(
-                    f"{public(self.url)}: branch {name} has {foreign} commits that {commit[:12]} does not have. "
-                    f"Merge them into {self.branch}, or reset {name}, and run again."
-                )
-            self.git("push", "--quiet", "origin", f"{commit}:refs/heads/{name}")
+        foreign = self._count(before, f"refs/remotes/origin/{self.branch}")
+        if foreign:
+            raise GitopsError(
+                f"{public(self.url)}: branch {name} has {foreign} commits that {self.branch} does not have. "
+                f"Merge them into {self.branch}, or reset {name}, and run again."
+            )
+        raise GitopsError(
+            f"{public(self.url)}: branch {name} is ahead of {commit[:12]}, and a branch is only moved forward: "
+            f"revert the change on {self.branch}, or let the environment follow a tag."
+        )
+
+    def _count(self, revision: str, without: str) -> int:
+        """Return how many commits a revision has that another one does not have."""
+        return int(self.git("rev-list", "--count", revision, f"^{without}"))
+
+    def is_published(self, commit: str) -> bool:
+        """Return whether a commit is on the branch that is published to."""
+        return self._count(commit, f"refs/remotes/origin/{self.branch}") == 0
+
+    def move(self, reference: str, commit: str) -> None:
+        """Move a remote branch or tag."""
+        name = reference.removeprefix("refs/remotes/origin/")
+        force = [] if name != reference else ["--force"]
+        target = reference if name == reference else f"refs/heads/{name}"
+        self.git("push", "--quiet", *force, "origin", f"{commit}:{target}")
         self.fetch()
 
     def staged(self) -> dict[str, str]:

@@ -113,6 +113,13 @@ def touched_environments(staged: dict[str, str], all_files: list[str], environme
     return sorted(others - {environment})
 
 
+def touched_components(files: list[str], environment: str) -> list[str]:
+    """Return the names of the components of an environment whose manifests change."""
+    ours = [path for path in files if PurePosixPath(path).parts[3:4] == ("base",)]
+    ours += [path for path in files if PurePosixPath(path).parts[3:5] == ("envs", environment)]
+    return sorted({component[1] for path in ours if (component := component_of(path))})
+
+
 def commit_message(staged: dict[str, str], environment: str, removals: list[str]) -> str:
     """Return a message whose first line counts and whose body lists what changed."""
     verbs = {"A": "added", "M": "changed", "D": "removed"}

@@ -102,11 +102,24 @@ options:
     type: int
     default: 3
   sync_manual:
-    description: Whether to sync an Application that is OutOfSync while its automated sync is off.
+    description:
+      - Whether to sync an Application that is OutOfSync while its automated sync is off. What is no longer in Git is
+        pruned then.
     type: bool
     default: false
+  touched:
+    description:
+      - Names of the Applications that a change touches. The others, unless they depend on one of these, are expected to
+        be ready and get O(untouched_timeout) only. Without it all are waited for alike.
+    type: list
+    elements: str
+  untouched_timeout:
+    description: Seconds for Applications that neither are among O(touched) nor depend on one of them.
+    type: float
+    default: 120
   depends_on:
-    description: For each Application the names of those that must be ready first. Only used by O(resync_failed).
+    description:
+      - For each Application the names of those that must be ready first. Used by O(resync_failed) and O(touched).
     type: dict
     default: {}
   progress_file:
@@ -206,6 +219,8 @@ SAME_NAME = (
     "resync_failed",
     "resync_limit",
     "sync_manual",
+    "touched",
+    "untouched_timeout",
     "depends_on",
 )
 
@@ -276,6 +291,8 @@ def main() -> None:
             resync_failed={"type": "bool", "default": False},
             resync_limit={"type": "int", "default": 3},
             sync_manual={"type": "bool", "default": False},
+            touched={"type": "list", "elements": "str"},
+            untouched_timeout={"type": "float", "default": 120},
             depends_on={"type": "dict", "default": {}},
             progress_file={"type": "path"},
         ),

@@ -58,7 +58,8 @@ attributes:
     support: full
     description: A revision that is where it should be is not moved.
 notes:
-  - "Error C(has commits that ... does not have): somebody committed to the branch itself. Merge it back first."
+  - "Error C(has ... commits that ... does not have): somebody committed to the branch itself. Merge it back first."
+  - "Error C(is ahead of): a branch is only moved forward. Revert on the branch that is published to, or use a tag."
 """
 
 EXAMPLES = r"""
@@ -95,12 +96,15 @@ behind:
   type: int
 """
 
+import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
 from ansible_collections.monorepo.gitops.plugins.module_utils.publish import overlays
+
+COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
 def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -109,10 +113,12 @@ def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any
     clone.fetch()
     head = clone.commit_of(f"refs/remotes/origin/{clone.branch}")
     wanted = clone.commit_of(params["commit"]) if params["commit"] else head
-    if not wanted:
+    if not wanted or not clone.is_published(wanted):
         raise GitopsError(f"{clone.branch} has no commit {params['commit'] or 'yet'}: publish first.")
     reference = clone.reference(name)
     before = clone.commit_of(reference)
+    if not before and COMMIT.fullmatch(name):
+        raise GitopsError(f"{name} is no branch or tag: an environment follows one of these, a promotion moves it.")
     stays = bool(before) and params["create_only"]
     paths = [f":(glob)argocd/*/*/{part}/**" for part in ("base", f"envs/{environment}")]
     paths.append(f"argocd/appsets/{environment}")
@@ -120,8 +126,10 @@ def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any
     shown = [*paths, ":(exclude,glob)**/upstream.yaml"]
     diff = clone.git("diff", before, wanted, "--", *shown) if before and not stays else ""
     changed = before != wanted and not stays
+    if changed:
+        clone.check_move(reference, before, wanted)
     if changed and not check_mode:
-        clone.move(reference, before, wanted)
+        clone.move(reference, wanted)
     commit = before if stays else wanted
     return {
         "changed": changed,

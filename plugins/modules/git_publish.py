@@ -95,6 +95,11 @@ files:
   returned: success
   type: list
   elements: str
+components:
+  description: Names of the components of the environment that the commit touches.
+  returned: success
+  type: list
+  elements: str
 other_environments:
   description: Other environments that the commit touches, because a C(base) changed that they share.
   returned: success
@@ -164,6 +169,7 @@ def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any
         )
     result = {"changed": bool(staged), "files": sorted(staged), "removed": removed, "message": ""}
     result["kept_volumes"] = publish.kept(volumes)
+    result["components"] = publish.touched_components(list(staged), params["environment"])
     result["other_environments"] = publish.touched_environments(
         staged, clone.git("ls-files", "argocd").splitlines(), params["environment"]
     )

@@ -8,12 +8,15 @@ from __future__ import annotations
 from ansible_collections.monorepo.gitops.plugins.module_utils.application import (
     REFRESH,
     STAMP,
+    Options,
     Tracked,
+    Waiter,
     failure_message,
     selection,
     sync_operation,
     terminate_operation,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import Request
 
 
 def version(number, **annotations):
@@ -98,6 +101,20 @@ def test_a_sync_takes_its_options_from_the_specification():
     assert patch["operation"]["retry"] == {"limit": 5}
     assert patch["operation"]["initiatedBy"] == {"username": "ansible"}
     assert patch["status"] == {"operationState": None}
+
+
+def test_a_sync_by_hand_prunes_only_where_nothing_says_otherwise():
+    automated = version(7) | {"spec": {"syncPolicy": {"automated": {"prune": False}}}}
+    assert sync_operation(automated, prune=True)["operation"]["sync"] == {"prune": False}
+    assert sync_operation(version(7) | {"spec": {}}, prune=True)["operation"]["sync"] == {"prune": True}
+
+
+def test_what_a_change_does_not_touch_is_not_waited_for_as_long():
+    depends_on = {"kafka-ui": ["kafka"], "kafka": ["strimzi"], "maildev": ["gateway"], "strimzi": [], "gateway": []}
+    waiter = Waiter(None, "argocd", Options(request=Request(), touched=["strimzi"], depends_on=depends_on), bool, [])
+    assert [name for name in depends_on if waiter._is_untouched(name)] == ["maildev", "gateway"]
+    waiter.options.touched = None
+    assert [name for name in depends_on if waiter._is_untouched(name)] == []
 
 
 def test_a_termination_is_locked_to_the_version_that_was_judged():

@@ -106,10 +106,21 @@ def test_a_branch_is_made_and_moved_forward(tmp_path, clone):
     first = clone.head()
     reference = clone.reference("prod")
     assert clone.commit_of(reference) == ""
-    clone.move(reference, "", first)
+    clone.move(reference, first)
     publish(clone, "infra/a/base/x.yaml", "a: 2")
-    clone.move(reference, first, clone.head())
+    clone.check_move(reference, first, clone.head())
+    clone.move(reference, clone.head())
     assert git(tmp_path / "repo.git", "rev-parse", "prod").strip() == clone.head()
+
+
+def test_a_branch_is_not_moved_back(clone):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    first = clone.head()
+    publish(clone, "infra/a/base/x.yaml", "a: 2")
+    clone.move(clone.reference("prod"), clone.head())
+    message = f"branch prod is ahead of {first[:12]}, and a branch is only moved forward: revert the change on main"
+    with pytest.raises(GitopsError, match=re.escape(message)):
+        clone.check_move(clone.reference("prod"), clone.head(), first)
 
 
 def test_a_branch_with_commits_of_its_own_is_not_moved(tmp_path, clone):
@@ -120,10 +131,10 @@ def test_a_branch_with_commits_of_its_own_is_not_moved(tmp_path, clone):
     git(other, "push", "--quiet", "origin", "HEAD:prod")
     clone.fetch()
     reference = clone.reference("prod")
-    with pytest.raises(
-        GitopsError, match=r"branch prod has 1 commits that [0-9a-f]{12} does not have\. Merge them into"
-    ):
-        clone.move(reference, clone.commit_of(reference), clone.head())
+    assert clone.is_published(clone.head())
+    assert not clone.is_published(clone.commit_of(reference))
+    with pytest.raises(GitopsError, match=r"branch prod has 1 commits that main does not have\. Merge them"):
+        clone.check_move(reference, clone.commit_of(reference), clone.head())
 
 
 def test_a_tag_is_moved_to_any_commit(tmp_path, clone):
@@ -134,7 +145,8 @@ def test_a_tag_is_moved_to_any_commit(tmp_path, clone):
     clone.fetch()
     reference = clone.reference("prod")
     assert reference == "refs/tags/prod"
-    clone.move(reference, clone.commit_of(reference), first)
+    clone.check_move(reference, clone.commit_of(reference), first)
+    clone.move(reference, first)
     assert git(tmp_path / "repo.git", "rev-parse", "prod").strip() == first
 
 

@@ -82,6 +82,16 @@ def test_a_changed_base_touches_the_other_environments():
     assert publish.touched_environments({"argocd/infra/kafka/envs/dev/kustomization.yaml": "M"}, FILES, "dev") == []
 
 
+def test_the_touched_components_are_those_of_the_environment_and_of_a_shared_base():
+    staged = [
+        "argocd/infra/kafka/base/kafka.yaml",
+        "argocd/infra/minio/envs/prod/x.yaml",
+        "argocd/appsets/dev/infra.yaml",
+    ]
+    assert publish.touched_components(staged, "dev") == ["kafka"]
+    assert publish.touched_components(staged, "prod") == ["kafka", "minio"]
+
+
 def test_the_commit_message_counts_and_lists():
     staged = {
         "argocd/infra/kafka/base/kafka.yaml": "M",
