@@ -65,7 +65,7 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
         ),
         (
             {"gitops_volume_removals": [{"component": "minio"}]},
-            "gitops_volume_removals: each entry needs a component that is named in gitops_removals too.",
+            "gitops_volume_removals: each entry needs api_version, kind, name, and a component",
         ),
         (
             {"gitops_upstream_mirror": "/nowhere", "component_stand_in": "auto", "gateway_sha256": "0" * 64},
