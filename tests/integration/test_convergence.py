@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Components are torn down while simulated operators are late, restart or fail, in a random order.
 
-CONVERGENCE_ROUNDS=100 runs more rounds; SEED=7 repeats a certain sequence.
+CONVERGENCE_ROUNDS=100 runs more rounds; SEED=7 takes another sequence than the default, which is always the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.application import
 from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import stages_in
 from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import Request
 
-ROUNDS = int(os.environ.get("CONVERGENCE_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("CONVERGENCE_ROUNDS", "2"))
 TIMEOUT = 180.0
 FAILING_SECONDS = 25.0
 # Whose objects an operator brings to life, by API group; and the namespaces that have such objects.
@@ -104,7 +104,7 @@ def wait(environment, depends_on, timeout):
 
 
 def test_every_order_converges_or_names_the_culprit(complete, depends_on):
-    seed = int(os.environ.get("SEED", random.randrange(10**6)))
+    seed = int(os.environ.get("SEED", "20261125"))
     chance, operators, wrong = random.Random(seed), Operators(complete), []
     for number in range(ROUNDS):
         trouble, group = chance.choice(["late", "restarted", "failed"]), chance.choice(list(OPERATORS))
