@@ -134,10 +134,10 @@ class RehearsalCluster:
     # --- state -------------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep two runs from starting the same cluster; the system drops the lock when the process ends."""
+    def locked(self, what: str = "") -> Iterator[None]:
+        """Keep two runs from doing the same at once; the system drops the lock when the process ends."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        with (self.state_dir / f".{self.name}.lock").open("w") as lock:
+        with (self.state_dir / f".{what or self.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -180,16 +180,10 @@ class RehearsalCluster:
         if self.folder.exists():  # an interrupted creation
             self._delete()
         self._write_configuration()
-        self.kwokctl(
-            "create",
-            "cluster",
-            "--config",
-            self.folder / "kwokctl.yaml",
-            "--kubeconfig",
-            self.kubeconfig,
-            "--wait",
-            "120s",
-        )
+        command = ["create", "cluster", "--config", self.folder / "kwokctl.yaml"]
+        # Two clusters that are created at the same moment would choose the same free ports.
+        with self.locked("any-create"):
+            self.kwokctl(*command, "--kubeconfig", self.kubeconfig, "--wait", "120s")
         server = self.kubectl("config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster.server}")
         config = json.loads((self.folder / "argocd.json").read_text()) | {"server": server}
         (self.folder / "argocd.json").write_text(json.dumps(config))
