@@ -42,10 +42,27 @@ def test_secrets_are_found_and_not_repeated(text, found):
     assert publish.find_secrets({"f.yaml": text}) == found
 
 
-def test_an_official_file_may_hold_a_secret_object_but_no_token():
-    name = "argocd/infra/cnpg-system/envs/dev/upstream.yaml"
+@pytest.mark.parametrize("folder", ["base", "envs/dev"])
+def test_an_official_file_may_hold_a_secret_object_but_no_token(folder):
+    name = f"argocd/infra/cnpg-system/{folder}/upstream.yaml"
     assert publish.find_secrets({name: SECRET}) == []
     assert publish.find_secrets({name: f"token: {TOKEN}"}) == [f"{name} contains a GitHub token"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "upstream.yaml",
+        "argocd/infra/upstream.yaml",
+        "argocd/infra/minio/upstream.yaml",
+        "argocd/infra/minio/base/more/upstream.yaml",
+        "argocd/infra/minio/envs/upstream.yaml",
+        "argocd/infra/minio/envs/dev/rehearsal/upstream.yaml",
+        "docs/argocd/infra/minio/base/upstream.yaml",
+    ],
+)
+def test_another_file_of_that_name_may_hold_none(name):
+    assert publish.find_secrets({name: SECRET}) == [f"{name} contains the data of Secret db"]
 
 
 FILES = [
