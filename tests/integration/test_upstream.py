@@ -108,12 +108,17 @@ def without(item, key):
     return {name: value for name, value in item.items() if name != key}
 
 
+def empty(value):
+    """Return whether a value says nothing; 0 says something, although it equals False."""
+    return value is None or value is False or value in ("", {}, [])
+
+
 def differences(wanted, live, path=""):
     """Yield the fields of a manifest that the live object does not have, or has otherwise."""
     if isinstance(wanted, dict):
         for key, value in wanted.items():
             # The API server leaves out what is empty; that no field is unknown is what the strict dry run tells.
-            if value not in (None, {}, [], False, ""):
+            if not empty(value):
                 here = live.get(key) if isinstance(live, dict) else None
                 yield from differences(value, here, f"{path}.{key}")
     elif isinstance(wanted, list):
