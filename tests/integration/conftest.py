@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,26 +46,46 @@ class Environment:
         present = yaml.safe_load(path.read_text()) if path.exists() else {}
         path.write_text(yaml.safe_dump(present | variables))
 
-    def playbook(self, playbook: str, *args: str, timeout: int = 900) -> subprocess.CompletedProcess[str]:
-        """Run a playbook of the clone from another folder."""
+    def command(self, playbook: str, *args: str) -> dict[str, Any]:
+        """Return what subprocess needs to run a playbook of the clone from another folder."""
         program = Path(sys.executable).parent / "ansible-playbook"
         # Collections of a test lie beside its inventory.
         collections = f"{self.inventory.parent.parent / 'collections'}:{ROOT / 'collections'}"
         settings = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": collections}
-        environment = os.environ | settings | {"ANSIBLE_NOCOLOR": "1"}
-        return subprocess.run(
-            [program, ROOT / playbook, "-i", self.inventory, *args],
-            cwd=self.inventory,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        return {
+            "args": [program, ROOT / playbook, "-i", self.inventory, *args],
+            "cwd": self.inventory,
+            "env": os.environ | settings | {"ANSIBLE_NOCOLOR": "1"},
+        }
+
+    def playbook(self, playbook: str, *args: str, timeout: int = 900) -> subprocess.CompletedProcess[str]:
+        """Run a playbook and return what it said."""
+        command = self.command(playbook, *args)
+        return subprocess.run(**command, capture_output=True, text=True, timeout=timeout, check=False)
 
     def site(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run site.yml."""
         return self.playbook("site.yml", *args)
+
+    def write_component(self, definition: dict[str, Any], templates: dict[str, str]) -> str:
+        """Write a role of another collection, acme.platform, that is a component, and return its name."""
+        name = definition["name"]
+        tasks = [
+            {
+                "name": f"Render {name}",
+                "ansible.builtin.import_role": {"name": "monorepo.gitops.component"},
+                "vars": {"component_definition": f"{{{{ {name}_component }}}}"},
+            }
+        ]
+        files = {
+            "vars/main.yml": yaml.safe_dump({f"{name}_component": definition}),
+            "tasks/main.yml": yaml.safe_dump(tasks),
+        }
+        role = self.inventory.parent.parent / "collections/ansible_collections/acme/platform/roles" / name
+        for path, content in (files | {f"templates/{path}": text for path, text in templates.items()}).items():
+            (role / path).parent.mkdir(parents=True, exist_ok=True)
+            (role / path).write_text(content)
+        return f"acme.platform.{name}"
 
     def rehearsal(self, state: str, *components: str) -> dict[str, Any]:
         """Bring the rehearsal cluster into a state and return the module's result."""
@@ -139,8 +160,12 @@ class Environment:
 
 
 def bring_up(environment: Environment) -> Environment:
-    """Run site.yml from nothing and keep what it said, whether or not it succeeded."""
+    """Run site.yml on an empty cluster and keep what it said, whether or not it succeeded, and its seconds."""
+    started = environment.playbook("playbooks/rehearsal.yml")
+    assert started.returncode == 0, started.stdout
+    before = time.monotonic()
     environment.first = environment.site()
+    environment.first_seconds = time.monotonic() - before
     environment.find_cluster()
     return environment
 

@@ -23,25 +23,12 @@ WIDGET = {
 @pytest.fixture
 def widgets(environment):
     """Write a collection with a component whose CustomResourceDefinition nobody brings."""
-    collection = environment.inventory.parent.parent / "collections" / "ansible_collections" / "acme" / "platform"
-    tasks = [
-        {
-            "name": "Render widgets",
-            "ansible.builtin.import_role": {"name": "monorepo.gitops.component"},
-            "vars": {"component_definition": "{{ widgets_component }}"},
-        }
-    ]
-    files = {
-        "vars/main.yml": {"widgets_component": COMPONENT},
-        "tasks/main.yml": tasks,
-        "templates/base/kustomization.yaml.j2": {"resources": ["widget.yaml"]},
-        "templates/base/widget.yaml.j2": WIDGET,
-        "templates/overlay/kustomization.yaml.j2": {"resources": ["../../base"]},
+    templates = {
+        "base/kustomization.yaml.j2": "resources: [widget.yaml]",
+        "base/widget.yaml.j2": yaml.safe_dump(WIDGET),
+        "overlay/kustomization.yaml.j2": "resources: [../../base]",
     }
-    for name, content in files.items():
-        path = collection / "roles" / "widgets" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(content))
+    environment.write_component(COMPONENT, templates)
     return environment
 
 

@@ -24,13 +24,13 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import Req
 ROUNDS = int(os.environ.get("CONVERGENCE_ROUNDS", "2"))
 TIMEOUT = 180.0
 FAILING_SECONDS = 25.0
-# Whose objects an operator brings to life, by API group; and the namespaces that have such objects.
+# Whose objects an operator brings to life, by API group; where to list them; and the namespaces that have such objects.
 OPERATORS = {
-    "cert-manager.io": ("Certificate", ["services"]),
-    "external-secrets.io": ("ExternalSecret", ["kafka-ui", "minio", "services"]),
-    "gateway.networking.k8s.io": ("Route", ["kafka-ui", "maildev", "minio", "services"]),
-    "kafka.strimzi.io": ("Kafka", ["kafka"]),
-    "postgresql.cnpg.io": ("Cluster", ["services"]),
+    "cert-manager.io": ("Certificate", "v1/certificates", ["services"]),
+    "external-secrets.io": ("ExternalSecret", "v1/externalsecrets", ["kafka-ui", "minio", "services"]),
+    "gateway.networking.k8s.io": ("Route", "v1/httproutes", ["kafka-ui", "maildev", "minio", "services"]),
+    "kafka.strimzi.io": ("Kafka", "v1beta2/kafkas", ["kafka"]),
+    "postgresql.cnpg.io": ("Cluster", "v1/clusters", ["services"]),
 }
 NAMESPACES = ["kafka", "kafka-ui", "maildev", "minio", "services"]
 PLAN = """
@@ -61,6 +61,8 @@ class Operators:
 
     def __init__(self, environment):
         self.environment = environment
+        self.stopped = set()
+        self.timer = None
         self.stages = stages_in([(environment.folder / "stages.yaml").read_text()])
 
     def kubectl(self, *args, text=""):
@@ -73,10 +75,21 @@ class Operators:
 
     def stop(self, group):
         self.kubectl("delete", "stages", *(stage["metadata"]["name"] for stage in self.of(group)))
+        self.stopped.add(group)
 
     def start(self, group, delay_ms=0):
+        self.stopped.discard(group)
         stages = [stage if not delay_ms else slowed(stage, delay_ms) for stage in self.of(group)]
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", text=yaml.safe_dump_all(stages))
+
+    def start_later(self, group, seconds):
+        self.timer = threading.Timer(seconds, self.start, [group])
+        self.timer.start()
+
+    def join(self):
+        """Wait for an operator that starts later."""
+        if self.timer:
+            self.timer.join()
 
 
 def slowed(stage, delay_ms):
@@ -103,12 +116,26 @@ def wait(environment, depends_on, timeout):
     return ready, {entry["name"]: entry for entry in waiter.results()}
 
 
+def too_early(operators, group, namespaces):
+    """Yield what cannot be if the objects that were torn down are there again and their operator has seen them."""
+    if group in operators.stopped:
+        yield "the operator is not back"
+        return
+    _kind, listed, needed_in = OPERATORS[group]
+    version, plural = listed.split("/")
+    for namespace in sorted({*needed_in} & {*namespaces}):
+        items = operators.environment.live(f"/apis/{group}/{version}/namespaces/{namespace}/{plural}")["items"]
+        without = [item["metadata"]["name"] for item in items if not item.get("status")]
+        if without or not items:
+            yield f"namespace {namespace} has {len(items)} {plural}, without a status: {without}"
+
+
 def test_every_order_converges_or_names_the_culprit(complete, depends_on):
     seed = int(os.environ.get("SEED", "20261125"))
     chance, operators, wrong = random.Random(seed), Operators(complete), []
     for number in range(ROUNDS):
         trouble, group = chance.choice(["late", "restarted", "failed"]), chance.choice(list(OPERATORS))
-        kind, needed_in = OPERATORS[group]
+        kind, _listed, needed_in = OPERATORS[group]
         others = chance.sample(NAMESPACES, chance.randint(0, 2))
         namespaces = sorted({chance.choice(needed_in), *others})
         note = f"round {number}: {group} {trouble}, without {', '.join(namespaces)}"
@@ -123,10 +150,13 @@ def test_every_order_converges_or_names_the_culprit(complete, depends_on):
                 wrong.append(f"{note}: nobody names {kind}: {failure_message(list(results.values()), 0, '')}")
             operators.start(group)
         elif trouble == "restarted":
-            threading.Timer(chance.uniform(1, 8), operators.start, [group]).start()
+            operators.start_later(group, chance.uniform(1, 8))
         ready, results = wait(complete, depends_on, TIMEOUT)
-        if not ready:
+        if ready:
+            wrong += [f"{note}: ready, but {problem}" for problem in too_early(operators, group, namespaces)]
+        else:
             wrong.append(f"{note}: {failure_message(list(results.values()), TIMEOUT, '')}")
+        operators.join()
         if trouble == "late":
             operators.start(group)
         print(note, "converged" if ready else "did not converge")

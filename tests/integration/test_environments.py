@@ -10,6 +10,18 @@ import re
 import pytest
 from conftest import BASE, Environment, bring_up, take_down
 
+PROJECT = "/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/infra"
+CONNECT = "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkaconnects/kafka-cluster"
+NOTE = "/api/v1/namespaces/notes/configmaps/optional"
+# A component of which an object may leave Git.
+NOTES = {
+    "base/kustomization.yaml.j2": "resources: [account.yaml]",
+    "base/account.yaml.j2": "{apiVersion: v1, kind: ServiceAccount, metadata: {name: notes, namespace: notes}}",
+    "overlay/kustomization.yaml.j2": "resources: [../../base{{ ', optional.yaml' if notes_optional else '' }}]",
+    "overlay/optional.yaml.j2": "{% if notes_optional %}\n"
+    "{apiVersion: v1, kind: ConfigMap, metadata: {name: optional, namespace: notes}, data: {text: hello}}\n"
+    "{% endif %}",
+}
 DEPLOYMENT = "/apis/apps/v1/namespaces/maildev/deployments/maildev"
 
 
@@ -94,13 +106,35 @@ def test_a_change_reaches_production_by_promotion_only(prod):
     assert "changed=0 " in words(prod.playbook("playbooks/promote.yml"))
 
 
-def test_applications_without_automated_sync_are_synced_by_a_run(tmp_path):
-    manual = bring_up(Environment(tmp_path, gitops_components=BASE, applicationsets_automated=False))
+def test_a_kind_leaves_the_project_of_production_with_its_promotion(prod):
+    kind = {"group": "kafka.strimzi.io", "kind": "KafkaConnect"}
+    prod.set(kafka_connect_enabled=False)
+    words(prod.site())
+    assert prod.live(CONNECT) is not None
+    assert kind in prod.live(PROJECT)["spec"]["namespaceResourceWhitelist"]
+
+    words(prod.playbook("playbooks/promote.yml"))
+    assert prod.live(CONNECT) is None
+    words(prod.site())
+    assert kind not in prod.live(PROJECT)["spec"]["namespaceResourceWhitelist"]
+    assert "changed=0 " in words(prod.site())
+
+
+def test_applications_without_automated_sync_are_synced_and_pruned_by_a_run(tmp_path):
+    manual = Environment(tmp_path, applicationsets_automated=False, notes_optional=True)
+    definition = {"name": "notes", "layer": "infra", "namespace": "notes", "depends_on": []}
+    manual.set(gitops_components=[*BASE, manual.write_component(definition, NOTES)])
     try:
+        bring_up(manual)
         words(manual.first)
         policy = manual.live("/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/maildev")["spec"]["syncPolicy"]
         assert "automated" not in policy
-        words(manual.site("-e", "maildev_replicas=2"))
+        assert manual.live(NOTE)["data"] == {"text": "hello"}
+        manual.set(maildev_replicas=2, notes_optional=False)
+        words(manual.site())
         assert manual.live(DEPLOYMENT)["status"]["availableReplicas"] == 2
+        assert manual.live(NOTE) is None
+        assert manual.live("/api/v1/namespaces/notes/serviceaccounts/notes")
+        assert "changed=0 " in words(manual.site())
     finally:
         take_down(manual)

@@ -24,6 +24,44 @@ from kubernetes.utils.quantity import parse_quantity
 APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
 RESYNCS = 5
 RESYNC_SECONDS = 5
+READ_ORDERS = {"resource": {"type": "topic", "name": "orders", "patternType": "literal"}, "operations": ["Read"]}
+# What no inventory sets, or not to this value.
+UNUSUAL = {
+    "api_host_aliases": [{"ip": "192.0.2.1", "hostnames": ["api.internal.example.com"]}],
+    "auth_host_aliases": [{"ip": "192.0.2.1", "hostnames": ["auth.internal.example.com"]}],
+    "cert_manager_acmesolver_image": "registry.example.com/acmesolver:1",
+    "cert_manager_image_pull_policy": "Always",
+    "cnpg_system_barman_cloud_sidecar_image": "registry.example.com/sidecar:1",
+    "cnpg_system_image_pull_policy": "Always",
+    "common_certificate_dns_names": ["db.example.com"],
+    "common_drizzle_storage_class": "fast",
+    "common_external_clusters": [{"name": "old", "connectionParameters": {"host": "old.example.com", "user": "app"}}],
+    "common_mailer_credentials": "smtp",
+    "common_storage_class": "fast",
+    "external_secrets_image_pull_policy": "Always",
+    "kafka_connect_image": "registry.example.com/connect:1",
+    "kafka_external_authentication": "scram-sha-512",
+    "kafka_image": "registry.example.com/kafka:1",
+    "kafka_storage_class": "fast",
+    "kafka_topics": [{"name": "orders", "partitions": 6, "config": {"retention.ms": -1}}, {"name": "plain"}],
+    "kafka_users": [
+        {"name": "shop", "authentication": "scram-sha-512", "acls": [READ_ORDERS]},
+        {"name": "guest", "authentication": "tls"},
+    ],
+    "minio_buckets": [
+        {"name": "cnpg-backups", "credentials_namespaces": ["services"]},
+        {"name": "archive", "versioning": True},
+    ],
+    "minio_storage_class": "fast",
+    "reflector_excluded_namespaces": ["kube-system"],
+    "reflector_image_pull_policy": "Always",
+    "strimzi_env": {"STRIMZI_LOG_LEVEL": "DEBUG"},
+    "strimzi_image_pull_policy": "Always",
+    "strimzi_registry": "registry.example.com",
+}
+# The one official file without a pinned checksum is the plugin for backups: a stand-in replaces its Deployment, which
+# keeps no rules, and the CRD of its custom resources, which the cluster of dev does not have.
+STAND_IN, NOT_JUDGED = "barman-cloud", {"ObjectStore"}
 # Argo CD compares with Git this often, so that five resyncs fit into a test.
 SHORT_RESYNC = {"timeout.reconciliation": f"{RESYNC_SECONDS}s", "timeout.reconciliation.jitter": "0s"}
 
@@ -47,9 +85,7 @@ def objects(real):
     api, built = real.api(), {}
     for entry in api.request("GET", APPLICATIONS)[1]["items"]:
         source, namespace = entry["spec"]["source"]["path"], entry["spec"]["destination"]["namespace"]
-        command = [real.binary("kustomize"), "build", real.folder / "clone" / source]
-        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        items = [item for item in yaml.load_all(text, Loader=yaml.CSafeLoader) if item]
+        items = build(real, real.folder / "clone" / source)
         for item in items:
             if api.resource(item)[1]:
                 item["metadata"].setdefault("namespace", namespace)
@@ -57,6 +93,13 @@ def objects(real):
                 item["metadata"].pop("namespace", None)
         built[entry["metadata"]["name"]] = items
     return built
+
+
+def build(real, overlay):
+    """Return the objects of an overlay."""
+    command = [real.binary("kustomize"), "build", overlay]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [item for item in yaml.load_all(text, Loader=yaml.CSafeLoader) if item]
 
 
 def test_everything_becomes_synced_and_healthy(real, objects):
@@ -67,9 +110,14 @@ def test_everything_becomes_synced_and_healthy(real, objects):
 def test_git_has_the_official_files_byte_for_byte(real, objects):
     files = [name for name in real.git("ls-tree", "-r", "--name-only", "main").splitlines() if "upstream" in name]
     found = {hashlib.sha256(real.git_bytes("show", f"main:{name}")).hexdigest() for name in files}
+    assert found == pins(objects)
+
+
+def pins(objects):
+    """Return the checksums that the roles pin."""
     defaults = [ROOT / "roles" / name.replace("-", "_") / "defaults" / "main.yml" for name in objects]
     variables = {name: value for path in defaults for name, value in yaml.safe_load(path.read_text()).items()}
-    assert found == {value for name, value in variables.items() if name.endswith("_sha256") and value}
+    return {value for name, value in variables.items() if name.endswith("_sha256") and value}
 
 
 def test_webhooks_are_dropped_by_the_overlay_of_the_rehearsal_only(real, objects):
@@ -83,14 +131,16 @@ def test_webhooks_are_dropped_by_the_overlay_of_the_rehearsal_only(real, objects
 
 def test_the_real_crds_accept_every_object_and_know_every_field(real, objects):
     """A strict dry run fails on a field that the schema does not have, which an ordinary write would silently drop."""
-    api, refused = real.api(), []
+    api = real.api()
+    assert [line for name, items in objects.items() for item in items for line in refused(api, name, item)] == []
+
+
+def refused(api, name, item):
+    """Yield what a strict dry run says against an object."""
     query = {"fieldManager": "argocd-controller", "force": "true", "dryRun": "All", "fieldValidation": "Strict"}
-    for name, items in objects.items():
-        for item in items:
-            status, answer = api.request("PATCH", api.path(item), query, item, APPLY)
-            if status not in (200, 201):
-                refused.append(f"{name}: {item['kind']} {item['metadata']['name']}: {answer.get('message')}")
-    assert refused == []
+    status, answer = api.request("PATCH", api.path(item), query, item, APPLY)
+    if status not in (200, 201):
+        yield f"{name}: {item['kind']} {item['metadata']['name']}: {answer.get('message')}"
 
 
 def test_the_api_server_kept_every_field_of_git(real, objects):
@@ -108,12 +158,17 @@ def without(item, key):
     return {name: value for name, value in item.items() if name != key}
 
 
+def empty(value):
+    """Return whether a value says nothing; 0 says something, although it equals False."""
+    return value is None or value is False or value in ("", {}, [])
+
+
 def differences(wanted, live, path=""):
     """Yield the fields of a manifest that the live object does not have, or has otherwise."""
     if isinstance(wanted, dict):
         for key, value in wanted.items():
             # The API server leaves out what is empty; that no field is unknown is what the strict dry run tells.
-            if value not in (None, {}, [], False, ""):
+            if not empty(value):
                 here = live.get(key) if isinstance(live, dict) else None
                 yield from differences(value, here, f"{path}.{key}")
     elif isinstance(wanted, list):
@@ -155,14 +210,13 @@ def test_nothing_is_out_of_sync_after_five_resyncs(real, objects):
 
 def test_every_workload_keeps_the_rules(objects):
     """Resources, probes, no root, no service links, labels: also those of the vendored operators."""
-    broken = [
-        f"{name}: {item['kind']} {item['metadata']['name']}: {problem}"
-        for name, items in objects.items()
-        for item in items
-        if item["kind"] in ("Deployment", "StatefulSet", "Job")
-        for problem in problems(item)
-    ]
-    assert broken == []
+    assert [line for name, items in objects.items() for item in items for line in broken(name, item)] == []
+
+
+def broken(name, item):
+    """Yield the rules that a workload breaks."""
+    if item["kind"] in ("Deployment", "StatefulSet", "Job"):
+        yield from (f"{name}: {item['kind']} {item['metadata']['name']}: {problem}" for problem in problems(item))
 
 
 def problems(item):
@@ -204,3 +258,42 @@ def test_a_changed_pin_is_the_whole_upgrade(real, objects, tmp_path):
     assert "- infra/reflector: 1 changed" in done.stdout
     live = real.live("/apis/apps/v1/namespaces/reflector/deployments/reflector")
     assert live["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":10.0.45")
+
+
+def test_the_real_crds_also_accept_production_and_what_no_inventory_sets(real, objects, tmp_path):
+    """Rendered into a repository of its own for the same cluster, and judged by a dry run in an empty namespace.
+
+    There no live object of dev limits what one of production may be, and no namespace is missing.
+    """
+    repository = tmp_path / "repository"
+    settings = {"gitops_upstream_mirror": MIRROR, "component_stand_in": "auto", "gitops_environment": "judged"}
+    settings |= {"rehearsal_cluster_name": real.folder.name, "gitops_repo_rehearsal_folder": str(repository)}
+    done = Environment(tmp_path, "prod", **settings, **UNUSUAL).site("--tags", "render")
+    assert done.returncode == 0, done.stdout[-4000:]
+    tree = repository / "clone" / "argocd"
+    overlays = {path.parent.parent.name: path for path in tree.glob("*/*/envs/judged")}
+    assert sorted(overlays) == sorted(objects)
+    # The base holds the official files, so only what the overlay of cnpg-system brings stands in.
+    found = {hashlib.sha256(path.read_bytes()).hexdigest() for path in tree.glob("*/*/base/upstream.yaml")}
+    assert found == pins(objects)
+
+    api, bad, passed_over = real.api(), [], set()
+    groups = {"", *(group["name"] for group in api.request("GET", "/apis")[1]["groups"])}
+    body = {"metadata": {"name": "judged"}}
+    assert api.request("POST", "/api/v1/namespaces", None, body, "application/json")[0] == 201
+    try:
+        for name, overlay in overlays.items():
+            for item in build(real, overlay):
+                bad += broken(name, item) if item["metadata"]["name"] != STAND_IN else []
+                resource = api.resource(item) if item["apiVersion"].rpartition("/")[0] in groups else None
+                if resource is None:
+                    passed_over.add(item["kind"])
+                    continue
+                item["metadata"].pop("namespace", None)
+                if resource[1]:
+                    item["metadata"]["namespace"] = "judged"
+                bad += refused(api, name, item)
+    finally:
+        api.request("DELETE", "/api/v1/namespaces/judged")
+    assert not bad, "\n".join(bad)
+    assert passed_over == NOT_JUDGED
