@@ -14,9 +14,6 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-# The goal is a minute on an idle machine. The default scenario brings up everything from nothing.
-MOST_SECONDS = 180
-DEFAULT_MOST_SECONDS = 600
 SCENARIOS = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
 
 
@@ -42,4 +39,3 @@ def test_scenario(scenario, capsys):
     with capsys.disabled():
         print(f"\n{scenario}: {seconds:.0f} s")
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
-    assert seconds < (DEFAULT_MOST_SECONDS if scenario == "default" else MOST_SECONDS)
