@@ -53,4 +53,4 @@ unit: setup $(venv)/.done-dev ## tests that need no cluster
 
 test: lint ## all tests; the last line is the summary of the test runner
 	@$(python) roles/rehearsal_cluster/files/build.py
-	. $(venv)/bin/activate && pytest tests
+	. $(venv)/bin/activate && pytest
