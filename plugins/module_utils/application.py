@@ -24,6 +24,7 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
+    DRIFT_SECONDS,
     FAILED,
     READY,
     WAIT,
@@ -287,6 +288,7 @@ class Waiter:
         for entry in self.tracked.values():
             if self.options.resync_failed:
                 self._hold_for_dependencies(entry)
+                self._help_self_heal(entry, now)
             if self._may_sync(entry):
                 entry.verdict = Verdict(WAIT, "resync", f"to be synced; {entry.verdict.reason}")
             if self._is_untouched(entry.name) and entry.verdict.state == WAIT and now > self.impatient_at:
@@ -353,6 +355,16 @@ class Waiter:
             )
         elif entry.resyncs < self.options.resync_limit:
             entry.verdict = Verdict(WAIT, "resync", f"to be synced again; {entry.verdict.reason}")
+
+    def _help_self_heal(self, entry: Tracked, now: float) -> None:
+        """Have drift synced at once.
+
+        Argo CD pauses longer after each self-heal of a revision, 300 s after the sixth, and never forgets their number
+        (autoSync and selfHealRemainingBackoff in controller/appcontroller.go at v3.6.1).
+        """
+        idle = entry.verdict.code == "drift" and now - entry.since > DRIFT_SECONDS
+        if idle and entry.verdict.state == WAIT and entry.resyncs < self.options.resync_limit:
+            entry.verdict = Verdict(WAIT, "resync", f"to be synced; {entry.verdict.reason}")
 
     def _done(self, now: float) -> bool:
         states = [entry.verdict.state for entry in self.tracked.values()]

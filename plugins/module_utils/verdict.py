@@ -107,9 +107,11 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
     state = status_of(application).get("operationState") or {}
     phase, message = state.get("phase", ""), state.get("message", "")
     if application.get("operation"):
-        if "blocked by sync window" in message and seen.seconds > WINDOW_SECONDS:
+        if "blocked by sync window" in message:
             return Verdict(
-                FAILED, "sync-window", f"{message}: sync when the window is open, or change AppProject.spec.syncWindows"
+                FAILED if seen.seconds > WINDOW_SECONDS else WAIT,
+                "sync-window",
+                f"{message}: sync when the window is open, or change AppProject.spec.syncWindows",
             )
         code = "superseded" if is_superseded(application) else "syncing"
         return Verdict(WAIT, code, with_details(f"syncing: {message or phase or 'starting'}", application))
@@ -183,11 +185,19 @@ def _out_of_sync(application: Application, seen: Seen) -> Verdict:
         return Verdict(FAILED, "manual", f"OutOfSync ({names}) and automated sync is off: sync it")
     if out and all(entry.get("requiresPruning") for entry in out) and not automated.get("prune"):
         return Verdict(FAILED, "prune", f"{len(out)} resources require pruning and automated pruning is off: {names}")
+    return _drift(application, automated, names, seen) or Verdict(WAIT, "out-of-sync", f"OutOfSync: {names}")
+
+
+def _drift(application: Application, automated: dict[str, Any], names: str, seen: Seen) -> Verdict | None:
+    """Judge what is OutOfSync although the last sync of its revision succeeded."""
     state = status_of(application).get("operationState") or {}
-    drifted = state.get("phase") == "Succeeded" and operation_revisions(state) == revisions_of(application)
-    if drifted and not automated.get("selfHeal") and seen.seconds > DRIFT_SECONDS:
-        return Verdict(FAILED, "drift", f"changed in the cluster ({names}) and selfHeal is off: sync it")
-    return Verdict(WAIT, "out-of-sync", f"OutOfSync: {names}")
+    if state.get("phase") != "Succeeded" or operation_revisions(state) != revisions_of(application):
+        return None
+    reason = f"changed in the cluster ({names})"
+    if automated.get("selfHeal"):
+        heals = ((state.get("operation") or {}).get("sync") or {}).get("autoHealAttemptsCount", 0)
+        return Verdict(WAIT, "drift", f"{reason}; self-heal pauses after {heals} syncs of this revision")
+    return Verdict(FAILED if seen.seconds > DRIFT_SECONDS else WAIT, "drift", f"{reason} and selfHeal is off: sync it")
 
 
 def failed_here(application: Application) -> bool:

@@ -94,6 +94,8 @@ options:
     description:
       - Whether to sync again what failed. Argo CD does not try a revision again whose sync has finally failed.
       - An Application is synced again as soon as all its O(depends_on) are ready.
+      - What was changed in the cluster is synced too when self-heal has not begun within 5 seconds. Argo CD pauses
+        longer after each self-heal of the same revision, up to 300 seconds.
       - An operation that waits to try an older revision again is terminated, so that the newer one is synced.
     type: bool
     default: false

@@ -100,11 +100,11 @@ def slowed(stage, delay_ms):
 def tear_down(environment, namespaces):
     """Delete namespaces and wait until they are gone; Argo CD may have made new ones by then."""
     paths = [f"/api/v1/namespaces/{namespace}" for namespace in namespaces]
-    before = {path: environment.live(path)["metadata"]["uid"] for path in paths}
-    for path in paths:
+    before = {path: item["metadata"]["uid"] for path in paths if (item := environment.live(path))}
+    for path in before:
         environment.api().request("DELETE", path)
     deadline = time.monotonic() + 90
-    while any((environment.live(path) or {"metadata": {}})["metadata"].get("uid") == before[path] for path in paths):
+    while any((item := environment.live(path)) and item["metadata"]["uid"] == uid for path, uid in before.items()):
         assert time.monotonic() < deadline, f"{namespaces} are not gone"
         time.sleep(0.3)
 

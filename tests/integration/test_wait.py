@@ -180,6 +180,25 @@ def mistakes(api, repository, results, commit):
             yield f"{name} was called ready with {found} instead of {wanted}"
 
 
+def test_drift_does_not_last_as_long_as_self_heal_pauses(environment, rounds):
+    """Argo CD pauses 300 s before the seventh self-heal of a revision, so the count is set to six here."""
+    api, application = environment.api(), f"{ARGO}/applications/rounds-a"
+    rounds.state["rounds-a"]["value"] = f"drift {time.time()}"
+    commit = rounds.push("drift")
+    assert wait(environment, revisions=(commit,))[0]
+    counted = {"status": {"operationState": {"operation": {"sync": {"autoHealAttemptsCount": 6}}}}}
+    assert api.request("PATCH", application, body=counted)[0] == 200
+    assert api.request("DELETE", "/api/v1/namespaces/rounds-a/configmaps/rounds-a")[0] == 200
+    ready, results, _waiter = wait(environment, timeout=12)
+    assert not ready
+    reason = "changed in the cluster (ConfigMap rounds-a/rounds-a); self-heal pauses after 6 syncs of this revision"
+    assert results["rounds-a"]["reason"] == reason
+    ready, results, _waiter = wait(environment, resync_failed=True)
+    assert ready, results
+    assert results["rounds-a"]["resyncs"] == 1
+    assert list(mistakes(api, rounds, results, commit)) == []
+
+
 @pytest.mark.usefixtures("rounds")
 def test_one_list_and_one_watch_serve_all_applications(environment):
     ready, _results, waiter = wait(environment)

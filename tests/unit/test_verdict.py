@@ -130,9 +130,9 @@ def test_drift_counts_without_self_heal_and_after_a_while_only():
     application = reconciled_late("synced_healthy")
     application["status"]["sync"]["status"] = "OutOfSync"
     application["status"]["resources"][0]["status"] = "OutOfSync"
-    assert judged(application, seconds=99) == (WAIT, "out-of-sync")
+    assert judged(application, seconds=99) == (WAIT, "drift")
     application["spec"]["syncPolicy"]["automated"].pop("selfHeal")
-    assert judged(application, seconds=1) == (WAIT, "out-of-sync")
+    assert judged(application, seconds=1) == (WAIT, "drift")
     assert judged(application, seconds=6) == (FAILED, "drift")
 
 
@@ -161,7 +161,7 @@ def test_another_revision_is_never_ready():
 def test_a_closed_sync_window_fails_when_it_lasts():
     application = recorded("retrying")
     application["status"]["operationState"]["message"] = "Sync operation blocked by sync window"
-    assert judged(application, seconds=1)[0] == WAIT
+    assert judged(application, seconds=1) == (WAIT, "sync-window")
     assert judged(application, seconds=6) == (FAILED, "sync-window")
 
 
