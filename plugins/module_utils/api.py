@@ -61,6 +61,8 @@ class Api:
         try:
             return response.status, json.loads(response.data or b"{}")
         except ValueError as error:
+            if response.status == 404:  # for a group that does not exist the API server answers in plain text
+                return 404, {"message": f"{path} does not exist"}
             raise GitopsError(f"{self.host} is no Kubernetes API server: {path} is no JSON.") from error
 
     def stream(self, path: str, query: dict[str, Any], read_seconds: float) -> Iterator[dict[str, Any]]:

@@ -223,6 +223,19 @@ def test_the_answer_comes_right_after_the_decisive_status(environment, rounds):
     assert time.monotonic() - seen[-1] < 0.2
 
 
+def test_what_a_change_does_not_touch_is_waited_for_briefly(environment, rounds):
+    rounds.state["rounds-b"]["broken"] = "image"
+    commit = rounds.push("rounds-b never starts")
+    ready, results, waiter = wait(environment, 60, revisions=(commit,), touched=["rounds-a"], untouched_timeout=6)
+    rounds.state["rounds-b"]["broken"] = ""
+    rounds.push("repaired")
+    assert not ready
+    assert waiter.elapsed() < 20
+    assert [results[name]["state"] for name in NAMES] == ["ready", "failed", "ready"]
+    words = "was not ready although nothing of it changed; Progressing: Deployment rounds-b/rounds-b Progressing"
+    assert results["rounds-b"]["reason"].startswith(words)
+
+
 def test_a_stopped_controller_is_named(environment, rounds):
     environment.rehearsal("stopped", "argocd-application-controller")
     rounds.push("nobody looks")
@@ -278,3 +291,9 @@ def test_an_application_that_does_not_exist_is_named(environment):
     assert not waiter.wait()
     message = failure_message(waiter.results(), 5, "")
     assert message == "0 of 1 Applications are ready. Application nobody failed: does not exist."
+
+
+def test_a_group_that_the_cluster_does_not_know_is_no_error(environment):
+    api = environment.api()
+    assert api.request("GET", "/apis/nobody.example/v1") == (404, {"message": "/apis/nobody.example/v1 does not exist"})
+    assert api.resource({"apiVersion": "nobody.example/v1", "kind": "Nothing"}) is None
