@@ -23,6 +23,7 @@ UPSTREAM: dict[str, Any] = {
     "sha256_variable": {"type": "str", "default": ""},
     "stand_in_deployments": {"type": "list", "elements": "dict", "default": []},
     "kinds": {"type": "list", "elements": "dict", "default": []},
+    "alternatives": {"type": "list", "elements": "path", "default": []},
 }
 ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},

@@ -23,7 +23,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the action."""
         result = super().run(tmp, task_vars)
-        tree = {"src": {"type": "path", "required": True}, "dest": {"type": "path", "required": True}}
+        tree = {
+            "src": {"type": "path", "required": True},
+            "dest": {"type": "path", "required": True},
+            "manifests": {"type": "bool", "default": True},
+        }
         _validated, args = self.validate_argument_spec(
             {"trees": {"type": "list", "elements": "dict", "required": True, "options": tree}}
         )
@@ -31,9 +35,8 @@ class ActionModule(ActionBase):
         try:
             for entry in args["trees"]:
                 render = renderer(self._templar, task_vars or {}, [entry["src"]])
-                diff += write_tree(
-                    Path(entry["dest"]), render_folder(Path(entry["src"]), render), not self._task.check_mode
-                )
+                files = render_folder(Path(entry["src"]), render, entry["manifests"])
+                diff += write_tree(Path(entry["dest"]), files, not self._task.check_mode)
         except (GitopsError, OSError) as error:
             raise AnsibleActionFail(str(error)) from error
         return result | {"changed": bool(diff), "files": [entry["after_header"] for entry in diff], "diff": diff}

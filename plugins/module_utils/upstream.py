@@ -57,7 +57,7 @@ def official(upstream: dict[str, Any], present: Path, mirror: str = "") -> str:
         raise UnreachableError(f"No checksum is set: pin {variable} to the sha256 checksum of {upstream['url']}.")
     if present.is_file() and digest(content := present.read_bytes()) == upstream["sha256"]:
         return content.decode()
-    return fetch(upstream["url"], upstream["sha256"], mirror).read_text()
+    return fetch(upstream["url"], upstream["sha256"], mirror, upstream.get("alternatives")).read_text()
 
 
 def mirrored(url: str, mirror: str) -> str:

@@ -46,7 +46,9 @@ options:
     description: Folder of templates that are rendered to the folder C(rehearsal) of the overlay, in a rehearsal only.
     type: path
   upstream:
-    description: Official manifest of an operator. It is committed byte for byte.
+    description:
+      - Official manifest of an operator. It is committed byte for byte. It is downloaded once per checksum and kept in
+        the user's cache folder (C($XDG_CACHE_HOME/monorepo.gitops/upstream)); another checksum is refused.
     type: dict
     suboptions: &upstream
       url:
@@ -73,12 +75,17 @@ options:
         type: list
         elements: dict
         default: []
+      alternatives:
+        description: Local files that are used instead of a download when their checksum is right.
+        type: list
+        elements: path
+        default: []
   overlay_upstream:
     description: A second official manifest, for the overlay of this environment.
     type: dict
     suboptions: *upstream
   mirror:
-    description: Folder or URL of a download mirror, see M(monorepo.gitops.upstream_file).
+    description: Folder or URL of a download mirror that has a file as C(<mirror>/<host>/<path of its URL>).
     type: str
     default: ""
   stand_in:
@@ -99,7 +106,9 @@ attributes:
     support: full
     description: A file that is right is not written.
 notes:
-  - "Errors name the component and the template, or the URL: see M(monorepo.gitops.upstream_file)."
+  - Errors name the component and the template, or the URL.
+  - "Error C(... has sha256 ..., expected ...): the version and the checksum of a pin do not belong together."
+  - "Error C(... cannot be read ...): no network, or the mirror does not have the file."
 """
 
 EXAMPLES = r"""

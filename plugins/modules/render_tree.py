@@ -32,6 +32,11 @@ options:
         description: Folder that they are rendered to.
         type: path
         required: true
+      manifests:
+        description:
+          - Whether the results are manifests. Other files get no comment, need not be YAML, and are never removed.
+        type: bool
+        default: true
 attributes:
   check_mode:
     support: full

@@ -30,8 +30,8 @@ def templates(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)).removesuffix(".j2"): path.read_text() for path in files}
 
 
-def render_folder(folder: Path, render: Render) -> dict[str, str]:
-    """Render all templates of a folder and check that each is YAML; an empty result makes no file."""
+def render_folder(folder: Path, render: Render, manifests: bool = True) -> dict[str, str]:
+    """Render all templates of a folder; an empty result makes no file. Manifests are checked and get the header."""
     rendered = {}
     for name, text in templates(folder).items():
         try:
@@ -39,6 +39,9 @@ def render_folder(folder: Path, render: Render) -> dict[str, str]:
         except Exception as error:
             raise GitopsError(f"{folder / name}: {error}") from error
         if content in ("", "---"):
+            continue
+        if not manifests:
+            rendered[name] = f"{content}\n"
             continue
         try:
             list(yaml.load_all(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))

@@ -105,12 +105,12 @@ class Environment:
 
     @property
     def reports(self) -> Path:
-        """Return the folder of the reports."""
-        return self.inventory.parent.parent / "reports"
+        """Return the folder of the report."""
+        return self.inventory.parent.parent / "reports" / self.name
 
     def report(self) -> dict[str, Any]:
         """Return the report of the last run."""
-        return json.loads((self.reports / f"{self.name}.json").read_text())
+        return json.loads((self.reports / "report.json").read_text())
 
     def find_cluster(self) -> None:
         """Ask for the cluster's folder and ports, once it is there."""
@@ -180,7 +180,7 @@ def test_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envir
     """Bring up gateway, cert-manager and maildev from nothing with stand-ins; the first run's output is kept."""
     environment = bring_up(Environment(tmp_path_factory.mktemp("environment"), gitops_components=BASE))
     environment.first_commit = environment.git("rev-parse", "main")
-    environment.first_reports = {path.name: path.read_text() for path in (environment.reports).iterdir()}
+    environment.first_reports = {path.name: path.read_text() for path in environment.reports.iterdir()}
     yield environment
     take_down(environment)
 

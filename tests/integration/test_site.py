@@ -29,10 +29,10 @@ def test_the_first_run_ends_with_a_table_of_the_published_commit(environment):
     commit = environment.first_commit
     for name in APPLICATIONS:
         assert re.search(rf"^ *{name} +{commit[:12]}  Synced  Healthy ", environment.first.stdout, re.MULTILINE)
-    report = json.loads(environment.first_reports["test.json"])
+    report = json.loads(environment.first_reports["report.json"])
     assert (report["succeeded"], report["commit"]) == (True, commit)
     assert {entry["revision"] for entry in report["applications"]} == {commit}
-    assert f"<code>{commit}</code>" in environment.first_reports["test.html"]
+    assert f"<code>{commit}</code>" in environment.first_reports["report.html"]
 
 
 def test_a_second_run_changes_nothing(environment):
