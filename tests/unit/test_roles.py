@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROLES = sorted(path.parent.parent for path in ROOT.glob("roles/*/meta/main.yml"))
@@ -51,6 +52,18 @@ def test_a_component_role_has_its_rooms(role):
         "tasks/verify.yml",
     ):
         assert (role / name).is_file(), name
+
+
+@pytest.mark.parametrize("role", COMPONENTS, ids=lambda role: role.name)
+def test_a_definition_is_what_the_engine_expects(role):
+    """A run does not ask again: its components are ours."""
+    options = load(ROOT / "roles" / "component" / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    spec = {key: value for key, value in options["component_definition"].items() if key != "description"}
+    definition = load(role / "vars" / "main.yml")[f"{role.name}_component"]
+    known = {key: value for key, value in definition.items() if "{{" not in str(value)[:2]}
+    checked = ArgumentSpecValidator({"definition": spec}).validate({"definition": known})
+    assert checked.error_messages == []
+    assert definition.keys() <= spec["options"].keys()
 
 
 @pytest.mark.parametrize("role", COMPONENTS, ids=lambda role: role.name)
