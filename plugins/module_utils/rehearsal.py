@@ -162,10 +162,14 @@ class RehearsalCluster:
         return {name: "running" if self.pid(name) else "stopped" for name in (*CONTROL_PLANE, *ARGOCD)}
 
     def ports(self) -> dict[str, int]:
-        """Return the ports of Argo CD's processes, chosen once per cluster."""
+        """Return the ports of Argo CD's processes, chosen once per cluster.
+
+        Those of other clusters count as taken also while nobody listens there: one may be stopped, or about to start.
+        """
         path = self.folder / "ports.json"
         if not path.exists():
-            path.write_text(json.dumps(dict(zip(PORTS, free_ports(len(PORTS)), strict=True))))
+            taken = set().union(*map(chosen_ports, self.folder.parent.glob("*/ports.json")))
+            path.write_text(json.dumps(dict(zip(PORTS, free_ports(len(PORTS), taken), strict=True))))
         return json.loads(path.read_text())
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -179,10 +183,10 @@ class RehearsalCluster:
     def _create(self) -> bool:
         if self.folder.exists():  # an interrupted creation
             self._delete()
-        self._write_configuration()
         command = ["create", "cluster", "--config", self.folder / "kwokctl.yaml"]
         # Two clusters that are created at the same moment would choose the same free ports.
         with self.locked("any-create"):
+            self._write_configuration()
             self.kwokctl(*command, "--kubeconfig", self.kubeconfig, "--wait", "120s")
         server = self.kubectl("config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster.server}")
         config = json.loads((self.folder / "argocd.json").read_text()) | {"server": server}
@@ -398,11 +402,19 @@ def simulated_groups(texts: list[str]) -> list[str]:
     return sorted(group for group in groups if "." in group) or ["none.invalid"]
 
 
-def free_ports(count: int) -> list[int]:
+def chosen_ports(path: Path) -> set[int]:
+    """Return the ports of a cluster, none when it is just being deleted."""
+    try:
+        return set(json.loads(path.read_text()).values())
+    except (OSError, ValueError):
+        return set()
+
+
+def free_ports(count: int, taken: set[int]) -> list[int]:
     """Return free TCP ports below the range from which the system takes ports for outgoing connections."""
     found: list[int] = []
-    candidates = random.sample(range(20000, 32000), 2000)
-    for port in candidates:
+    candidates = sorted({*range(20000, 32000)} - taken)
+    for port in random.sample(candidates, len(candidates)):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
