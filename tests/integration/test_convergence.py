@@ -87,16 +87,18 @@ class Operators:
     def list_objects(self, group):
         """Touch the objects of an operator that was started, because an operator lists them then.
 
-        kwok looks at what is there when it has the first Stage of a kind, and not again when it has the others
-        (stages_manager.go and stage_controller.go at v0.8.0).
+        kwok looks at what is there when it has the first Stage of a kind, and not again when it has the others. And it may
+        keep an old list of Stages until the next one changes, so they are touched too (stages_manager.go,
+        stage_controller.go and resources/dynamic.go at v0.8.0).
         """
+        stages = [stage["metadata"]["name"] for stage in self.of(group)]
         references = [stage["spec"]["resourceRef"] for stage in self.of(group)]
         kinds = {".".join([entry["kind"], *reversed(entry["apiGroup"].split("/"))]) for entry in references}
         for number in range(3):
             time.sleep(2)
-            for kind in sorted(kinds):
-                # Some are gone, or being deleted, and then there is nothing to do.
-                self.kubectl("annotate", kind, "-A", "--all", "--overwrite", f"rehearsal/listed={number}", check=False)
+            # Some objects are gone, or being deleted, and then there is nothing to do.
+            for what in (["stages", *stages], *([kind, "-A", "--all"] for kind in sorted(kinds))):
+                self.kubectl("annotate", *what, "--overwrite", f"rehearsal/listed={number}", check=False)
 
     def start_later(self, group, seconds):
         self.do(threading.Timer(seconds, self.start, [group]))
