@@ -87,7 +87,7 @@ class Operators:
     def list_objects(self, group):
         """Touch the objects of an operator that was started, because an operator lists them then.
 
-        kwok looks at what is there when it has the first Stage of a kind, and not again when it has the others. And it may
+        kwok looks at what is there when it has the first Stage of a kind, and not again when it has the others. It may
         keep an old list of Stages until the next one changes, so they are touched too (stages_manager.go,
         stage_controller.go and resources/dynamic.go at v0.8.0).
         """
