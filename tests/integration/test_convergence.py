@@ -187,8 +187,8 @@ def test_every_order_converges_or_names_the_culprit(complete, depends_on):
             wrong += [f"{note}: ready, but {problem}" for problem in too_early(operators, group, namespaces)]
         else:
             wrong.append(f"{note}: {failure_message(list(results.values()), TIMEOUT, '')}")
-        operators.join()
         if trouble == "late":
             operators.start(group)
+        operators.join()
         print(note, "converged" if ready else "did not converge")
     assert not wrong, "\n".join([f"SEED={seed}", *wrong])
