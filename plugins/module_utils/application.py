@@ -288,8 +288,7 @@ class Waiter:
         for entry in self.tracked.values():
             if self.options.resync_failed:
                 self._hold_for_dependencies(entry)
-                self._help_self_heal(entry, now)
-            if self._may_sync(entry):
+            if self._may_sync(entry, now):
                 entry.verdict = Verdict(WAIT, "resync", f"to be synced; {entry.verdict.reason}")
             if self._is_untouched(entry.name) and entry.verdict.state == WAIT and now > self.impatient_at:
                 text = f"was not ready although nothing of it changed; {entry.verdict.reason}"
@@ -306,9 +305,16 @@ class Waiter:
             needs += [need for need in self.options.depends_on.get(current, []) if need not in seen]
         return self.options.touched is not None
 
-    def _may_sync(self, entry: Tracked) -> bool:
-        """Return whether this wait is what syncs an Application whose automated sync is off."""
-        wanted = self.options.sync_manual and entry.verdict.code == "manual"
+    def _may_sync(self, entry: Tracked, now: float) -> bool:
+        """Return whether this wait is what syncs an Application: automated sync is off, or self-heal pauses.
+
+        Argo CD pauses longer after each self-heal of a revision, 300 s after the sixth, and never forgets their number
+        (autoSync and selfHealRemainingBackoff in controller/appcontroller.go at v3.6.1).
+        """
+        found = entry.verdict
+        manual = self.options.sync_manual and found.code == "manual"
+        paused = self.options.resync_failed and (found.state, found.code) == (WAIT, "drift")
+        wanted = manual or (paused and now - entry.since > DRIFT_SECONDS)
         return wanted and entry.resyncs < self.options.resync_limit
 
     def _verdict(self, entry: Tracked, now: float) -> Verdict:
@@ -355,16 +361,6 @@ class Waiter:
             )
         elif entry.resyncs < self.options.resync_limit:
             entry.verdict = Verdict(WAIT, "resync", f"to be synced again; {entry.verdict.reason}")
-
-    def _help_self_heal(self, entry: Tracked, now: float) -> None:
-        """Have drift synced at once.
-
-        Argo CD pauses longer after each self-heal of a revision, 300 s after the sixth, and never forgets their number
-        (autoSync and selfHealRemainingBackoff in controller/appcontroller.go at v3.6.1).
-        """
-        idle = entry.verdict.code == "drift" and now - entry.since > DRIFT_SECONDS
-        if idle and entry.verdict.state == WAIT and entry.resyncs < self.options.resync_limit:
-            entry.verdict = Verdict(WAIT, "resync", f"to be synced; {entry.verdict.reason}")
 
     def _done(self, now: float) -> bool:
         states = [entry.verdict.state for entry in self.tracked.values()]

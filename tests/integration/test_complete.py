@@ -30,13 +30,13 @@ def run(environment, **variables):
 
 
 def test_one_run_brings_up_every_component(complete):
-    applications = json.loads((complete.reports / "report.json").read_text())["applications"]
+    applications = complete.report()["applications"]
     assert sorted(entry["name"] for entry in applications) == sorted(complete.components())
     assert {(entry["sync"], entry["health"]) for entry in applications} == {("Synced", "Healthy")}
 
 
 def test_every_endpoint_has_a_route_with_its_host_name(complete):
-    endpoints = json.loads((complete.reports / "report.json").read_text())["endpoints"]
+    endpoints = complete.report()["endpoints"]
     hosts = {urlsplit(entry["url"] if "//" in entry["url"] else f"//{entry['url']}").hostname for entry in endpoints}
     found = {
         host

@@ -60,7 +60,7 @@ def test_a_definition_is_what_the_engine_expects(role):
     options = load(ROOT / "roles" / "component" / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
     spec = {key: value for key, value in options["component_definition"].items() if key != "description"}
     definition = load(role / "vars" / "main.yml")[f"{role.name}_component"]
-    known = {key: value for key, value in definition.items() if "{{" not in str(value)[:2]}
+    known = {key: value for key, value in definition.items() if not str(value).startswith("{{")}
     checked = ArgumentSpecValidator({"definition": spec}).validate({"definition": known})
     assert checked.error_messages == []
     assert definition.keys() <= spec["options"].keys()
