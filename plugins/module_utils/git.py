@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import re
 import subprocess
@@ -25,6 +26,33 @@ CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 PUSH_ATTEMPTS = 5
 
 
+# Variables with which a surrounding `git -c` or a user passes on configuration, as git itself does to its submodules.
+CONFIGURATION = {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
+# What else a hook is told of its own repository and its own commit.
+HOOK = re.compile(r"GIT_(NAMESPACE|QUARANTINE_PATH|(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE))")
+
+
+@functools.cache
+def repository_variables() -> frozenset[str]:
+    """Return the variables that point git to a repository, such as GIT_DIR; inside every hook some are set."""
+    done = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=False)
+    return frozenset(done.stdout.split()) - CONFIGURATION
+
+
+def without_repository() -> dict[str, str]:
+    """Return the environment without what ties git to a repository."""
+    foreign = {name for name in os.environ if HOOK.fullmatch(name)} | repository_variables()
+    return {name: value for name, value in os.environ.items() if name not in foreign}
+
+
+def run_git(*args: str | Path, ssh_command: str = "") -> subprocess.CompletedProcess[str]:
+    """Run git without prompts and in English; every call of this collection goes through here."""
+    environment = without_repository() | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    if ssh_command:
+        environment["GIT_SSH_COMMAND"] = ssh_command
+    return subprocess.run(["git", *map(str, args)], env=environment, capture_output=True, text=True, check=False)
+
+
 class Clone:
     """A clone that only this collection works in, so that leftovers of an interrupted run can be told from work."""
 
@@ -33,12 +61,8 @@ class Clone:
         self.ssh_command = ssh_command
 
     def git(self, *args: str, cwd: Path | None = None, check: bool = True) -> str:
-        """Run git without prompts and without credentials in the error message."""
-        environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-        if self.ssh_command:
-            environment["GIT_SSH_COMMAND"] = self.ssh_command
-        command = ["git", "-C", str(cwd or self.path), *args]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        """Run git in the clone, without credentials in the error message."""
+        done = run_git("-C", cwd or self.path, *args, ssh_command=self.ssh_command)
         if done.returncode and check:
             raise GitopsError(
                 f"git {args[0]} failed for {public(self.url)}: {public(done.stderr.strip() or done.stdout.strip())}"
@@ -57,6 +81,7 @@ class Clone:
     def open(self, create: bool) -> bool:
         """Clone, or bring an existing clone to the state of the remote branch; return whether a repository was made."""
         made = create and self._create_bare()
+        self._check_exists()
         if not (self.path / ".git").exists():
             self._clone()
         with self.locked():
@@ -65,6 +90,14 @@ class Clone:
             self.fetch()
             self._reset()
         return made
+
+    def _check_exists(self) -> None:
+        folder = Path(self.url.removeprefix("file://"))
+        if folder.is_absolute() and not folder.exists():
+            raise GitopsError(
+                f"The repository {self.url} does not exist: correct gitops_repo_url and gitops_repo_push_url, "
+                f"or create it with git init --bare {folder}."
+            )
 
     def _create_bare(self) -> bool:
         bare = Path(self.url.removeprefix("file://"))

@@ -27,7 +27,9 @@ options:
     type: str
     default: main
   create:
-    description: Whether a missing C(file://) repository is created as an empty bare repository.
+    description:
+      - Whether a missing C(file://) repository is created as an empty bare repository. The role C(gitops_repo) does so
+        in a rehearsal only, where the repository lies in the folder of the cluster.
     type: bool
     default: false
   seed_url:
@@ -49,6 +51,9 @@ attributes:
     support: full
     description: An up-to-date clone stays as it is.
 notes:
+  - Variables that point git to another repository, such as C(GIT_DIR) inside a hook, have no effect. C(GIT_SSH_COMMAND)
+    and the user's configuration have theirs.
+  - "Error C(does not exist): a C(file://) repository is missing; correct O(url), or create it."
   - Credentials come from git's own configuration or credential helpers; prompts are off. Credentials in a URL never
     appear in a message.
 """
@@ -68,22 +73,19 @@ commit:
   type: str
 """
 
-import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone, public
+from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone, public, run_git
 
 
-def seed(url: str, source: str) -> bool:
+def seed(url: str, source: str, ssh_command: str) -> bool:
     """Clone a bare repository from its original, if it is not there yet."""
     bare = Path(url.removeprefix("file://"))
     if not source or (bare / "HEAD").exists():
         return False
-    done = subprocess.run(
-        ["git", "clone", "--quiet", "--bare", source, bare], capture_output=True, text=True, check=False
-    )
+    done = run_git("clone", "--quiet", "--bare", source, bare, ssh_command=ssh_command)
     if done.returncode:
         raise GitopsError(f"{public(source)} cannot be cloned: {public(done.stderr.strip())}")
     return True
@@ -104,7 +106,7 @@ def main() -> None:
     params = module.params
     clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"])
     try:
-        made = params["create"] and seed(params["url"], params["seed_url"])
+        made = params["create"] and seed(params["url"], params["seed_url"], params["ssh_command"])
         made = clone.open(params["create"]) or made
         commit = clone.head()
     except GitopsError as error:

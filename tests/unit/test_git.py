@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import re
 import subprocess
 import threading
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import HEADER, Clone, public
+from ansible_collections.monorepo.gitops.plugins.module_utils.git import CONFIGURATION, HEADER, Clone, public
+from ansible_collections.monorepo.gitops.plugins.modules.git_checkout import seed
 
 AUTHOR = ("Test", "test@localhost")
 
@@ -53,6 +55,73 @@ def test_a_missing_repository_is_created_once(tmp_path, clone):
     assert (tmp_path / "repo.git" / "HEAD").read_text() == "ref: refs/heads/main\n"
     assert clone.head() == ""
     assert clone.open(create=True) is False
+
+
+def test_a_missing_repository_is_not_created_unasked(tmp_path):
+    url = f"file://{tmp_path}/repo.git"
+    message = (
+        f"The repository {url} does not exist: correct gitops_repo_url and gitops_repo_push_url, "
+        f"or create it with git init --bare {tmp_path}/repo.git."
+    )
+    with pytest.raises(GitopsError, match=f"^{re.escape(message)}$"):
+        Clone(tmp_path / "clone", url, "main").open(create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def other_repository(tmp_path, monkeypatch):
+    """Return another repository, to which every variable points that git knows for it, as in a hook."""
+    other = tmp_path / "other"
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", str(other))
+    git(other, "commit", "--quiet", "--allow-empty", "-m", "theirs")
+    names = git(other, "rev-parse", "--local-env-vars").split()
+    assert {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"} <= set(names)
+    for name in set(names) - CONFIGURATION:
+        monkeypatch.setenv(name, str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git" / "index"))
+    monkeypatch.setenv("GIT_QUARANTINE_PATH", str(other / ".git" / "objects"))
+    monkeypatch.setenv("GIT_NAMESPACE", "theirs")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Theirs")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2001-01-01T00:00:00Z")
+    return other
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_variables_of_another_repository_do_not_reach_the_clone(tmp_path, other_repository, monkeypatch):
+    before = files_of(other_repository)
+    made = Clone(tmp_path / "clone", f"file://{tmp_path}/repo.git", "main")
+    made.open(create=True)
+    publish(made, "infra/a/base/x.yaml", "a: 1")
+    made.open(create=False)
+    assert files_of(other_repository) == before
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    assert git(tmp_path / "repo.git", "log", "--format=%s %an", "main") == "change infra/a/base/x.yaml Test\n"
+    assert "2001" not in git(tmp_path / "repo.git", "log", "--format=%cI", "main")
+
+
+@pytest.mark.usefixtures("other_repository")
+def test_a_repository_is_seeded_in_spite_of_variables_of_another_one(tmp_path, clone):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    assert seed(f"file://{tmp_path}/copy.git", clone.url, "")
+    assert Clone(tmp_path / "clone2", f"file://{tmp_path}/copy.git", "main").open(create=False) is False
+    assert (tmp_path / "clone2/argocd/infra/a/base/x.yaml").is_file()
+
+
+def test_configuration_and_command_for_ssh_are_passed_on(tmp_path, monkeypatch):
+    (tmp_path / "ssh").write_text(f"#!/bin/sh\necho ssh > {tmp_path}/used\nexit 1\n")
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(tmp_path / "ssh"))
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "url.ssh://git@host.invalid/.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://host.invalid/")
+    with pytest.raises(GitopsError, match=r"^git fetch failed for https://host\.invalid/x\.git: "):
+        Clone(tmp_path / "clone", "https://host.invalid/x.git", "main").open(create=False)
+    assert (tmp_path / "used").read_text() == "ssh\n"
 
 
 def test_nothing_staged_when_nothing_changed(clone):
