@@ -24,14 +24,33 @@ def argument_spec(**own: dict[str, Any]) -> dict[str, Any]:
     return deepcopy(AUTH_ARG_SPEC) | own
 
 
-def run_module(function: Callable[[AnsibleK8SModule, Any], dict[str, Any]], **settings: Any) -> None:
+def client_of(kubeconfig: str, context: str) -> Any:
+    """Return the DynamicClient of a context, and never more of an error than what names no value of the kubeconfig."""
+    try:
+        return get_api_client(kubeconfig=kubeconfig, context=context).client
+    except Exception as error:  # the kubernetes library raises whatever reading files, keys and tokens raises
+        # Where it misses a key it prints the whole entry, the token in it included.
+        reason = str(error).split("{")[0].strip()
+        raise GitopsError(f"Context {context} of {kubeconfig} cannot be used: {reason}") from None
+
+
+def client_of_module(module: AnsibleK8SModule) -> Any:
+    """Return the DynamicClient that the options and the environment describe, by the conventions of kubernetes.core."""
+    return get_api_client(module=module).client
+
+
+def run_module(
+    function: Callable[[AnsibleK8SModule, Any], dict[str, Any]],
+    connect: Callable[[AnsibleK8SModule], Any] = client_of_module,
+    **settings: Any,
+) -> None:
     """Create the module, connect to the API server, call `function(module, client)` and return its result.
 
     `client` is the DynamicClient of the kubernetes library. This is the one place where an error becomes `fail_json`.
     """
     module = AnsibleK8SModule(**settings)
     try:
-        client = get_api_client(module=module).client
+        client = connect(module)
         result = function(module, client)
     except GitopsError as error:
         module.fail_json(msg=str(error), **error.result)

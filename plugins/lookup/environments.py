@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each inventory of a run says by itself."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: environments
+short_description: The inventories of this run that each set an environment
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors
+description:
+  - With several C(-i) options Ansible mixes the variables of all inventories, the last one first. An inventory is one
+    environment, so two of them in one run are a mistake; one that only adds variables is not.
+options:
+  _terms:
+    description: Paths of inventories, such as C(ansible_inventory_sources).
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Check that there is one environment
+  ansible.builtin.assert:
+    that: query('monorepo.gitops.environments', *ansible_inventory_sources) | length < 2
+"""
+
+RETURN = r"""
+_list:
+  description: Path of the inventory and its environment, for each inventory that sets C(gitops_environment) by itself.
+  type: list
+  elements: str
+"""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.lookup import LookupBase
+from ansible.vars.manager import VariableManager
+
+
+class LookupModule(LookupBase):
+    """Reads each inventory as if it were the only one."""
+
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **_options: Any) -> list[str]:
+        """Return one text for each inventory that sets an environment."""
+        del variables
+        sources = list(dict.fromkeys(str(term) for term in terms))
+        if len(sources) < 2:
+            return []
+        found = {source: environment_of(source, self._loader) for source in sources}
+        return [f"{source} ({environment})" for source, environment in found.items() if environment]
+
+
+def environment_of(source: str, loader: DataLoader) -> Any:
+    """Return the environment that an inventory sets, before templating."""
+    path = Path(source)
+    if not path.exists():  # a list of hosts
+        return None
+    # A copy knows the Vault passwords; variables next to the playbook are not those of the inventory.
+    alone = copy.copy(loader)
+    alone.set_basedir(str(path if path.is_dir() else path.parent))
+    inventory = InventoryManager(loader=alone, sources=[source])
+    manager = VariableManager(loader=alone, inventory=inventory)
+    return manager.get_vars(host=inventory.get_host("localhost"), include_hostvars=False).get("gitops_environment")

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which cluster a kubeconfig names. Nothing here puts a value of a kubeconfig but its names into a message.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+
+PREFIX = "K8S_AUTH_"
+KINDS = ("clusters", "contexts", "users")
+# Entries of a kubeconfig by kind and name, each as what it holds: its `cluster`, its `context` or its `user`.
+Entries = dict[str, dict[str, dict[str, Any]]]
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Refuse variables from which kubernetes.core would fill in what a kubeconfig leaves open, or override it.
+
+    The playbooks take away those that are known; this also finds one of a later kubernetes.core.
+    """
+    found = sorted(name for name in environment if name.startswith(PREFIX))
+    if found:
+        raise GitopsError(
+            f"The environment has {', '.join(found)}, which would override what the inventory says of the cluster: "
+            f"unset {' '.join(found)} and run again."
+        )
+
+
+def kubeconfig_files(named: str, environment: Mapping[str, str]) -> list[str]:
+    """Return the absolute paths of the kubeconfig, or of kubectl's default when none is named."""
+    text = named or environment.get("KUBECONFIG") or "~/.kube/config"
+    # Not resolved: a kubeconfig that is a link has its relative paths next to the link.
+    paths = [os.path.abspath(Path(part).expanduser()) for part in text.split(os.pathsep) if part]  # noqa: PTH100
+    missing = [path for path in paths if not Path(path).is_file()]
+    if named and missing:
+        raise GitopsError(f"cluster_kubeconfig names {', '.join(missing)}, which does not exist.")
+    if len(missing) == len(paths):
+        raise GitopsError(
+            f"cluster_kubeconfig is empty, and the default kubeconfig {', '.join(missing)} does not exist: "
+            "set cluster_kubeconfig to a path."
+        )
+    # As kubectl does: KUBECONFIG may name files that are not there.
+    return [path for path in paths if path not in missing]
+
+
+def read_kubeconfig(files: list[str]) -> Entries:
+    """Return what the files hold; of two entries with one name the first counts, as for kubectl."""
+    entries: Entries = {kind: {} for kind in KINDS}
+    for path in files:
+        document = _load(path)
+        for kind in KINDS:
+            for item in document.get(kind) or []:
+                name, value = item.get("name"), item.get(kind[:-1])
+                if not name or not isinstance(value, dict):
+                    raise GitopsError(f"{path} is not a kubeconfig: an entry of {kind} has no name or no {kind[:-1]}.")
+                entries[kind].setdefault(name, value)
+    return entries
+
+
+def _load(path: str) -> dict[str, Any]:
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            document = yaml.safe_load(file)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark else ""
+        raise GitopsError(f"{path} is not a kubeconfig: it is not valid YAML{line}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise GitopsError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.") from None
+    lists = [document.get(kind) or [] for kind in KINDS] if isinstance(document, dict) else [None]
+    if not all(isinstance(items, list) and all(isinstance(item, dict) for item in items) for items in lists):
+        raise GitopsError(f"{path} is not a kubeconfig: clusters, contexts and users must be lists.")
+    return document
+
+
+def choose_context(entries: Entries, wanted: str, kubeconfig: str) -> str:
+    """Return the name of the context that is used: the wanted one, else the only one, whether or not it is current."""
+    names = sorted(entries["contexts"])
+    if not names:
+        raise GitopsError(f"{kubeconfig} has no contexts, so it does not say which cluster.")
+    if wanted and wanted not in names:
+        raise GitopsError(f"cluster_context is {wanted}, and {kubeconfig} has only these contexts: {', '.join(names)}.")
+    if not wanted and len(names) > 1:
+        raise GitopsError(
+            f"{kubeconfig} has several contexts ({', '.join(names)}): set cluster_context to the one of the cluster."
+        )
+    return wanted or names[0]
+
+
+def check_complete(entries: Entries, context: str, kubeconfig: str) -> None:
+    """Refuse a context that does not say which server and which credentials; the client would take others, or none."""
+    parts = entries["contexts"][context]
+    cluster, user = parts.get("cluster"), parts.get("user")
+    if cluster not in entries["clusters"]:
+        raise GitopsError(f"Context {context} of {kubeconfig} names the cluster {cluster}, which is not there.")
+    if not entries["clusters"][cluster].get("server"):
+        raise GitopsError(f"Cluster {cluster} of {kubeconfig} has no server.")
+    if user and user not in entries["users"]:
+        raise GitopsError(f"Context {context} of {kubeconfig} names the user {user}, which is not there.")
+
+
+def plugin_of(entries: Entries, context: str) -> str:
+    """Return the command that gets the credentials of a context, if it has one."""
+    user = entries["users"].get(entries["contexts"][context].get("user"), {})
+    return (user.get("exec") or {}).get("command", "")
+
+
+def check_uid(found: str, wanted: str, server: str) -> None:
+    """Refuse another cluster than the pinned one."""
+    if wanted and wanted != found:
+        raise GitopsError(
+            f"This is not the intended cluster: its namespace kube-system has the UID {found}, "
+            f"cluster_uid says {wanted}. It was reached at {server}."
+        )

@@ -1,0 +1,139 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster_connection
+short_description: Find out which cluster a kubeconfig names, and that it answers
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors
+description:
+  - Used by role C(cluster). Chooses the context, connects with what the kubeconfig says and nothing else, and reads the
+    UID of the namespace C(kube-system), by which clusters are told apart.
+options:
+  kubeconfig:
+    description:
+      - Path of a kubeconfig, absolute, below C(~) or relative to the folder in which ansible-playbook was started.
+        Several are joined with C(:). It may be encrypted with Ansible Vault.
+      - Empty means the default kubeconfig of kubectl, which is C(KUBECONFIG) or C(~/.kube/config).
+    type: str
+    default: ""
+  context:
+    description:
+      - Name of the context. May be empty when the kubeconfig has only one, whether or not it is the current one.
+    type: str
+    default: ""
+  uid:
+    description: UID of the namespace C(kube-system) of the intended cluster. Empty means that any UID will do.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    support: full
+    description: Only reads.
+  diff_mode:
+    support: none
+    description: Has no diff.
+  idempotent:
+    support: full
+    description: Only reads.
+notes:
+  - Unlike the other modules it does not take options from the variables C(K8S_AUTH_*), and fails when it sees one of
+    them. The playbooks of this collection take them away with C(playbooks/vars/connection.yml).
+  - What a kubeconfig can hold works, such as relative paths, C(tls-server-name), C(proxy-url),
+    C(insecure-skip-tls-verify) and C(exec) plugins. No value of it is returned or printed except names, the address and
+    paths of files.
+  - "Error C(has several contexts): set O(context) to one of those that the message lists."
+  - "Error C(This is not the intended cluster): the kubeconfig or O(uid) is that of another cluster."
+"""
+
+EXAMPLES = r"""
+- name: Find out which cluster it is
+  monorepo.gitops.cluster_connection:
+    kubeconfig: ~/.kube/dev.yaml
+    context: dev
+"""
+
+RETURN = r"""
+kubeconfig:
+  description: Absolute path of the kubeconfig.
+  returned: success
+  type: str
+context:
+  description: Name of the context that was used.
+  returned: success
+  type: str
+server:
+  description: Address of the API server.
+  returned: success
+  type: str
+uid:
+  description: UID of the namespace C(kube-system).
+  returned: success
+  type: str
+"""
+
+import os
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s, connection
+from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+
+
+def connect(module: Any) -> Any:
+    """Return a client of the chosen context, and keep the context's name among the options."""
+    kubeconfig = module.params["kubeconfig"]
+    connection.check_environment(os.environ)
+    entries = connection.read_kubeconfig(kubeconfig.split(os.pathsep))
+    context = connection.choose_context(entries, module.params["context"], kubeconfig)
+    connection.check_complete(entries, context, kubeconfig)
+    module.params["context"] = context
+    client = _k8s.client_of(kubeconfig, context)
+    plugin, configuration = connection.plugin_of(entries, context), client.client.configuration
+    # The kubernetes library goes on without credentials when a plugin fails.
+    if plugin and not configuration.api_key and not configuration.cert_file:
+        raise GitopsError(
+            f"The credential plugin {plugin} of context {context} in {kubeconfig} gave no credentials: "
+            f"kubectl --kubeconfig {kubeconfig} --context {context} get namespace kube-system shows what it says."
+        )
+    return client
+
+
+def run(module: Any, client: Any) -> dict[str, Any]:
+    """Ask the cluster who it is."""
+    params, api = module.params, Api(client)
+    status, namespace = api.request("GET", "/api/v1/namespaces/kube-system")
+    if status != 200:
+        raise GitopsError(
+            f"The API server {api.host} answers {status} to context {params['context']} of {params['kubeconfig']}: "
+            f"{namespace.get('message', 'without a reason')}"
+        )
+    uid = (namespace.get("metadata") or {}).get("uid")
+    if not uid:
+        raise GitopsError(f"{api.host} is not a Kubernetes API server: its namespace kube-system has no UID.")
+    connection.check_uid(uid, params["uid"], api.host)
+    return {
+        "changed": False,
+        "kubeconfig": params["kubeconfig"],
+        "context": params["context"],
+        "server": api.host,
+        "uid": uid,
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    _k8s.run_module(
+        run,
+        connect,
+        argument_spec={name: {"type": "str", "default": ""} for name in ("kubeconfig", "context", "uid")},
+        supports_check_mode=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
