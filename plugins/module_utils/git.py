@@ -24,8 +24,6 @@ MARKER = "monorepo-gitops.clone"
 HEADER = "# Rendered by monorepo.gitops."
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 PUSH_ATTEMPTS = 5
-
-
 # Variables with which a surrounding `git -c` or a user passes on configuration, as git itself does to its submodules.
 CONFIGURATION = {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
 # What else a hook is told of its own repository and its own commit.
