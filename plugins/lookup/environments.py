@@ -33,14 +33,13 @@ _list:
   elements: str
 """
 
-import copy
 from pathlib import Path
 from typing import Any
 
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.lookup import LookupBase
-from ansible.vars.manager import VariableManager
+from ansible.vars.plugins import get_vars_from_inventory_sources
 
 
 class LookupModule(LookupBase):
@@ -58,12 +57,12 @@ class LookupModule(LookupBase):
 
 def environment_of(source: str, loader: DataLoader) -> Any:
     """Return the environment that an inventory sets, before templating."""
-    path = Path(source)
-    if not path.exists():  # a list of hosts
+    if not Path(source).exists():  # a list of hosts
         return None
-    # A copy knows the Vault passwords; variables next to the playbook are not those of the inventory.
-    alone = copy.copy(loader)
-    alone.set_basedir(str(path if path.is_dir() else path.parent))
-    inventory = InventoryManager(loader=alone, sources=[source])
-    manager = VariableManager(loader=alone, inventory=inventory)
-    return manager.get_vars(host=inventory.get_host("localhost"), include_hostvars=False).get("gitops_environment")
+    inventory = InventoryManager(loader=loader, sources=[source])
+    host = inventory.get_host("localhost")
+    entities = [*(host.get_groups() or [inventory.groups["all"]]), host]
+    # Ansible's manager of variables would add those of the command line, which belong to no inventory.
+    values = [entity.get_vars() for entity in entities]
+    values += [get_vars_from_inventory_sources(loader, [source], entities, stage) for stage in ("inventory", "task")]
+    return next((found["gitops_environment"] for found in reversed(values) if "gitops_environment" in found), None)
