@@ -23,7 +23,7 @@ import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.publish import kinds_summary
 
-SCHEMA = "3"  # of summary.json
+SCHEMA = "4"  # of summary.json
 # DNS-1123 subdomain; Gateway API allows a wildcard as the whole first label.
 HOST_NAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 # Kinds without a namespace that Kubernetes itself has and manifests bring; those of CRDs are read from the CRDs.
@@ -58,7 +58,10 @@ def find_command() -> list[str]:
 def build_all(
     tree: str, environment: str, components: list[dict[str, Any]], command: list[str]
 ) -> list[dict[str, Any]]:
-    """Build the overlays, as many at a time as there are cores."""
+    """Build the overlays of a tree, as many at a time as there are cores; each with the `identities` of its objects.
+
+    A component needs `name`, `layer` and `namespace`, no more.
+    """
 
     def build(component: dict[str, Any]) -> dict[str, Any]:
         folder = Path(tree) / "argocd" / component["layer"] / component["name"]
@@ -66,7 +69,9 @@ def build_all(
         return summary | {key: component[key] for key in ("name", "layer", "namespace")}
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        return list(pool.map(build, components))
+        summaries = list(pool.map(build, components))
+    cluster = cluster_kinds(summaries)
+    return [summary | {"identities": identities(summary, cluster)} for summary in summaries]
 
 
 def build_one(folder: Path, environment: str, command: list[str]) -> dict[str, Any]:
@@ -114,8 +119,39 @@ def run_build(overlay: Path, command: list[str], target: Path) -> None:
         "kinds": kinds_summary(objects),
         "scopes": scopes,
         "namespaces": sorted(namespace for namespace in namespaces if namespace),
+        "written": [written(item) for item in objects],
     }
     (target / "summary.json").write_text(json.dumps(summary))
+
+
+def written(item: dict[str, Any]) -> list[str]:
+    """Return group, kind, namespace and name as an object has them; which kinds have a namespace is known later."""
+    metadata = item.get("metadata") or {}
+    group = str(item.get("apiVersion", "")).rpartition("/")[0]
+    return [group, str(item.get("kind", "")), metadata.get("namespace") or "", metadata.get("name") or ""]
+
+
+def cluster_kinds(summaries: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Return group and kind of what has no namespace: of Kubernetes, and of the CRDs of all overlays."""
+    return CLUSTER_KINDS | {
+        (scope["group"], scope["kind"])
+        for summary in summaries
+        for scope in summary["scopes"]
+        if scope["scope"] == "Cluster"
+    }
+
+
+def identities(summary: dict[str, Any], cluster: set[tuple[str, str]]) -> list[dict[str, str]]:
+    """Return what the objects of an overlay are called in the cluster: `namespace` is empty where there is none.
+
+    A namespaced object that names no namespace gets the component's, as Argo CD does it.
+    """
+    found = [
+        (group, kind, "" if (group, kind) in cluster else namespace or summary["namespace"], name)
+        for group, kind, namespace, name in summary["written"]
+        if name  # a hook with `generateName` is another object each time
+    ]
+    return [dict(zip(("group", "kind", "namespace", "name"), identity, strict=True)) for identity in sorted(found)]
 
 
 def check_host_names(objects: list[dict[str, Any]]) -> None:
@@ -135,12 +171,7 @@ def check_host_names(objects: list[dict[str, Any]]) -> None:
 
 def projects(summaries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return, for each layer, the kinds and namespaces that its AppProject must allow, and no others."""
-    cluster = CLUSTER_KINDS | {
-        (scope["group"], scope["kind"])
-        for summary in summaries
-        for scope in summary["scopes"]
-        if scope["scope"] == "Cluster"
-    }
+    cluster = cluster_kinds(summaries)
     result: dict[str, dict[str, Any]] = {}
     for layer in ("infra", "services"):
         own = [summary for summary in summaries if summary["layer"] == layer]

@@ -68,6 +68,17 @@ builds:
     path: {description: File with all objects., type: str}
     crds: {description: JSON file with the CustomResourceDefinitions among them., type: str}
     objects: {description: Number of objects., type: int}
+    identities:
+      description:
+        - What the objects are called in the cluster. C(namespace) is empty for those without one, and the component's
+          for a namespaced object that names none.
+      type: list
+      elements: dict
+      contains:
+        group: {description: API group; empty for the core group., type: str}
+        kind: {description: Kind., type: str}
+        namespace: {description: Namespace., type: str}
+        name: {description: Name., type: str}
 projects:
   description: For each layer C(cluster_kinds) and C(namespaced_kinds) (C(group) and C(kind)) and C(namespaces).
   returned: success
@@ -96,7 +107,7 @@ def main() -> None:
         summaries = build_all(params["tree"], params["environment"], params["components"], command)
     except GitopsError as error:
         module.fail_json(msg=str(error))
-    keys = ("name", "path", "crds", "objects")
+    keys = ("name", "path", "crds", "objects", "identities")
     builds = [{key: summary[key] for key in keys} for summary in summaries]
     module.exit_json(changed=False, builds=builds, projects=projects(summaries))
 
