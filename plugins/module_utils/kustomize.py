@@ -169,6 +169,21 @@ def check_host_names(objects: list[dict[str, Any]]) -> None:
                 )
 
 
+def check_one_owner(summaries: list[dict[str, Any]]) -> None:
+    """Refuse an object that is in two components: each Application would call it its own, in turn."""
+    owners: dict[tuple[str, ...], str] = {}
+    for summary in summaries:
+        component = f"{summary['layer']}/{summary['name']}"
+        for entry in summary["identities"]:
+            first = owners.setdefault(tuple(entry.values()), component)
+            if first != component:
+                name = f"{entry['namespace']}/{entry['name']}" if entry["namespace"] else entry["name"]
+                raise GitopsError(
+                    f"{entry['kind']} {name} is in two components, {first} and {component}, and two Applications "
+                    "cannot share an object: take it out of one of them."
+                )
+
+
 def projects(summaries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return, for each layer, the kinds and namespaces that its AppProject must allow, and no others."""
     cluster = cluster_kinds(summaries)

@@ -46,6 +46,8 @@ attributes:
     description: Only reads the tree.
 notes:
   - "Error C(kustomize build of ... failed): the message of kustomize; nothing was committed."
+  - "Error C(... is in two components, ... and ...): one Application would take the object from the other again and
+    again. Take it out of the templates of one of the two, or unset the variable that brings it."
 """
 
 EXAMPLES = r"""
@@ -87,7 +89,12 @@ projects:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import build_all, find_command, projects
+from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import (
+    build_all,
+    check_one_owner,
+    find_command,
+    projects,
+)
 
 
 def main() -> None:
@@ -105,6 +112,7 @@ def main() -> None:
     try:
         command = params["command"] or find_command()
         summaries = build_all(params["tree"], params["environment"], params["components"], command)
+        check_one_owner(summaries)
     except GitopsError as error:
         module.fail_json(msg=str(error))
     keys = ("name", "path", "crds", "objects", "identities")

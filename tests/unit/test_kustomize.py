@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import build_all
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import build_all, check_one_owner
 
 # Stands in for kustomize: prints the one file of an overlay.
 COMMAND = ["sh", "-c", 'cat "$0/objects.yaml"']
@@ -73,3 +76,28 @@ def test_a_hook_with_a_generated_name_is_left_out(tmp_path):
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"generateName": "setup-"}}
     (shop,) = built(tmp_path, shop=[job])
     assert (identities(shop), shop["objects"]) == ([], 1)
+
+
+def test_an_object_in_two_components_is_refused_with_both(tmp_path):
+    # In one it has the namespace of the component, in the other it names it; another version is the same object.
+    shop, other = item("Route", "web", "", "example.com/v1"), item("Route", "web", "shop", "example.com/v1beta1")
+    message = (
+        "Route shop/web is in two components, infra/shop and infra/other, and two Applications cannot share an object: "
+        "take it out of one of them."
+    )
+    with pytest.raises(GitopsError, match=f"^{re.escape(message)}$"):
+        check_one_owner(built(tmp_path, shop=[shop], other=[other]))
+
+
+def test_an_object_of_the_cluster_is_the_same_whatever_namespace_is_written(tmp_path):
+    cluster = [item("Widget", "first", namespace, "example.com/v1") for namespace in ("", "somewhere")]
+    message = "Widget first is in two components, infra/shop and infra/other,"
+    with pytest.raises(GitopsError, match=f"^{re.escape(message)}"):
+        check_one_owner(built(tmp_path, shop=[cluster[0]], other=[cluster[1]], operator=[WIDGETS]))
+
+
+def test_the_same_name_in_two_namespaces_or_groups_is_not_the_same_object(tmp_path):
+    shop = [item("Service", "web"), item("Service", "web", "other"), item("Cluster", "db", "", "a.example.com/v1")]
+    check_one_owner(
+        built(tmp_path, shop=shop, maildev=[item("Service", "web"), item("Cluster", "db", "shop", "b.example.com/v1")])
+    )
