@@ -14,6 +14,9 @@ from ansible.utils.collection_loader._collection_finder import _get_collection_r
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.plan import check_definition, plan, role_of
 
+# Keys of a definition that may depend on variables of its role.
+LISTS = ("depends_on", "endpoints", "more_namespaces")
+
 
 class ActionModule(ActionBase):
     """Find the role of each component, read its definition and compute the order."""
@@ -27,8 +30,10 @@ class ActionModule(ActionBase):
         _validated, args = self.validate_argument_spec(
             {"components": {"type": "list", "elements": "str", "required": True}}
         )
+        argocd_namespace = self._templar.template((task_vars or {}).get("argocd_namespace", "argocd"))
         try:
-            components = plan([self._definition(entry, task_vars or {}) for entry in args["components"]])
+            definitions = [self._definition(entry, task_vars or {}) for entry in args["components"]]
+            components = plan(definitions, argocd_namespace)
         except GitopsError as error:
             raise AnsibleActionFail(str(error)) from error
         return result | {"changed": False, "components": components}
@@ -46,7 +51,7 @@ class ActionModule(ActionBase):
         # What these say may depend on variables of the role, as they are in this environment.
         visible = self._load(path / "defaults" / "main.yml") | task_vars | variables
         templar = self._templar.copy_with_new_env(available_variables=visible)
-        known |= {key: templar.template(definition.get(key) or []) for key in ("depends_on", "endpoints")}
+        known |= {key: templar.template(definition.get(key) or []) for key in LISTS}
         stages = sorted(str(file) for file in path.glob("files/stages/*.yaml"))
         return known | {"role": role, "role_path": str(path), "stages": stages}
 

@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.upstream import UnreachableError, official, stand_in
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import add_namespaces
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER, render_folder, renderer, write_tree
 
 UPSTREAM: dict[str, Any] = {
@@ -29,6 +30,7 @@ ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "layer": {"type": "str", "required": True, "choices": ["infra", "services"]},
     "namespace": {"type": "str", "required": True},
+    "namespaces": {"type": "list", "elements": "str", "default": []},
     "environment": {"type": "str", "required": True},
     "tree": {"type": "path", "required": True},
     "templates": {"type": "path", "required": True},
@@ -41,7 +43,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 class ActionModule(ActionBase):
-    """Render one component: base, overlay, official files, and in a rehearsal what simulation needs."""
+    """Render one component: base, overlay, official files, Namespaces, and in a rehearsal what simulation needs."""
 
     _supports_check_mode = True
     _requires_connection = False
@@ -62,6 +64,7 @@ class ActionModule(ActionBase):
             if args["rehearsal_templates"]:
                 extra = render_folder(Path(args["rehearsal_templates"]), render)
                 overlay |= {f"rehearsal/{name}": content for name, content in extra.items()}
+            add_namespaces(plain(args["namespaces"]), args["namespace"], base, overlay)
             write = not self._task.check_mode
             diff = write_tree(folder / "base", base, write)
             diff += write_tree(own, overlay, write)
@@ -86,8 +89,11 @@ class ActionModule(ActionBase):
                 Display().warning(f"{args['name']}: a stand-in takes the place of the official manifest. {error}")
             else:
                 return False
-        # The Namespace is in the base, be it of the official file or of its stand-in.
-        objects = stand_in(upstream, args["namespace"], with_namespace=option == "upstream")
-        plain = json.loads(json.dumps(objects))  # strings of Ansible remember their origin; YAML has no word for that
-        files["upstream.yaml"] = HEADER + yaml.safe_dump_all(plain, sort_keys=False)
+        objects = stand_in(upstream, args["namespace"])
+        files["upstream.yaml"] = HEADER + yaml.safe_dump_all(plain(objects), sort_keys=False)
         return True
+
+
+def plain(values: list[Any]) -> list[Any]:
+    """Return values for YAML, which has no word for what strings of Ansible remember: their origin."""
+    return json.loads(json.dumps(values))

@@ -16,6 +16,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.errors import Gito
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 LAYERS = ("infra", "services")
+# Every cluster has them; no component owns them.
+CLUSTER_NAMESPACES = {"default", "kube-node-lease", "kube-public", "kube-system"}
 
 
 def role_of(entry: str) -> str:
@@ -30,11 +32,7 @@ def check_definition(entry: str, definition: Any) -> dict[str, Any]:
             f"gitops_components: the role of {entry!r} defines no component with name, layer and namespace."
         )
     for key in ("name", "namespace"):
-        if not DNS_LABEL.fullmatch(str(definition[key])):
-            raise GitopsError(
-                f"gitops_components: {key} {definition[key]!r} of {entry!r} is no DNS label "
-                "(lower-case letters, digits and '-', at most 63)."
-            )
+        check_label(key, definition[key], entry)
     if definition["layer"] not in LAYERS:
         raise GitopsError(
             f"gitops_components: layer {definition['layer']!r} of {entry!r} is none of {', '.join(LAYERS)}."
@@ -42,10 +40,20 @@ def check_definition(entry: str, definition: Any) -> dict[str, Any]:
     return definition
 
 
-def plan(definitions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def check_label(key: str, value: Any, entry: str) -> None:
+    """Refuse what Kubernetes does not take as the name of a namespace or, in a definition, as that of a component."""
+    if not DNS_LABEL.fullmatch(str(value)):
+        raise GitopsError(
+            f"gitops_components: {key} {value!r} of {entry!r} is not a DNS label "
+            "(lower-case letters, digits and '-', at most 63)."
+        )
+
+
+def plan(definitions: list[dict[str, Any]], argocd_namespace: str = "argocd") -> list[dict[str, Any]]:
     """Return the components in the order in which they become ready, each with its `stage` (0 depends on nothing).
 
     A dependency that is not among the components is refused, because its Application would never become ready.
+    `namespaces` are those that a component owns.
     """
     by_name: dict[str, dict[str, Any]] = {}
     for definition in definitions:
@@ -71,7 +79,24 @@ def plan(definitions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     stages: dict[str, int] = {}
     for name in order:
         stages[name] = max((stages[need] + 1 for need in graph[name]), default=0)
+    ordered = [by_name[name] for name in sorted(order, key=lambda n: (stages[n], n))]
+    owned = owned_namespaces(ordered, CLUSTER_NAMESPACES | {argocd_namespace})
     return [
-        by_name[name] | {"depends_on": graph[name], "stage": stages[name]}
-        for name in sorted(order, key=lambda n: (stages[n], n))
+        by_name[name] | {"depends_on": graph[name], "stage": stages[name], "namespaces": namespaces}
+        for name, namespaces in owned.items()
     ]
+
+
+def owned_namespaces(ordered: list[dict[str, Any]], foreign: set[str]) -> dict[str, list[str]]:
+    """Return for each component the namespaces of which it is the first user; nobody owns the `foreign` ones.
+
+    It uses the namespace that it lives in, and those of `more_namespaces`.
+    """
+    taken, owned = set(foreign), {}
+    for definition in ordered:
+        more = definition.get("more_namespaces") or []
+        for namespace in more:
+            check_label("more_namespaces", namespace, definition["name"])
+        owned[definition["name"]] = sorted({definition["namespace"], *more} - taken)
+        taken.update(owned[definition["name"]])
+    return owned

@@ -93,17 +93,14 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def stand_in(upstream: dict[str, Any], namespace: str, *, with_namespace: bool) -> list[dict[str, Any]]:
+def stand_in(upstream: dict[str, Any], namespace: str) -> list[dict[str, Any]]:
     """Return objects that take the place of an official manifest in a rehearsal: permissive CRDs and Deployments.
 
     An entry of `stand_in_deployments` has a name, and the `args` and `env` that patches of the component expect. An
     entry of `kinds` is C({group, versions, kind, plural, scope}); the last version is the stored one.
     """
     objects = [custom_resource_definition(kind) for kind in upstream.get("kinds") or []]
-    deployments = [deployment(entry, namespace) for entry in upstream.get("stand_in_deployments") or []]
-    if deployments and with_namespace:
-        objects.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    return objects + deployments
+    return objects + [deployment(entry, namespace) for entry in upstream.get("stand_in_deployments") or []]
 
 
 def custom_resource_definition(kind: dict[str, Any]) -> dict[str, Any]:

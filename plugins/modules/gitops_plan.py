@@ -13,6 +13,9 @@ author:
 description:
   - Finds the role of each component, reads the definition in its C(vars/main.yml) and orders the components by their
     C(depends_on).
+  - A namespace belongs to the first component in this order that lives in it (C(namespace)) or needs it
+    (C(more_namespaces)). When that one leaves the list, the next one is the first. The namespace of Argo CD and those
+    that every cluster has belong to nobody.
   - Runs on the controller.
 options:
   components:
@@ -33,8 +36,8 @@ attributes:
     support: full
     description: Only reads.
 notes:
-  - Fails when a component is unknown, when two have one name, when a name is no DNS label, when a dependency is not in
-    the list, and when dependencies form a cycle. The message names the entry.
+  - Fails when a component is unknown, when two have one name, when a name is not a DNS label, when a dependency is not
+    in the list, and when dependencies form a cycle. The message names the entry.
 """
 
 EXAMPLES = r"""
@@ -54,6 +57,8 @@ components:
     name: {description: Name of the component and of its Application., type: str}
     layer: {description: V(infra) or V(services)., type: str}
     namespace: {description: Namespace of its objects., type: str}
+    namespaces: {description: Namespaces that it owns., type: list, elements: str}
+    more_namespaces: {description: Namespaces that it needs besides its own., type: list, elements: str}
     depends_on: {description: Components that must be Healthy before., type: list, elements: str}
     stage: {description: 0 for what depends on nothing; otherwise one more than the latest dependency., type: int}
     endpoints: {description: "List of {name, url, protocol, purpose}.", type: list, elements: dict}

@@ -13,8 +13,8 @@ author:
 description:
   - Renders C(base) and C(overlay) of a role's templates to C(argocd/<layer>/<name>/base) and
     C(argocd/<layer>/<name>/envs/<environment>), adds the official manifest as C(base/upstream.yaml) and one that only
-    some environments want as C(envs/<environment>/upstream.yaml), and removes files that an earlier run rendered and
-    this one does not. Files of others stay.
+    some environments want as C(envs/<environment>/upstream.yaml), adds O(namespaces), and removes files that
+    an earlier run rendered and this one does not. Files of others stay.
   - Runs on the controller.
 options:
   name:
@@ -30,6 +30,16 @@ options:
     description: Namespace of its objects.
     type: str
     required: true
+  namespaces:
+    description:
+      - Namespaces that belong to this component, as RV(monorepo.gitops.gitops_plan#module:components) says. Those that
+        none of its files brings are rendered to C(envs/<environment>/namespaces.yaml), which is added to C(resources)
+        of the overlay's kustomization. They have C(Prune=false,Delete=false).
+      - O(namespace) is left out where the component has a PreSync hook. Argo CD then creates it, because it applies
+        nothing of Git before such a hook.
+    type: list
+    elements: str
+    default: []
   environment:
     description: Name of the overlay.
     type: str
@@ -108,6 +118,8 @@ attributes:
 notes:
   - Errors name the component and the template, or the URL.
   - "Error C(... has sha256 ..., expected ...): the version and the checksum of a pin do not belong together."
+  - "Error C(... has no list `resources`): a Namespace is added to that list of the overlay's kustomization, so give
+    it one with C(../../base)."
   - "Error C(... cannot be read ...): no network, or the mirror does not have the file."
 """
 

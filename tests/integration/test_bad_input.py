@@ -41,7 +41,7 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
         ),
         (
             {"gitops_components": ["acme.platform.Gateway_"]},
-            "gitops_components: name 'Gateway_' of 'acme.platform.Gateway_' is no DNS label",
+            "gitops_components: name 'Gateway_' of 'acme.platform.Gateway_' is not a DNS label",
         ),
         (
             {"gitops_components": ["gateway", "acme.platform.gateway"]},

@@ -227,7 +227,7 @@ def simulated_crds():
     """Return the CRDs of the simulated kinds as text: the real ones of the mirror, or stand-ins."""
     kinds = simulated_kinds()
     if not Path(MIRROR or "/nowhere").is_dir():
-        return yaml.safe_dump_all(stand_in({"kinds": kinds}, "", with_namespace=False))
+        return yaml.safe_dump_all(stand_in({"kinds": kinds}, ""))
     names = {f"{kind['plural']}.{kind['group']}" for kind in kinds}
     documents = [text for path in Path(MIRROR).rglob("*.yaml") for text in re.split("(?m)^---\n", path.read_text())]
     crds = [text for text in documents if re.search("(?m)^kind: CustomResourceDefinition$", text)]

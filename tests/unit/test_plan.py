@@ -53,15 +53,49 @@ def test_a_list_that_cannot_converge_is_refused(components, message):
         (None, "gitops_components: the role of 'x' defines no component with name, layer and namespace."),
         (
             component("X_1"),
-            "gitops_components: name 'X_1' of 'x' is no DNS label (lower-case letters, digits and '-', at most 63).",
+            "gitops_components: name 'X_1' of 'x' is not a DNS label (lower-case letters, digits and '-', at most 63).",
         ),
-        (component("a" * 64), f"gitops_components: name '{'a' * 64}' of 'x' is no DNS label"),
+        (component("a" * 64), f"gitops_components: name '{'a' * 64}' of 'x' is not a DNS label"),
         (component("a") | {"layer": "apps"}, "gitops_components: layer 'apps' of 'x' is none of infra, services."),
     ],
 )
 def test_a_wrong_definition_is_refused(definition, message):
     with pytest.raises(GitopsError, match=re.escape(message)):
         check_definition("x", definition)
+
+
+def owned(*components: dict, **options: str) -> dict[str, list[str]]:
+    return {entry["name"]: entry["namespaces"] for entry in plan(list(components), **options)}
+
+
+def test_a_namespace_belongs_to_the_first_component_that_lives_there_and_then_to_the_next():
+    api, auth = (component(name, "gateway") | {"namespace": "services"} for name in ("api", "auth"))
+    common, gateway = component("common") | {"namespace": "services"}, component("gateway")
+    assert owned(auth, api, common, gateway) == {"common": ["services"], "gateway": ["gateway"], "api": [], "auth": []}
+    assert owned(auth, api, gateway) == {"gateway": ["gateway"], "api": ["services"], "auth": []}
+    assert owned(auth, gateway) == {"gateway": ["gateway"], "auth": ["services"]}
+
+
+def test_a_namespace_belongs_to_a_component_that_needs_it_before_another_lives_there():
+    strimzi = component("strimzi") | {"more_namespaces": ["kafka", "strimzi", "kafka"]}
+    assert owned(component("kafka", "strimzi"), strimzi) == {"strimzi": ["kafka", "strimzi"], "kafka": []}
+
+
+def test_nobody_owns_the_namespace_of_argocd_or_one_that_every_cluster_has():
+    more = ["argocd", "kube-system", "kube-public", "kube-node-lease"]
+    entry = component("a") | {"namespace": "default", "more_namespaces": more}
+    assert owned(entry) == {"a": []}
+    assert owned(entry, argocd_namespace="delivery") == {"a": ["argocd"]}
+    assert owned(component("delivery"), argocd_namespace="delivery") == {"delivery": []}
+
+
+def test_a_namespace_that_cannot_be_is_refused():
+    message = (
+        "gitops_components: more_namespaces '*' of 'strimzi' is not a DNS label "
+        "(lower-case letters, digits and '-', at most 63)."
+    )
+    with pytest.raises(GitopsError, match=re.escape(message)):
+        plan([component("strimzi") | {"more_namespaces": ["*"]}])
 
 
 def test_a_name_is_a_role_of_this_collection_and_a_full_name_is_a_role_of_another():

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Namespaces that a component owns, as files of its overlay. Pure functions.
+
+Used by action plugins of the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER
+
+FILE = "namespaces.yaml"
+# The names that kustomize looks for.
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+# Argo CD neither prunes nor deletes them, and one that leaves Git is not out of sync.
+ANNOTATIONS = {
+    "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+    "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+}
+DOCUMENT = re.compile(r"^---(?:\s|$)", re.MULTILINE)
+KIND = re.compile(r"\bkind[\"']?:\s*[\"']?Namespace\b")
+WAVE = re.compile(r"\bargocd\.argoproj\.io/sync-wave[\"']?:\s*[\"']?(-\d+)")
+PRE_SYNC = re.compile(
+    r"\b(?:argocd\.argoproj\.io/hook[\"']?:.*\bPreSync\b|helm\.sh/hook[\"']?:.*\b(?:pre-install|pre-upgrade)\b)"
+)
+
+
+def add_namespaces(names: list[str], own: str, base: dict[str, str], overlay: dict[str, str]) -> None:
+    """Add those Namespaces that no file of the component brings to the files of its overlay.
+
+    `own` is the namespace that the component lives in.
+    """
+    texts = [*base.values(), *overlay.values()]
+    missing = set(names) - brought(texts)
+    # A PreSync hook needs the namespace before Argo CD applies anything of Git. It creates one then that is not in Git.
+    if any(PRE_SYNC.search(text) for text in texts):
+        missing.discard(own)
+    if not missing:
+        return
+    if FILE in overlay:
+        raise GitopsError(f"overlay/{FILE} is rendered by the collection: give that template another name.")
+    found = [name for name in KUSTOMIZATIONS if name in overlay]
+    if not found:
+        raise GitopsError(
+            f"overlay/{KUSTOMIZATIONS[0]} is missing: the Namespaces of the component are added to its `resources`."
+        )
+    overlay[found[0]] = with_resource(overlay[found[0]], FILE, f"overlay/{found[0]}")
+    overlay[FILE] = manifests(
+        sorted(missing), min((int(wave) for text in texts for wave in WAVE.findall(text)), default=0)
+    )
+
+
+def brought(texts: list[str]) -> set[str]:
+    """Return the names of the Namespaces in manifests. Only their documents are parsed: CRDs are megabytes."""
+    documents = [part for text in texts if KIND.search(text) for part in DOCUMENT.split(text) if KIND.search(part)]
+    objects: list[Any] = [yaml.safe_load(document) for document in documents]
+    objects += [item for entry in objects if isinstance(entry, dict) for item in entry.get("items") or []]
+    return {
+        (item.get("metadata") or {}).get("name")
+        for item in objects
+        if isinstance(item, dict) and item.get("kind") == "Namespace"
+    }
+
+
+def manifests(names: list[str], wave: int) -> str:
+    """Return a file with Namespaces, which are there before anything else is applied: in the first wave."""
+    annotations = ANNOTATIONS | ({"argocd.argoproj.io/sync-wave": str(wave)} if wave else {})
+    objects = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "annotations": dict(annotations)}}
+        for name in names
+    ]
+    return HEADER + yaml.safe_dump_all(objects, sort_keys=False)
+
+
+def with_resource(text: str, entry: str, file: str) -> str:
+    """Return a kustomization with one more entry at the end of its `resources`; all else stays as it is written."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    resources = next((value for key, value in pairs if key.value == "resources"), None)
+    if not isinstance(resources, yaml.SequenceNode):
+        raise GitopsError(
+            f"{file} has no list `resources`: add it, with ../../base in it, so that the Namespaces of the component "
+            "can be added."
+        )
+    if resources.flow_style:
+        last = resources.value[-1].end_mark.index if resources.value else resources.start_mark.index + 1
+        return f"{text[:last]}{', ' if resources.value else ''}{entry}{text[last:]}"
+    # The line after that of the last entry, which may have a comment.
+    last = text.index("\n", resources.value[-1].end_mark.index) + 1
+    return f"{text[:last]}{' ' * resources.start_mark.column}- {entry}\n{text[last:]}"
