@@ -13,6 +13,8 @@ import subprocess
 import time
 from urllib.parse import urlsplit
 
+from ansible_collections.monorepo.gitops.plugins.module_utils.plan import CLUSTER_NAMESPACES
+
 CLAIM = "/api/v1/namespaces/minio/persistentvolumeclaims/minio"
 SECRET = "/api/v1/namespaces/minio/secrets/minio-root"
 APPLICATION = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/minio"
@@ -20,6 +22,7 @@ KAFKA_UI = "/apis/apps/v1/namespaces/kafka-ui/deployments/kafka-ui"
 LOGIN = "/api/v1/namespaces/kafka-ui/secrets/kafka-ui-login"
 MAILDEV = "/apis/apps/v1/namespaces/maildev/deployments/maildev"
 SERVICE = "/api/v1/namespaces/maildev/services/maildev-web"
+TRACKING, SYNC_OPTIONS = "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/sync-options"
 ROUTES = ("v1/httproutes", "v1/grpcroutes", "v1alpha2/tlsroutes")
 
 
@@ -48,6 +51,20 @@ def test_every_endpoint_has_a_route_with_its_host_name(complete):
     assert hosts - found == set()
     for entry in endpoints:
         assert entry["url"] in complete.first.stdout
+
+
+def test_every_namespace_belongs_to_an_application_and_outlives_it(complete):
+    items = [item["metadata"] for item in complete.live("/api/v1/namespaces")["items"]]
+    annotations = {item["name"]: item.get("annotations", {}) for item in items}
+    owners = {name: found.get(TRACKING, "").partition(":")[0] for name, found in annotations.items()}
+    assert {name for name, owner in owners.items() if not owner} == CLUSTER_NAMESPACES | {"argocd"}
+    # Strimzi needs its rights there before Kafka comes; api is the first of those in namespace services.
+    assert {name: owner for name, owner in owners.items() if owner not in ("", name)} == {
+        "kafka": "strimzi",
+        "services": "api",
+    }
+    options = {name: annotations[name][SYNC_OPTIONS] for name, owner in owners.items() if owner}
+    assert set(options.values()) == {"Prune=false,Delete=false"}
 
 
 def test_a_second_run_of_everything_changes_nothing(complete):

@@ -18,6 +18,7 @@ from collections import Counter
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import APPLY
+from ansible_collections.monorepo.gitops.plugins.module_utils.plan import CLUSTER_NAMESPACES
 from conftest import MIRROR, ROOT, Environment, bring_up, take_down
 from kubernetes.utils.quantity import parse_quantity
 
@@ -118,6 +119,16 @@ def pins(objects):
     defaults = [ROOT / "roles" / name.replace("-", "_") / "defaults" / "main.yml" for name in objects]
     variables = {name: value for path in defaults for name, value in yaml.safe_load(path.read_text()).items()}
     return {value for name, value in variables.items() if name.endswith("_sha256") and value}
+
+
+def test_every_namespace_is_in_git_once_and_outlives_its_component(objects):
+    items = [item for each in objects.values() for item in each]
+    found = {item["metadata"]["name"]: item["metadata"] for item in items if item["kind"] == "Namespace"}
+    assert len(found) == sum(item["kind"] == "Namespace" for item in items)
+    used = {item["metadata"].get("namespace") for item in items}
+    assert used - {None} - CLUSTER_NAMESPACES == found.keys()
+    options = {name: item["annotations"]["argocd.argoproj.io/sync-options"] for name, item in found.items()}
+    assert set(options.values()) == {"Prune=false,Delete=false"}
 
 
 def test_webhooks_are_dropped_by_the_overlay_of_the_rehearsal_only(real, objects):
