@@ -95,6 +95,8 @@ def owned_namespaces(ordered: list[dict[str, Any]], foreign: set[str]) -> dict[s
     taken, owned = set(foreign), {}
     for definition in ordered:
         more = definition.get("more_namespaces") or []
+        if not isinstance(more, list):
+            raise GitopsError(f"gitops_components: more_namespaces of {definition['name']!r} is not a list.")
         for namespace in more:
             check_label("more_namespaces", namespace, definition["name"])
         owned[definition["name"]] = sorted({definition["namespace"], *more} - taken)

@@ -89,13 +89,16 @@ def test_nobody_owns_the_namespace_of_argocd_or_one_that_every_cluster_has():
     assert owned(component("delivery"), argocd_namespace="delivery") == {"delivery": []}
 
 
-def test_a_namespace_that_cannot_be_is_refused():
-    message = (
-        "gitops_components: more_namespaces '*' of 'strimzi' is not a DNS label "
-        "(lower-case letters, digits and '-', at most 63)."
-    )
-    with pytest.raises(GitopsError, match=re.escape(message)):
-        plan([component("strimzi") | {"more_namespaces": ["*"]}])
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["*"], "more_namespaces '*' of 'a' is not a DNS label (lower-case letters, digits and '-', at most 63)."),
+        ("kafka", "more_namespaces of 'a' is not a list."),
+    ],
+)
+def test_namespaces_that_cannot_be_are_refused(more, message):
+    with pytest.raises(GitopsError, match=f"^gitops_components: {re.escape(message)}$"):
+        plan([component("a") | {"more_namespaces": more}])
 
 
 def test_a_name_is_a_role_of_this_collection_and_a_full_name_is_a_role_of_another():
