@@ -45,6 +45,7 @@ attributes:
     support: full
     description: Only reads the tree.
 notes:
+  - C(-v) does not show the result, which is long. Register it and use M(ansible.builtin.debug).
   - "Error C(kustomize build of ... failed): the message of kustomize; nothing was committed."
   - "Error C(... is in two components, ... and ...): one Application would take the object from the other again and
     again. Take it out of the templates of one of the two, or unset the variable that brings it."
