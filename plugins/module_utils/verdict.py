@@ -254,6 +254,11 @@ def resource_name(entry: Resource) -> str:
     return f"{entry.get('kind')} {entry['namespace'] + '/' if entry.get('namespace') else ''}{entry.get('name')}"
 
 
+def finalizer_text(finalizers: list[str]) -> str:
+    """Return `finalizer a` or `finalizers a, b`; nothing when there is none."""
+    return f"finalizer{'s' * (len(finalizers) > 1)} {', '.join(finalizers)}" if finalizers else ""
+
+
 def failed_resources(application: Application) -> list[str]:
     """Return the resources and hooks that the last operation could not sync, with their messages."""
     result = (status_of(application).get("operationState") or {}).get("syncResult") or {}
