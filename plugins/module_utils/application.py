@@ -18,20 +18,29 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils.deletion import holders
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.ownership import rewriters
 from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
     DRIFT_SECONDS,
     FAILED,
+    INSTEAD_OF_SELF_HEAL,
     READY,
     WAIT,
     Application,
     Request,
     Seen,
     Verdict,
+    healed,
+    is_deleted,
+    operation_revisions,
+    operation_state,
+    revisions_of,
+    succeeded_here,
     summary,
     verdict,
 )
@@ -44,8 +53,12 @@ POLL_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 PROGRESS_SECONDS = 15.0
 NOT_IDLE = ("syncing", "superseded", "settling", "sync-failed", "resync")
+# What the status does not say: how to find it out for a verdict, and how often the objects are read for it.
+READERS: dict[str, Callable[[Api, Application], list[str]]] = {"deleting": holders, "drift": rewriters}
+READ_SECONDS = 5.0
 # Seconds until an Application that is idle and not ready is refreshed again: it may have missed an event for good.
-BACK_OFF = {"post-sync": (1, 1, 2, 5, 10), "error": (1, 2, 4, 8, 15), "revision": (1, 2, 4), "": (5, 10, 20, 30)}
+BACK_OFF = {"post-sync": (1, 1, 2, 5, 10), "error": (1, 2, 4, 8, 15), "revision": (1, 2, 4)}
+BACK_OFF |= {"shared": (1, 1, 1, 2, 5), "self-heal": (2,), "": (5, 10, 20, 30)}
 
 
 @dataclass
@@ -143,6 +156,13 @@ class Tracked:
         self.resyncs = 0
         self.ready_at: float | None = None
         self.total_refreshes = 0
+        self.finished = ""  # when the last operation ended, and since when that is known here
+        self.finished_at = started
+        self.overtaking: tuple[str, ...] = ()  # the revision that appeared while an older one was being synced
+        self.shared_at: tuple[str, ...] | None = None  # the revision that shares an object for certain
+        self.live: dict[str, tuple[str, ...]] = {}  # what reading the objects showed, by code of the verdict
+        self.reading = False
+        self.read_at = started - READ_SECONDS
 
     def refreshing(self) -> bool:
         """Return whether the object carries a refresh request."""
@@ -153,11 +173,19 @@ class Tracked:
         """Take in a version of the object; `unbroken` says that no version was missed before it."""
         if application and int(application["metadata"]["resourceVersion"]) < self.floor:
             return
+        if application is None or uid_of(application) != uid_of(self.application):  # a new one has all to prove again
+            self.fresh = self.stamped = self.sent = False
+            self.rounds, self.live = 0, {}
         before_had_stamp, self.application = self.stamped, application
         if application is None:
-            self.fresh = self.stamped = self.sent = False
-            self.rounds = 0
             return
+        state = operation_state(application)
+        older = operation_revisions(state) != revisions_of(application)
+        if older and application.get("operation") and not healed(state):
+            self.overtaking = revisions_of(application)
+        finished = state.get("finishedAt", "")
+        if finished != self.finished:
+            self.finished, self.finished_at = finished, time.monotonic()
         annotations = application["metadata"].get("annotations") or {}
         self.stamped = bool(self.stamp) and REFRESH in annotations and annotations.get(STAMP) == self.stamp
         if self.sent and REFRESH not in annotations:
@@ -169,6 +197,11 @@ class Tracked:
             exact = unbroken and before_had_stamp and STAMP not in annotations
             # Otherwise the first answer may be that of an older reconcile; one that takes up the second began after it.
             self.fresh = exact or self.rounds >= 2
+
+
+def uid_of(application: Application | None) -> str:
+    """Return which of the Applications of a name this is."""
+    return (application or {}).get("metadata", {}).get("uid", "")
 
 
 class Waiter:
@@ -190,6 +223,7 @@ class Waiter:
         self.started = time.monotonic()
         self.tracked = {name: Tracked(name, self.started) for name in names}
         self.explicit = set(names)
+        self.others: dict[str, Application] = {}  # all Applications, also those that are not waited for
         self.watcher = Watcher(api, self.path, selector, self.requests)
         self.listed = False
         self.unavailable, self.unavailable_at = "", self.started
@@ -252,6 +286,7 @@ class Waiter:
             return
         self.listed = True
         present = {item["metadata"]["name"] for item in message[1]}
+        self.others = {}
         for item in message[1]:
             self._observe(item, deleted=False, unbroken=False)
         for name, entry in list(self.tracked.items()):
@@ -261,9 +296,12 @@ class Waiter:
     def _observe(self, item: Application, deleted: bool, unbroken: bool) -> None:
         name = item["metadata"]["name"]
         if deleted:
+            self.others.pop(name, None)
             if name in self.tracked:
                 self._forget(name)
-        elif name in self.tracked or self.selects(item):
+            return
+        self.others[name] = item
+        if name in self.tracked or self.selects(item):
             entry = self.tracked.setdefault(name, Tracked(name, time.monotonic()))
             entry.observe(item, unbroken)
 
@@ -277,8 +315,12 @@ class Waiter:
     # --- judging -----------------------------------------------------------------------------------------------------
 
     def _judge(self, now: float) -> None:
+        unproven = [entry.name for entry in self.tracked.values() if not entry.fresh]
+        stale = frozenset(unproven if self.options.refresh != "none" else ())
+        tracked = {entry.name: entry.application for entry in self.tracked.values() if entry.application}
+        known = Seen(others=self.others | tracked, stale=stale)
         for entry in self.tracked.values():
-            found = self._verdict(entry, now)
+            found = self._verdict(entry, now, known)
             if (found.state, found.code) != (entry.verdict.state, entry.verdict.code):
                 # Waiting for the same thing and then failing on it is one reason, and its clock goes on.
                 if found.code != entry.verdict.code:
@@ -317,13 +359,28 @@ class Waiter:
         wanted = manual or (paused and now - entry.since > DRIFT_SECONDS)
         return wanted and entry.resyncs < self.options.resync_limit
 
-    def _verdict(self, entry: Tracked, now: float) -> Verdict:
+    def _verdict(self, entry: Tracked, now: float, known: Seen) -> Verdict:
         if entry.application is None:
             late = now - entry.since > self.options.not_found_grace and entry.name in self.explicit
             return Verdict(FAILED if late else WAIT, "not-found", "does not exist")
-        if self.options.refresh != "none" and not entry.fresh:
+        deleted = is_deleted(entry.application)
+        if self.options.refresh != "none" and not entry.fresh and not deleted:
             return self._barrier_verdict(entry, now)
-        found = verdict(entry.application, self.options.request, Seen(now - entry.since, entry.error_rounds))
+        seen = replace(
+            known,
+            seconds=now - entry.since,
+            error_rounds=entry.error_rounds,
+            quiet_seconds=now - entry.finished_at,
+            overtaking=() if entry.resyncs else entry.overtaking,
+            live=entry.live.get("deleting" if deleted else "drift", ()),
+        )
+        found = verdict(entry.application, self.options.request, seen)
+        if found.state == WAIT and entry.shared_at == revisions_of(entry.application):
+            return entry.verdict  # while both take the object from each other, each is in order for a moment
+        if found.code != entry.verdict.code:  # a reason that is new has neither lasted nor been confirmed
+            seen = replace(seen, seconds=0.0, error_rounds=0)
+            found = verdict(entry.application, self.options.request, seen)
+        entry.shared_at = revisions_of(entry.application) if (found.state, found.code) == (FAILED, "shared") else None
         if found.state == READY and self.options.stable_for:
             stable = entry.verdict.code in ("ready", "settling") and now - entry.since >= self.options.stable_for
             return (
@@ -380,6 +437,7 @@ class Waiter:
             with ThreadPoolExecutor(max_workers=min(8, len(due))) as pool:
                 list(pool.map(self._refresh, due))
         for entry in self.tracked.values():
+            self._read_live(entry, now)
             if entry.verdict.state != WAIT:
                 continue
             if entry.verdict.code == "resync":
@@ -388,7 +446,7 @@ class Waiter:
                 self._operate(entry, terminate_operation(entry.application or {}))
 
     def _needs_refresh(self, entry: Tracked, now: float) -> bool:
-        if entry.application is None or self.options.refresh == "none" or entry.sent:
+        if entry.application is None or self.options.refresh == "none" or entry.sent or is_deleted(entry.application):
             return False
         if not entry.fresh:
             return True
@@ -396,6 +454,26 @@ class Waiter:
             return False
         delays = BACK_OFF.get(entry.verdict.code, BACK_OFF[""])
         return now - entry.refreshed_at >= delays[min(entry.refreshes, len(delays) - 1)]
+
+    def _read_live(self, entry: Tracked, now: float) -> None:
+        """Have a thread read the objects that a verdict is about; the next verdict has what it found."""
+        code = entry.verdict.code
+        if code not in READERS or entry.application is None or entry.reading or now - entry.read_at < READ_SECONDS:
+            return
+        entry.reading, entry.read_at = True, now
+        self.requests["read"] += 1
+        threading.Thread(target=self._take_live, args=(entry, code, entry.application), daemon=True).start()
+
+    def _take_live(self, entry: Tracked, code: str, application: Application) -> None:
+        try:
+            found = tuple(READERS[code](self.api, application))
+            # Between two writes of another manager there is nothing to see; what was seen before is still its work.
+            if found or code != "drift":
+                entry.live[code] = found
+        except GitopsError:
+            pass  # the verdict stands without it
+        finally:
+            entry.reading = False
 
     def _refresh(self, entry: Tracked) -> None:
         stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}.{uuid.uuid4().int % 10**9:09d}Z"
@@ -499,6 +577,8 @@ def sync_operation(application: Application, prune: bool = False) -> dict[str, A
         "initiatedBy": {"username": "ansible"},
         "info": [{"name": "ansible-request-id", "value": str(uuid.uuid4())}],
     }
+    if automated and automated.get("selfHeal") and succeeded_here(application):
+        operation["info"].append(INSTEAD_OF_SELF_HEAL)
     if policy.get("retry"):
         operation["retry"] = policy["retry"]
     return {

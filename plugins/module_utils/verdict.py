@@ -14,7 +14,9 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +41,13 @@ ERROR_ROUNDS = 3
 # How long an idle OutOfSync must last before it counts as drift: the controller's cache may lag behind its own sync.
 DRIFT_SECONDS = 5.0
 WINDOW_SECONDS = 5.0
+# How long nothing may have changed after a self-heal: who rewrites a field again and again does it sooner.
+HEAL_SECONDS = 10.0
+# What a sync of this wait says about itself when it takes the place of a self-heal.
+INSTEAD_OF_SELF_HEAL = {"name": "ansible-reason", "value": "drift"}
+IGNORED = "argocd.argoproj.io/compare-options: IgnoreExtraneous"
+SHARED = "SharedResourceWarning"
+SHARED_MESSAGE = re.compile(r"(?P<kind>[^/]+)/(?P<name>.+) is part of applications (?P<one>\S+) and (?P<other>\S+)")
 NAMED = 5
 RESOURCE_KEYS = ("group", "kind", "namespace", "name", "status", "health", "syncWave")
 
@@ -56,10 +65,21 @@ class Request:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the caller knows beside the object: how long the reason lasts, and how often an error was confirmed."""
+    """What the caller knows besides the object.
+
+    `seconds` is how long the reason lasts and `error_rounds` how often a reconcile confirmed it; `quiet_seconds` is how
+    long the last operation has been seen as finished. `overtaking` is a revision that appeared while an older one was
+    being synced. `live` has what reading the live objects showed. `others` are all Applications of the namespace by
+    name, and `stale` names those whose status is older than the question.
+    """
 
     seconds: float = 0.0
     error_rounds: int = 0
+    quiet_seconds: float = 0.0
+    overtaking: tuple[str, ...] = ()
+    live: tuple[str, ...] = ()
+    others: Mapping[str, Application] = field(default_factory=dict)
+    stale: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -73,10 +93,11 @@ class Verdict:
 
 def verdict(application: Application, request: Request, seen: Seen = Seen()) -> Verdict:
     """Judge an Application whose status is fresh."""
-    for rule in (_errors, _operation, _revision, _sync, _health):
+    for rule in (_deletion, _errors, _operation, _revision, _failed, _shared, _sync, _health, _self_heal):
         found = rule(application, request, seen)
         if found:
-            return found
+            healing = found.code in ("drift", "syncing", "post-sync", "self-heal")
+            return replace(found, reason="; ".join([found.reason, *seen.live])) if healing else found
     return Verdict(READY, "ready")
 
 
@@ -89,6 +110,28 @@ def conditions(application: Application, *types: str) -> list[str]:
     """Return the messages of conditions of the given types; a condition that is there is true."""
     found = status_of(application).get("conditions") or []
     return [f"{entry['type']}: {entry.get('message', '')}" for entry in found if entry.get("type") in types]
+
+
+def warnings(application: Application) -> list[str]:
+    """Return the warnings of the controller; its types of conditions end with Error, Warning or Info."""
+    found = status_of(application).get("conditions") or []
+    return [f"{entry['type']}: {entry.get('message', '')}" for entry in found if entry["type"].endswith("Warning")]
+
+
+def is_deleted(application: Application) -> bool:
+    """Return whether somebody deleted the Application, and finalizers keep it."""
+    return bool(application["metadata"].get("deletionTimestamp"))
+
+
+def _deletion(application: Application, _request: Request, seen: Seen) -> Verdict | None:
+    if not is_deleted(application):
+        return None
+    metadata = application["metadata"]
+    parts = [f"is being deleted since {metadata['deletionTimestamp']}"]
+    parts += filter(None, [finalizer_text(metadata.get("finalizers") or [])])
+    parts += conditions(application, "DeletionError")
+    parts += [f"held by {listed(list(seen.live))}"] if seen.live else []
+    return Verdict(WAIT, "deleting", "; ".join(parts))
 
 
 def _errors(application: Application, _request: Request, seen: Seen) -> Verdict | None:
@@ -104,7 +147,7 @@ def _errors(application: Application, _request: Request, seen: Seen) -> Verdict 
 def _operation(application: Application, request: Request, seen: Seen) -> Verdict | None:
     if not request.operation:
         return None
-    state = status_of(application).get("operationState") or {}
+    state = operation_state(application)
     phase, message = state.get("phase", ""), state.get("message", "")
     if application.get("operation"):
         if "blocked by sync window" in message:
@@ -117,18 +160,31 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
         return Verdict(WAIT, code, with_details(f"syncing: {message or phase or 'starting'}", application))
     if phase in ("Running", "Terminating"):
         return Verdict(WAIT, "syncing", f"operation {phase}: {message}")
-    dry_run = ((state.get("operation") or {}).get("sync") or {}).get("dryRun")
-    if phase in FINISHED and not dry_run and not reconciled_after(application, state.get("finishedAt")):
+    if (
+        phase in FINISHED
+        and not sync_of(state).get("dryRun")
+        and not reconciled_after(application, state.get("finishedAt"))
+    ):
         return Verdict(WAIT, "post-sync", "the controller has not looked at the result of the sync yet")
     return None
 
 
 def is_superseded(application: Application) -> bool:
     """Return whether an operation waits to try an old revision again, and so keeps the newer one from being synced."""
-    state = status_of(application).get("operationState") or {}
+    state = operation_state(application)
     between_attempts = state.get("phase") == "Running" and bool(state.get("finishedAt"))
     attempted = operation_revisions(state)
     return between_attempts and bool(attempted) and attempted != revisions_of(application)
+
+
+def operation_state(application: Application) -> dict[str, Any]:
+    """Return the state of the last operation; there may have been none."""
+    return status_of(application).get("operationState") or {}
+
+
+def sync_of(state: dict[str, Any]) -> dict[str, Any]:
+    """Return what an operation was asked to sync."""
+    return (state.get("operation") or {}).get("sync") or {}
 
 
 def reconciled_after(application: Application, moment: str | None) -> bool:
@@ -161,6 +217,99 @@ def _revision(application: Application, request: Request, seen: Seen) -> Verdict
     return Verdict(FAILED if seen.error_rounds >= ERROR_ROUNDS else WAIT, "revision", reason)
 
 
+def _failed(application: Application, request: Request, _seen: Seen) -> Verdict | None:
+    """Judge what the last sync left: where only a hook failed, everything may be Synced and Healthy all the same."""
+    return _sync_failed(application) if request.operation else None
+
+
+def _sync_failed(application: Application) -> Verdict | None:
+    if not failed_here(application):
+        return None
+    return Verdict(FAILED, "sync-failed", with_details(sync_failure(application), application))
+
+
+def _shared(application: Application, request: Request, seen: Seen) -> Verdict | None:
+    """Judge an object that two Applications want, after both had the time to agree."""
+    if not request.sync:
+        return None
+    complaints = [(application, text) for text in shared_objects(application)]
+    if healed(operation_state(application)):
+        # It has the object in this moment; the other one complains, and takes it back when its self-heal goes on.
+        complaints += [
+            (other, text)
+            for other in seen.others.values()
+            for text in shared_objects(other)
+            if name_of(rival(text, other, seen.others)) == name_of(application)
+        ]
+    texts = [text for other, text in complaints if not _is_moving(other, text, seen)]
+    if texts:
+        state = FAILED if seen.error_rounds >= ERROR_ROUNDS else WAIT
+        return Verdict(state, "shared", f"{SHARED}: {listed(texts)}: take it out of one of them")
+    if complaints:
+        return Verdict(WAIT, "moving", f"{SHARED}: {listed([text for _other, text in complaints])}")
+    return None
+
+
+def shared_objects(application: Application) -> list[str]:
+    """Return what an Application says of objects that another one has too, after it synced them itself."""
+    if (status_of(application).get("sync") or {}).get("status") != "Synced" and not succeeded_here(application):
+        return []
+    found = status_of(application).get("conditions") or []
+    return [entry.get("message", "") for entry in found if entry.get("type") == SHARED]
+
+
+def rival(text: str, application: Application, others: Mapping[str, Application]) -> Application | None:
+    """Return the other Application that a SharedResourceWarning names, if it is in the same namespace."""
+    found = SHARED_MESSAGE.fullmatch(text)
+    namespace, _, name = found["other"].rpartition("/") if found else ("", "", "")
+    return others.get(name) if namespace in ("", application["metadata"]["namespace"]) else None
+
+
+def name_of(application: Application | None) -> str:
+    """Return the name of an Application, nothing when there is none."""
+    return application["metadata"]["name"] if application else ""
+
+
+def _is_moving(application: Application, text: str, seen: Seen) -> bool:
+    """Return whether a shared object may only be on its way from one Application to another."""
+    pair = [application] + [found for found in [rival(text, application, seen.others)] if found]
+    if any(is_busy(one) or name_of(one) in seen.stale for one in pair):
+        return True
+    return len(pair) > 1 and (is_behind(*pair) or not wants(pair[1], text))
+
+
+def is_busy(application: Application) -> bool:
+    """Return whether something goes on with an Application that its status does not show yet."""
+    state = operation_state(application)
+    running = application.get("operation") or state.get("phase") in ("Running", "Terminating")
+    return bool(running or is_deleted(application)) or not reconciled_after(application, state.get("finishedAt"))
+
+
+def is_behind(application: Application, other: Application) -> bool:
+    """Return whether two Applications that follow the same branch were compared with different commits."""
+    branches = [
+        [(source.get("repoURL"), source.get("targetRevision")) for source in sources_of(found)]
+        for found in (application, other)
+    ]
+    return branches[0] == branches[1] and revisions_of(application) != revisions_of(other)
+
+
+def wants(application: Application, text: str) -> bool:
+    """Return whether the object of a SharedResourceWarning is in Git for an Application, not only left over."""
+    found = SHARED_MESSAGE.fullmatch(text)
+    return any(
+        found and (entry.get("kind"), entry.get("name")) == (found["kind"], found["name"])
+        for entry in status_of(application).get("resources") or []
+        if not entry.get("requiresPruning")
+    )
+
+
+def sources_of(application: Application) -> list[dict[str, Any]]:
+    """Return the sources of the specification."""
+    spec = application.get("spec") or {}
+    return spec.get("sources") or [spec.get("source") or {}]
+
+
 def _sync(application: Application, request: Request, seen: Seen) -> Verdict | None:
     if not request.sync:
         return None
@@ -178,43 +327,68 @@ def _out_of_sync(application: Application, seen: Seen) -> Verdict:
     automated = policy.get("automated")
     automatic = automated is not None and automated.get("enabled") is not False
     out = [entry for entry in status_of(application).get("resources") or [] if entry.get("status") == "OutOfSync"]
-    names = listed([resource_name(entry) for entry in out])
-    if failed_here(application):
-        return Verdict(FAILED, "sync-failed", with_details(sync_failure(application), application))
+    names = names_of(out)
+    failed = _sync_failed(application)
+    if failed:
+        return failed
     if not automatic:
         return Verdict(FAILED, "manual", f"OutOfSync ({names}) and automated sync is off: sync it")
     if out and all(entry.get("requiresPruning") for entry in out) and not automated.get("prune"):
         return Verdict(FAILED, "prune", f"{len(out)} resources require pruning and automated pruning is off: {names}")
-    return _drift(application, automated, names, seen) or Verdict(WAIT, "out-of-sync", f"OutOfSync: {names}")
+    if succeeded_here(application):
+        return _drift(application, automated, out, seen)
+    return Verdict(WAIT, "out-of-sync", "; ".join([f"OutOfSync: {names}", *conditions(application, "SyncError")]))
 
 
-def _drift(application: Application, automated: dict[str, Any], names: str, seen: Seen) -> Verdict | None:
+def _drift(application: Application, automated: dict[str, Any], out: list[Resource], seen: Seen) -> Verdict:
     """Judge what is OutOfSync although the last sync of its revision succeeded."""
-    state = status_of(application).get("operationState") or {}
-    if state.get("phase") != "Succeeded" or operation_revisions(state) != revisions_of(application):
-        return None
-    reason = f"changed in the cluster ({names})"
+    kept = [entry for entry in out if is_leftover(entry, operation_state(application))]
+    left = f"Prune=false keeps {names_of(kept)}, which left Git" if kept else ""
+    if kept and len(kept) == len(out):
+        it = "it" if len(kept) == 1 else "them"
+        return Verdict(FAILED, "leftover", f"{left}: delete {it}, or annotate {it} with {IGNORED}")
+    changed = names_of([entry for entry in out if entry not in kept])
+    reason = "; ".join(filter(None, [f"changed in the cluster ({changed})", left]))
     if automated.get("selfHeal"):
-        heals = ((state.get("operation") or {}).get("sync") or {}).get("autoHealAttemptsCount", 0)
+        heals = sync_of(operation_state(application)).get("autoHealAttemptsCount", 0)
         return Verdict(WAIT, "drift", f"{reason}; self-heal pauses after {heals} syncs of this revision")
     return Verdict(FAILED if seen.seconds > DRIFT_SECONDS else WAIT, "drift", f"{reason} and selfHeal is off: sync it")
+
+
+def is_leftover(entry: Resource, state: dict[str, Any]) -> bool:
+    """Return whether a resource left Git and the last sync kept it because of its option Prune=false."""
+    return bool(entry.get("requiresPruning")) and any(
+        all((result.get(key) or "") == (entry.get(key) or "") for key in ("group", "kind", "namespace", "name"))
+        for result in (state.get("syncResult") or {}).get("resources") or []
+        if result.get("status") == "PruneSkipped" and "no prune" in result.get("message", "")
+    )
+
+
+def succeeded_here(application: Application) -> bool:
+    """Return whether the last operation was a successful sync of the revision that is wanted now."""
+    state = operation_state(application)
+    succeeded = state.get("phase") == "Succeeded" and not sync_of(state).get("dryRun")
+    return succeeded and operation_revisions(state) == revisions_of(application)
 
 
 def failed_here(application: Application) -> bool:
     """Return whether the sync of the revision that is wanted now has finally failed.
 
-    A failure of an older revision says nothing: automated sync starts again for the new one.
+    A failure of an older revision says nothing: automated sync starts again for the new one. Nor does one that ended
+    before it knew its revision, once everything is Synced.
     """
-    state = status_of(application).get("operationState") or {}
-    if state.get("phase") not in ("Failed", "Error"):
+    state = operation_state(application)
+    if state.get("phase") not in ("Failed", "Error") or sync_of(state).get("dryRun"):
         return False
     attempted = operation_revisions(state)
-    return not attempted or attempted == revisions_of(application)
+    if not attempted:
+        return (status_of(application).get("sync") or {}).get("status") != "Synced"
+    return attempted == revisions_of(application)
 
 
 def operation_revisions(state: dict[str, Any]) -> tuple[str, ...]:
     """Return the revisions that an operation synced, one for each source."""
-    for found in (state.get("syncResult") or {}, (state.get("operation") or {}).get("sync") or {}):
+    for found in (state.get("syncResult") or {}, sync_of(state)):
         if found.get("revisions") or found.get("revision"):
             return tuple(found.get("revisions") or [found["revision"]])
     return ()
@@ -222,7 +396,7 @@ def operation_revisions(state: dict[str, Any]) -> tuple[str, ...]:
 
 def sync_failure(application: Application) -> str:
     """Return what the failed operation says, without the list of resources, which follows."""
-    state = status_of(application).get("operationState") or {}
+    state = operation_state(application)
     return f"sync {state.get('phase')}: {state.get('message', '')}"
 
 
@@ -237,6 +411,28 @@ def _health(application: Application, request: Request, seen: Seen) -> Verdict |
     if status == "Degraded" and seen.seconds > request.allow_degraded_seconds:
         return Verdict(FAILED, "degraded", reason)
     return Verdict(WAIT, "degraded" if status == "Degraded" else "health", reason)
+
+
+def _self_heal(application: Application, request: Request, seen: Seen) -> Verdict | None:
+    """Judge what self-heal has just put right: another manager may change it again."""
+    state = operation_state(application)
+    if not (request.sync and request.operation and healed(state)) or seen.quiet_seconds >= HEAL_SECONDS:
+        return None
+    # Argo CD 3.6 calls it self-heal, too, when it syncs a revision that appeared while an older one was being synced.
+    if sync_of(state).get("autoHealAttemptsCount") == 1 and operation_revisions(state) == seen.overtaking:
+        return None
+    finished, reconciled = state.get("finishedAt"), status_of(application).get("reconciledAt")
+    # Both are times of the controller, in whole seconds.
+    if finished and reconciled and (parse_time(reconciled) - parse_time(finished)).total_seconds() > HEAL_SECONDS:
+        return None
+    text = f"self-heal ran at {finished}: ready when nothing changes it again within {HEAL_SECONDS:.0f} s"
+    return Verdict(WAIT, "self-heal", text)
+
+
+def healed(state: dict[str, Any]) -> bool:
+    """Return whether an operation put right what was changed in the cluster."""
+    info = (state.get("operation") or {}).get("info") or []
+    return bool(sync_of(state).get("autoHealAttemptsCount")) or INSTEAD_OF_SELF_HEAL in info
 
 
 def unhealthy(application: Application) -> str:
@@ -254,6 +450,11 @@ def resource_name(entry: Resource) -> str:
     return f"{entry.get('kind')} {entry['namespace'] + '/' if entry.get('namespace') else ''}{entry.get('name')}"
 
 
+def names_of(entries: list[Resource]) -> str:
+    """Return the names of resources, the first ones where there are many."""
+    return listed([resource_name(entry) for entry in entries])
+
+
 def finalizer_text(finalizers: list[str]) -> str:
     """Return `finalizer a` or `finalizers a, b`; nothing when there is none."""
     return f"finalizer{'s' * (len(finalizers) > 1)} {', '.join(finalizers)}" if finalizers else ""
@@ -261,12 +462,17 @@ def finalizer_text(finalizers: list[str]) -> str:
 
 def failed_resources(application: Application) -> list[str]:
     """Return the resources and hooks that the last operation could not sync, with their messages."""
-    result = (status_of(application).get("operationState") or {}).get("syncResult") or {}
+    result = operation_state(application).get("syncResult") or {}
     return [
-        f"{resource_name(entry)}: {entry.get('message', '')}"
+        f"{result_name(entry)}: {entry.get('message', '')}"
         for entry in result.get("resources") or []
         if entry.get("status") == "SyncFailed" or entry.get("hookPhase") in ("Failed", "Error")
     ]
+
+
+def result_name(entry: Resource) -> str:
+    """Return the name of a resource, which a hook precedes with when it runs."""
+    return f"{entry['hookType']} hook {resource_name(entry)}" if entry.get("hookType") else resource_name(entry)
 
 
 def with_details(text: str, application: Application) -> str:
@@ -300,6 +506,7 @@ def summary(application: Application) -> dict[str, Any]:
             {key: entry.get(key, "") for key in ("type", "message", "lastTransitionTime")}
             for entry in status.get("conditions") or []
         ],
+        "warnings": warnings(application),
         "not_synced": [
             resource_name(entry) for entry in status.get("resources") or [] if entry.get("status") == "OutOfSync"
         ],
@@ -314,7 +521,7 @@ def details(application: Application) -> dict[str, Any]:
     automated = (spec.get("syncPolicy") or {}).get("automated")
     resources = status.get("resources") or []
     return summary(application) | {
-        "sources": spec.get("sources") or [spec.get("source") or {}],
+        "sources": sources_of(application),
         "destination": spec.get("destination") or {},
         "automated": automated is not None and automated.get("enabled") is not False,
         "reconciled_at": status.get("reconciledAt", ""),

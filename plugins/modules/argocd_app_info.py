@@ -75,6 +75,7 @@ applications:
     message: {description: Message of the last operation., type: str}
     operation: {description: "The last operation with started_at, finished_at, retries and running.", type: dict}
     conditions: {description: Conditions with type and message., type: list, elements: dict}
+    warnings: {description: Conditions that are warnings as texts., type: list, elements: str}
     not_synced: {description: Resources that are OutOfSync., type: list, elements: str}
     failed_resources: {description: Resources that the last sync could not apply., type: list, elements: str}
     resources: {description: "Resources with kind, namespace, name, status and health.", type: list, elements: dict}

@@ -16,6 +16,9 @@ description:
     believes a status only when the controller has answered that very request; on Argo CD 3.6 the annotation
     C(refresh-timestamp) proves it, otherwise a second request does.
   - A failure that Argo CD will not get out of by itself is reported at once, with resource and message.
+  - An Application that is being deleted is never ready and never synced; the objects that hold its deletion are named.
+  - Where self-heal or a sync in its place was the last operation, an Application is ready when nothing changed for 10
+    seconds after it. Who rewrites a field again and again is named with the field.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
 options:
@@ -39,7 +42,9 @@ options:
     type: str
     default: argocd
   sync:
-    description: Whether the sync status must be C(Synced).
+    description:
+      - Whether the sync status must be C(Synced).
+      - It also must not share an object with another Application, which Argo CD calls C(SharedResourceWarning).
     type: bool
     default: true
   health:
@@ -48,7 +53,10 @@ options:
     elements: str
     default: [Healthy]
   operation:
-    description: Whether no operation may be running, and the controller must have looked at the result of the last one.
+    description:
+      - Whether no operation may be running, and the controller must have looked at the result of the last one.
+      - If that was a sync of the same revision, it must not have failed. A hook that failed is found in this way only,
+        because everything may be Synced and Healthy all the same.
     type: bool
     default: true
   revision:
@@ -139,10 +147,17 @@ attributes:
     description: Reports a change only when it started a sync.
 notes:
   - Needs the rights to get, list, watch and patch Applications. Without watch it lists every second.
+  - What holds a deletion and who rewrites a field is read from the objects, as far as they may be read and are in the
+    same cluster as Argo CD.
   - "Error C(did not take up a refresh): the application controller does not run, or does not serve the Application."
   - "Error C(ComparisonError ...): the manifests cannot be rendered or compared; the message is the repo-server's."
   - "Error C(sync Failed ...): each rejected resource follows in brackets with the API server's message."
   - "Error C(automated sync is off): nobody syncs this Application; sync it or switch it on."
+  - "Error C(PostSync hook ...): the hook failed; mend it and sync again, which runs it again."
+  - "Error C(is being deleted): remove what holds the deletion, or wait; an ApplicationSet makes the Application anew."
+  - "Error C(SharedResourceWarning): both Applications have the object in Git; take it out of one of them."
+  - "Error C(is written by manager): leave the field out of Git, or add it to C(spec.ignoreDifferences)."
+  - "Error C(Prune=false keeps ...): delete the object, or have it ignored with the annotation that the message names."
   - Which status the controller writes when is described in its source, C(controller/appcontroller.go) at v3.6.1.
 seealso:
   - module: monorepo.gitops.argocd_app_info
@@ -182,13 +197,14 @@ applications:
     phase: {description: Phase of the last operation., type: str}
     message: {description: Message of the last operation., type: str}
     conditions: {description: Conditions with type and message., type: list, elements: dict}
+    warnings: {description: "Conditions that are warnings, as texts; the task shows them.", type: list, elements: str}
     not_synced: {description: Resources that are OutOfSync., type: list, elements: str}
     failed_resources: {description: Resources that the last sync could not apply., type: list, elements: str}
     seconds: {description: Seconds until it was ready, or until the end., type: float}
     refreshes: {description: Number of refresh requests., type: int}
     resyncs: {description: Number of syncs that were started., type: int}
 requests:
-  description: Number of LIST, WATCH and PATCH requests.
+  description: Number of LIST, WATCH and PATCH requests, and how often objects were read for a reason.
   returned: always
   type: dict
 elapsed:
@@ -258,6 +274,9 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     )
     ready = waiter.wait()
     applications = waiter.results()
+    for entry in applications:
+        for text in entry["warnings"]:
+            module.warn(f"Application {entry['name']}: {text}")
     result = {
         "changed": any(entry["resyncs"] for entry in applications),
         "applications": applications,

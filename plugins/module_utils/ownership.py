@@ -1,0 +1,104 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find out who changes what Argo CD applied: the API server keeps for each field which manager wrote it last.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils.deletion import live_resources
+from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import listed, resource_name
+
+ARGOCD = "argocd-controller"
+# What Argo CD wrote, where it applies client-side.
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+# A field as managedFields names it: `f:spec`, `f:containers`, `k:{"name":"web"}`, `f:image`.
+Path = tuple[str, ...]
+MISSING = object()
+
+
+def rewriters(api: Api, application: dict[str, Any]) -> list[str]:
+    """Return a phrase for each manager that changed an object of an Application that is OutOfSync."""
+    return [text for entry, live in live_resources(api, application, "OutOfSync") for text in rewrites(entry, live)]
+
+
+def rewrites(entry: dict[str, Any], live: dict[str, Any]) -> list[str]:
+    """Return which manager wrote which fields of an object that Argo CD wants otherwise."""
+    managers = [found for found in live["metadata"].get("managedFields") or [] if found.get("subresource") != "status"]
+    applied = (live["metadata"].get("annotations") or {}).get(LAST_APPLIED)
+    wanted = json.loads(applied) if applied else None
+    fields = {path for found in managers for path in leaves(found.get("fieldsV1") or {})}
+    outer = {path[:length] for path in fields for length in range(1, len(path))}
+    phrases = []
+    for found in managers:
+        paths = [path for path in leaves(found.get("fieldsV1") or {}) if path not in outer]
+        if wanted is not None:
+            paths = [path for path in paths if differs(wanted, live, path)]
+        elif found["manager"] == ARGOCD or is_older(found, managers):
+            continue
+        if paths:
+            text = f"{listed([path_text(path) for path in paths])} of {resource_name(entry)}"
+            by = "an admission webhook" if found["manager"] == ARGOCD else f"manager {found['manager']}"
+            phrases.append(f"{text} is written by {by}")
+    return phrases
+
+
+def is_older(found: dict[str, Any], managers: list[dict[str, Any]]) -> bool:
+    """Return whether a manager wrote last before Argo CD did; a write to the subresource `scale` has no time."""
+    own = max((other.get("time", "") for other in managers if other["manager"] == ARGOCD), default="")
+    return found.get("time", own) < own
+
+
+def leaves(fields: dict[str, Any], prefix: Path = ()) -> Iterator[Path]:
+    """Yield the fields of a fieldsV1 that have no fields of their own."""
+    for key, inner in fields.items():
+        if key == ".":
+            continue
+        if any(name != "." for name in inner):
+            yield from leaves(inner, (*prefix, key))
+        else:
+            yield (*prefix, key)
+
+
+def differs(wanted: dict[str, Any], live: dict[str, Any], path: Path) -> bool:
+    """Return whether a field has another value than the one that was applied; one that was not applied has none."""
+    value = value_at(wanted, path)
+    return value is not MISSING and value != value_at(live, path)
+
+
+def value_at(item: Any, path: Path) -> Any:
+    """Return the value of a field."""
+    for step in path:
+        kind, _, name = step.partition(":")
+        if kind == "f" and isinstance(item, dict):
+            item = item.get(name, MISSING)
+        elif kind == "k" and isinstance(item, list):
+            keys = json.loads(name).items()
+            found = [entry for entry in item if all(entry.get(key) == value for key, value in keys)]
+            item = found[0] if found else MISSING
+        elif kind == "v" and isinstance(item, list):
+            item = json.loads(name) if json.loads(name) in item else MISSING
+        else:
+            return MISSING
+    return item
+
+
+def path_text(path: Path) -> str:
+    """Return a field as people write it: `spec.template.spec.containers[web].image`."""
+    text = ""
+    for step in path:
+        kind, _, name = step.partition(":")
+        if kind == "f":
+            text += f".{name}"
+        else:
+            inner = json.loads(name)
+            text += f"[{','.join(map(str, inner.values())) if isinstance(inner, dict) else inner}]"
+    return text.removeprefix(".")
