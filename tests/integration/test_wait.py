@@ -18,7 +18,7 @@ import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import APPLY
 from ansible_collections.monorepo.gitops.plugins.module_utils.application import Options, Waiter, failure_message
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import Request
+from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import Request, parse_time
 
 ROUNDS = int(os.environ.get("ROUNDS", "10"))
 ARGO = "/apis/argoproj.io/v1alpha1/namespaces/argocd"
@@ -36,7 +36,7 @@ class Repository:
         self.run("init", "--quiet", "--bare", "--initial-branch=main", self.bare, cwd=folder)
         self.run("clone", "--quiet", self.bare, self.work, cwd=folder)
         self.url = f"file://{self.bare}"
-        self.state = {name: {"value": "0", "image": "web:1", "replicas": 1, "broken": ""} for name in NAMES}
+        self.state = {name: {"value": "0", "image": "web:1", "replicas": 1, "broken": "", "more": []} for name in NAMES}
 
     def run(self, *args, cwd=None):
         identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
@@ -69,7 +69,25 @@ def manifests(name, state):
             "metadata": {"name": name},
             "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": pod},
         },
+        *state["more"],
     ]
+
+
+def config_map(name, **metadata):
+    """Return one more object for an Application."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name} | metadata, "data": {"value": "0"}}
+
+
+def failing_hook():
+    """Return a hook that Kubernetes gives up after two seconds, because its pod never starts."""
+    pod = {"restartPolicy": "Never", "containers": [{"name": "hook", "image": "rehearsal-fail:1"}]}
+    annotations = {"argocd.argoproj.io/hook": "PostSync", "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation"}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "migrate", "annotations": annotations},
+        "spec": {"backoffLimit": 0, "activeDeadlineSeconds": 2, "template": {"spec": pod}},
+    }
 
 
 def specification(url, name):
@@ -105,13 +123,24 @@ def rounds(test_environment, tmp_path_factory):
     assert test_environment.first.returncode == 0, test_environment.first.stdout[-3000:]
     repository = Repository(tmp_path_factory.mktemp("rounds"))
     repository.push("first")
-    api = test_environment.api()
     for kind, plural, name, spec in objects(repository.url):
-        body = {"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-        query = {"fieldManager": "test", "force": "true"}
-        status, answer = api.request("PATCH", f"{ARGO}/{plural}/{name}", query, body, APPLY)
-        assert status in (200, 201), answer
+        apply(test_environment.api(), kind, plural, name, spec)
     return repository
+
+
+@pytest.fixture(autouse=True)
+def tidy(rounds):
+    """Leave nothing in Git for the next test."""
+    yield
+    for state in rounds.state.values():
+        state["more"] = []
+
+
+def apply(api, kind, plural, name, spec):
+    body = {"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+    query = {"fieldManager": "test", "force": "true"}
+    status, answer = api.request("PATCH", f"{ARGO}/{plural}/{name}", query, body, APPLY)
+    assert status in (200, 201), answer
 
 
 def nothing_else(_item):
@@ -197,6 +226,142 @@ def test_drift_does_not_last_as_long_as_self_heal_pauses(environment, rounds):
     assert ready, results
     assert results["rounds-a"]["resyncs"] == 1
     assert list(mistakes(api, rounds, results, commit)) == []
+
+
+def test_a_failed_hook_is_not_forgotten_when_everything_is_synced_and_healthy(environment, rounds):
+    """Nothing of a hook is in the sync status or the health, only in the result of the operation."""
+    # Argo CD 3.6 leaves out the hooks of a revision that appears while an older one is being synced.
+    assert wait(environment)[0]
+    rounds.state["rounds-b"]["value"] = f"hook {time.time()}"
+    rounds.state["rounds-b"]["more"] = [failing_hook()]
+    commit = rounds.push("a hook fails")
+    words = "sync Failed: one or more synchronization tasks completed unsuccessfully (retried 1 times). "
+    words += "[PostSync hook Job rounds-b/migrate: Job was active longer than specified deadline]"
+    ready, results, _waiter = wait(environment, revisions=(commit,))
+    found = {key: results["rounds-b"][key] for key in ("state", "reason", "sync", "health")}
+    assert found == {"state": "failed", "reason": words, "sync": "Synced", "health": "Healthy"}
+    assert not ready
+    # As before: a failed sync is tried again as often as that is allowed.
+    ready, results, _waiter = wait(environment, resync_failed=True, resync_limit=1, revisions=(commit,))
+    assert (ready, results["rounds-b"]["state"], results["rounds-b"]["resyncs"]) == (False, "failed", 1)
+    # A hook is not compared, so nothing is synced for this commit: the failure stays one of the commit before.
+    rounds.state["rounds-b"]["more"] = []
+    commit = rounds.push("without the hook")
+    ready, results, _waiter = wait(environment, revisions=(commit,))
+    assert ready, results
+    assert results["rounds-b"]["phase"] == "Failed"
+
+
+def test_an_application_that_is_being_deleted_is_never_ready_and_never_synced(environment, rounds):
+    api, application = environment.api(), f"{ARGO}/applications/rounds-b"
+    held = "/api/v1/namespaces/rounds-b/configmaps/rounds-b"
+    assert wait(environment, revisions=(rounds.push("before the deletion"),))[0]
+    assert api.request("PATCH", held, body={"metadata": {"finalizers": ["example.org/keep"]}})[0] == 200
+    finalizer = {"metadata": {"finalizers": ["resources-finalizer.argocd.argoproj.io"]}}
+    assert api.request("PATCH", application, body=finalizer)[0] == 200
+    assert api.request("DELETE", application)[0] == 200
+    ready, results, _waiter = wait(environment, timeout=12, resync_failed=True, sync_manual=True)
+    result = results["rounds-b"]
+    since = api.request("GET", application)[1]["metadata"]["deletionTimestamp"]
+    words = f"is being deleted since {since}; finalizer resources-finalizer.argocd.argoproj.io; "
+    words += "held by ConfigMap rounds-b/rounds-b (finalizer example.org/keep)"
+    assert not ready
+    assert (result["state"], result["reason"]) == ("waiting", words)
+    assert (result["refreshes"], result["resyncs"]) == (0, 0)
+    # It is OutOfSync by now, and the Deployment stays deleted.
+    assert result["sync"] == "OutOfSync"
+    assert api.request("GET", "/apis/apps/v1/namespaces/rounds-b/deployments/rounds-b")[0] == 404
+
+    def come_back():
+        assert api.request("PATCH", held, body={"metadata": {"finalizers": None}})[0] == 200
+        while api.request("GET", application)[0] != 404:
+            time.sleep(0.1)
+        apply(api, "Application", "applications", "rounds-b", specification(rounds.url, "rounds-b"))
+
+    back = threading.Timer(3, come_back)
+    back.start()
+    ready, results, waiter = wait(environment)
+    back.join()
+    assert ready, results
+    assert waiter.elapsed() > 3
+    assert list(mistakes(api, rounds, results, results["rounds-b"]["revision"])) == []
+
+
+def test_an_object_in_two_applications_is_a_failure_that_names_both(environment, rounds):
+    for name in ("rounds-a", "rounds-b"):
+        rounds.state[name]["more"] = [config_map("shared", namespace="rounds-a")]
+    commit = rounds.push("shared")
+    ready, results, _waiter = wait(environment, timeout=120, revisions=(commit,))
+    assert not ready
+    found = {name: (results[name]["state"], results[name]["reason"]) for name in ("rounds-a", "rounds-b")}
+    words = (
+        "SharedResourceWarning: ConfigMap/shared is part of applications argocd/rounds-a and rounds-b",
+        "SharedResourceWarning: ConfigMap/shared is part of applications argocd/rounds-b and rounds-a",
+    )
+    assert {state for state, _reason in found.values()} == {"failed"}, found
+    assert all(reason.startswith(words) for _state, reason in found.values()), found
+    assert [text for result in results.values() for text in result["warnings"] if text in words] != []
+    # It moves to one of them, and then to the other one.
+    for name in ("rounds-a", "rounds-b", "rounds-a"):
+        rounds.state["rounds-a"]["more"] = rounds.state["rounds-b"]["more"] = []
+        rounds.state[name]["more"] = [config_map("shared", namespace="rounds-a")]
+        ready, results, _waiter = wait(environment, timeout=60, revisions=(rounds.push(f"moves to {name}"),))
+        assert ready, results
+        live = environment.live("/api/v1/namespaces/rounds-a/configmaps/shared")
+        assert live["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"].startswith(f"{name}:")
+    rounds.state["rounds-a"]["more"] = []
+    assert wait(environment, revisions=(rounds.push("not shared"),))[0]
+
+
+@pytest.mark.parametrize("resync_failed", [False, True])
+def test_a_field_that_is_rewritten_again_and_again_is_never_ready(environment, rounds, resync_failed):
+    rounds.state["rounds-a"]["value"] = f"rewritten {time.time()}"
+    commit = rounds.push("rewritten")
+    assert wait(environment, revisions=(commit,))[0]
+    stopped, path, api = threading.Event(), "/api/v1/namespaces/rounds-a/configmaps/rounds-a", environment.api()
+
+    def rewrite():
+        while not stopped.wait(3):
+            value = {"data": {"value": f"mine {time.time()}"}}
+            assert api.request("PATCH", path, {"fieldManager": "rewriter"}, value)[0] == 200
+
+    rewriter = threading.Thread(target=rewrite)
+    rewriter.start()
+    time.sleep(4)
+    ready, results, _waiter = wait(environment, timeout=25, resync_failed=resync_failed)
+    stopped.set()
+    rewriter.join()
+    assert not ready, results
+    assert (results["rounds-a"]["state"], results["rounds-b"]["state"]) == ("waiting", "ready")
+    assert "data.value of ConfigMap rounds-a/rounds-a is written by manager rewriter" in results["rounds-a"]["reason"]
+    # The first wait is ready ten seconds after the last self-heal, and one that comes later at once.
+    ready, results, _waiter = wait(environment, timeout=60, resync_failed=True)
+    assert ready, results
+    healed = environment.live(f"{ARGO}/applications/rounds-a")["status"]["operationState"]["finishedAt"]
+    assert time.time() - parse_time(healed).timestamp() >= 10
+    time.sleep(2)  # times of the controller are in whole seconds
+    ready, results, waiter = wait(environment)
+    assert ready, results
+    assert waiter.elapsed() < 5
+    assert list(mistakes(api, rounds, results, commit)) == []
+
+
+def test_what_prune_false_keeps_is_called_a_leftover(environment, rounds):
+    """Argo CD heals it for ever, but nobody rewrites it."""
+    kept = config_map("kept", annotations={"argocd.argoproj.io/sync-options": "Prune=false"})
+    rounds.state["rounds-a"]["more"] = [kept]
+    assert wait(environment, revisions=(rounds.push("kept"),))[0]
+    rounds.state["rounds-a"]["more"] = []
+    commit = rounds.push("leaves Git")
+    ready, results, _waiter = wait(environment, revisions=(commit,), resync_failed=True)
+    words = "Prune=false keeps ConfigMap rounds-a/kept, which left Git: delete it, or annotate it with "
+    words += "argocd.argoproj.io/compare-options: IgnoreExtraneous"
+    assert not ready
+    assert (results["rounds-a"]["state"], results["rounds-a"]["reason"]) == ("failed", words)
+    assert results["rounds-a"]["resyncs"] == 0
+    assert environment.api().request("DELETE", "/api/v1/namespaces/rounds-a/configmaps/kept")[0] == 200
+    ready, results, _waiter = wait(environment, revisions=(commit,))
+    assert ready, results
 
 
 @pytest.mark.usefixtures("rounds")
