@@ -597,10 +597,12 @@ def terminate_operation(application: Application) -> dict[str, Any]:
     }
 
 
-def list_applications(api: Api, namespace: str, selector: str) -> list[Application]:
-    """Return the Applications of a namespace."""
+def list_applications(api: Api, namespace: str, selector: str, installed: bool = True) -> list[Application]:
+    """Return the Applications of a namespace; there are none where Argo CD need not be installed yet."""
     query = {"labelSelector": selector} if selector else None
     status, found = api.request("GET", f"{GROUP}/namespaces/{namespace}/applications", query)
+    if status == 404 and not installed:
+        return []
     if status != 200:
         reason = "Argo CD is not installed" if status == 404 else found.get("message", status)
         raise GitopsError(f"Applications cannot be listed: {reason}")
@@ -633,7 +635,8 @@ def snapshot(api: Api, namespace: str, selector: str, selects: Callable[[Applica
         "refreshes": 0,
         "resyncs": 0,
     }
-    found = [item for item in list_applications(api, namespace, selector) if selects(item)]
+    # A check of a first run finds no Argo CD.
+    found = [item for item in list_applications(api, namespace, selector, installed=False) if selects(item)]
     return sorted((summary(item) | extra for item in found), key=lambda entry: entry["name"])
 
 

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils.application import terminate_operation
+from ansible_collections.monorepo.gitops.plugins.module_utils.application import REFRESH as APP_REFRESH
+from ansible_collections.monorepo.gitops.plugins.module_utils.deletion import being_deleted
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 
 REFRESH = "argocd.argoproj.io/application-set-refresh"
@@ -47,6 +48,7 @@ class ApplicationSets:
         self.started = time.monotonic()
         self.deadline = self.started + timeout
         self.told = self.started
+        self.applications: list[dict[str, Any]] = []
 
     def _request(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
         """Send a request again until the API server answers."""
@@ -68,16 +70,18 @@ class ApplicationSets:
     def present(self) -> dict[str, list[str]]:
         """Return the Applications by ApplicationSet as they are; one that does not exist has none."""
         found = [self._request("GET", f"applicationsets/{name}") for name in self.names]
-        return {name: [] for name in self.names} | self._children([item for status, item in found if status == 200])
+        present = [item for status, item in found if status == 200]
+        return {name: [] for name in self.names} | (self._children(present) if present else {})
 
-    def refresh(self, minimum: int, expected: list[str], absent: list[str]) -> dict[str, list[str]]:
+    def refresh(self, minimum: int, expected: list[str]) -> dict[str, list[str]]:
         """Force a reconcile of each until all is generated; return the Applications by ApplicationSet."""
         attempt = 0
         while True:
             for _round in range(ROUNDS):
                 self._barrier()
-            children, problem = self._look(minimum, expected, absent)
+            children, problem = self._look(minimum, expected)
             if not problem:
+                self._revive(expected)
                 return children
             delay = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
             if time.monotonic() + delay > self.deadline:
@@ -113,7 +117,7 @@ class ApplicationSets:
                 self._tell(f"waiting for the ApplicationSet controller ({', '.join(waiting)})")
                 time.sleep(POLL_SECONDS)
 
-    def _look(self, minimum: int, expected: list[str], absent: list[str]) -> tuple[dict[str, list[str]], str]:
+    def _look(self, minimum: int, expected: list[str]) -> tuple[dict[str, list[str]], str]:
         """Return the Applications by ApplicationSet, and what is still wrong."""
         items = [self._settled(name) for name in self.names]
         children = self._children(items)
@@ -129,11 +133,10 @@ class ApplicationSets:
                 f"No Application was generated for {', '.join(missing)}: is the overlay in the revision and below the "
                 f"path that {' or '.join(self.names)} reads?"
             )
-        left = sorted(set(absent) & names)
-        for name in left:
-            self._end_operation(name)
-        if left:
-            return children, f"Application {', '.join(left)} is still being deleted; its objects may have finalizers."
+        leaving = [item for item in self.applications if item["metadata"].get("deletionTimestamp")]
+        for item in leaving:
+            if item["metadata"]["name"] in expected:
+                return children, f"{being_deleted(self.api, item)} Then it is generated anew."
         few = [name for name, found in children.items() if len(found) < minimum]
         if few:
             return (
@@ -142,11 +145,12 @@ class ApplicationSets:
             )
         return children, ""
 
-    def _end_operation(self, name: str) -> None:
-        """End what an Application that is being deleted still tries to sync; Argo CD would finish that first."""
-        status, item = self._request("GET", f"applications/{name}")
-        if status == 200 and item.get("operation") and item["metadata"].get("deletionTimestamp"):
-            self._request("PATCH", f"applications/{name}", terminate_operation(item))
+    def _revive(self, expected: list[str]) -> None:
+        """Refresh Applications that were judged while their folder was gone; nothing else would tell them."""
+        for item in self.applications:
+            name, status = item["metadata"]["name"], item.get("status") or {}
+            if name in expected and (status.get("sync") or {}).get("status") == "Unknown":
+                self._request("PATCH", f"applications/{name}", {"metadata": {"annotations": {APP_REFRESH: "normal"}}})
 
     def _settled(self, name: str) -> dict[str, Any]:
         """Return an ApplicationSet once an error went or stayed: its condition is written after the annotation."""
@@ -161,9 +165,10 @@ class ApplicationSets:
         status, found = self._request("GET", "applications")
         if status != 200:
             raise GitopsError(f"Applications cannot be listed: {found.get('message', status)}")
+        self.applications = found["items"]
         owners = {item["metadata"]["uid"]: item["metadata"]["name"] for item in items}
         children: dict[str, list[str]] = {name: [] for name in owners.values()}
-        for application in found["items"]:
+        for application in self.applications:
             for reference in application["metadata"].get("ownerReferences") or []:
                 if reference["uid"] in owners:
                     children[owners[reference["uid"]]].append(application["metadata"]["name"])

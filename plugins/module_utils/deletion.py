@@ -1,7 +1,9 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find out what holds the deletion of an Application.
+"""Delete Applications with what they deployed, and find out what holds that.
+
+Rules: Argo CD's controller/appcontroller.go (finalizeApplicationDeletion) at v3.6.1.
 
 Argo CD lists the objects of an Application without saying which of them are being deleted, so the objects are read.
 
@@ -10,11 +12,23 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import finalizer_text, resource_name
+from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
+    Application,
+    deletion_text,
+    finalizer_text,
+    operation_state,
+    resource_name,
+)
+
+FINALIZER = "resources-finalizer.argocd.argoproj.io"
+POLL_SECONDS = 0.3
+PROGRESS_SECONDS = 15.0
 
 IN_CLUSTER = ("https://kubernetes.default.svc", "in-cluster")
 APPROVED = "argocd.argoproj.io/deletion-approved"
@@ -73,3 +87,77 @@ def unconfirmed(application: dict[str, Any]) -> list[str]:
         for entry in (application.get("status") or {}).get("resources") or []
         if entry.get("requiresDeletionConfirmation")
     ]
+
+
+def being_deleted(api: Api, application: dict[str, Any]) -> str:
+    """Return since when an Application is being deleted, and what holds it."""
+    return f"Application {application['metadata']['name']} {deletion_text(application, holders(api, application))}."
+
+
+class Deletion:
+    """Deletes Applications of one namespace with what they deployed."""
+
+    def __init__(self, api: Api, namespace: str, progress: Callable[[str], None]) -> None:
+        self.api, self.progress = api, progress
+        self.base = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/applications"
+
+    def present(self, names: list[str]) -> dict[str, Application]:
+        """Return those of the named Applications that exist."""
+        found = {name: self._get(name) for name in names}
+        return {name: item for name, item in found.items() if item}
+
+    def delete(self, applications: dict[str, Application], timeout: float) -> None:
+        """Delete Applications and wait until they are gone."""
+        for item in applications.values():
+            self._delete(item)
+        started = told = time.monotonic()
+        remaining = dict(applications)
+        while remaining := {name: item for name in remaining if (item := self._still(name, applications))}:
+            for item in remaining.values():
+                self._end_operation(item)  # a retry may have begun
+            now = time.monotonic()
+            if now - started > timeout:
+                texts = [being_deleted(self.api, item) for item in remaining.values()]
+                raise GitopsError(f"Not deleted after {timeout:g} s: {' '.join(texts)}")
+            if now - told > PROGRESS_SECONDS:
+                told = now
+                self.progress(f"{now - started:4.0f} s: {being_deleted(self.api, next(iter(remaining.values())))}")
+            time.sleep(POLL_SECONDS)
+
+    def _delete(self, item: Application) -> None:
+        """Ask for a deletion with all objects; what the Application still tries to sync would come first."""
+        name, metadata = item["metadata"]["name"], item["metadata"]
+        if FINALIZER not in (metadata.get("finalizers") or []) and not metadata.get("deletionTimestamp"):
+            self._change(name, {"metadata": {"finalizers": [*(metadata.get("finalizers") or []), FINALIZER]}})
+        self._end_operation(item)
+        status, answer = self.api.request("DELETE", f"{self.base}/{name}")
+        if status not in (200, 202, 404):
+            raise GitopsError(f"Application {name} cannot be deleted: {answer.get('message', status)}")
+
+    def _end_operation(self, item: Application) -> None:
+        if item.get("operation") and operation_state(item).get("phase") != "Terminating":
+            self._change(item["metadata"]["name"], {"status": {"operationState": {"phase": "Terminating"}}})
+
+    def _change(self, name: str, body: dict[str, Any]) -> None:
+        status, answer = self.api.request("PATCH", f"{self.base}/{name}", body=body)
+        if status not in (200, 404):
+            raise GitopsError(f"Application {name} cannot be changed: {answer.get('message', status)}")
+
+    def _still(self, name: str, before: dict[str, Application]) -> Application | None:
+        """Return an Application while it exists; one that was made anew meanwhile is another one."""
+        try:
+            item = self._get(name)
+        except UnavailableError:  # it may come back before the timeout
+            return before[name]
+        if item and item["metadata"]["uid"] != before[name]["metadata"]["uid"]:
+            raise GitopsError(
+                f"Application {name} was deleted and made again: an ApplicationSet still generates it. Take its folder "
+                "out of Git first."
+            )
+        return item
+
+    def _get(self, name: str) -> Application | None:
+        status, item = self.api.request("GET", f"{self.base}/{name}")
+        if status not in (200, 404):
+            raise GitopsError(f"Application {name} cannot be read: {item.get('message', status)}")
+        return item if status == 200 else None

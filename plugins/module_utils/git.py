@@ -14,6 +14,7 @@ import functools
 import os
 import re
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,10 +138,18 @@ class Clone:
         path = self.path / entry[3:]
         if not entry[3:].startswith(f"{ROOT}/"):
             return False
-        if not path.is_file() or path.name == "upstream.yaml" or path.name.endswith(".new"):
+        return not path.is_file() or path.name.endswith(".new") or self.is_rendered(entry[3:])
+
+    def is_rendered(self, name: str) -> bool:
+        """Return whether a run of this collection wrote a file."""
+        if Path(name).name == "upstream.yaml":  # byte for byte what was released
             return True
-        with path.open(encoding="utf-8", errors="replace") as file:
+        with (self.path / name).open(encoding="utf-8", errors="replace") as file:
             return file.readline().startswith(HEADER)
+
+    def remove(self, names: list[str]) -> None:
+        """Remove files from the working tree and the index."""
+        self.git("rm", "--quiet", "--force", "--", *names)
 
     def fetch(self) -> None:
         """Get all branches and tags; a tag may have been moved."""
@@ -172,6 +181,56 @@ class Clone:
         """Return the full name of a remote tag, else of a remote branch, whether or not it exists."""
         tag = f"refs/tags/{name}"
         return tag if self.commit_of(tag) else f"refs/remotes/origin/{name}"
+
+    def followed(self, revision: str) -> str:
+        """Return the commit that an environment follows; a revision that does not exist yet starts at the branch."""
+        branch = self.commit_of(f"refs/remotes/origin/{self.branch}")
+        if revision in ("", "HEAD", self.branch):
+            return branch
+        return self.commit_of(self.reference(revision)) or self.commit_of(revision) or branch
+
+    def files(self, commit: str, *paths: str) -> list[str]:
+        """Return the files of a commit below argocd/."""
+        return (
+            self.git("ls-tree", "-r", "--name-only", commit, "--", *(paths or (ROOT,))).splitlines() if commit else []
+        )
+
+    def rendered(self, commit: str, environment: str) -> list[str]:
+        """Return the kustomizations of an environment's overlays that a run of this collection wrote."""
+        if not commit:
+            return []
+        pattern = f":(glob){ROOT}/*/*/envs/{environment}/kustomization.yaml"
+        found = self.git("grep", "-l", "--fixed-strings", HEADER, commit, "--", pattern, check=False)
+        return [line.partition(":")[2] for line in found.splitlines()]
+
+    def past(self, environment: str) -> list[str]:
+        """Return the kustomizations of an environment's overlays that the history of the branch has had."""
+        pattern = f":(glob){ROOT}/*/*/envs/{environment}/kustomization.yaml"
+        return self.git(
+            "log", "--format=", "--name-only", "--diff-filter=A", "HEAD", "--", pattern, check=False
+        ).split()
+
+    def changed_files(self, before: str, after: str = "") -> list[str]:
+        """Return the files below argocd/ that differ between a commit and another one, or what is staged."""
+        sides = [before, after] if after else ["--cached", *([before] if before else [])]
+        return self.git("diff", "--no-renames", "--name-only", *sides, "--", ROOT).splitlines()
+
+    def export(self, commit: str, folders: list[str], target: Path) -> None:
+        """Write folders of a commit below another folder."""
+        present = [folder for folder in folders if self.files(commit, folder)]
+        if not present:
+            return
+        archive = target / "export.tar"
+        self.git("archive", f"--output={archive}", commit, "--", *present)
+        with tarfile.open(archive) as file:
+            file.extractall(target, filter="data")
+        archive.unlink()
+
+    def has(self, commit: str, head: str) -> bool:
+        """Return whether the history of `head` has a commit."""
+        if not head or not self.commit_of(commit):
+            return False
+        return not self._count(commit, head)
 
     def check_move(self, reference: str, before: str, commit: str) -> None:
         """Refuse to move a remote branch anywhere but forward; a tag may be moved to any commit."""

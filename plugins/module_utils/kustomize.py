@@ -55,6 +55,24 @@ def find_command() -> list[str]:
     raise GitopsError("Neither kustomize nor kubectl is on PATH: install one, or set gitops_kustomize_command.")
 
 
+def component(layer: str, name: str) -> dict[str, str]:
+    """Return what is needed to build a component that the inventory does not have."""
+    # The destination that the ApplicationSet of its layer gives it.
+    return {"layer": layer, "name": name, "namespace": name if layer == "infra" else layer}
+
+
+def build_others(tree: str, environment: str, entries: list[str], command: list[str]) -> tuple[list[Any], list[str]]:
+    """Build overlays that people wrote, `layer/name` each; return the summaries, and why others cannot be built."""
+    summaries: list[dict[str, Any]] = []
+    errors = []
+    for entry in entries:
+        try:
+            summaries += build_all(tree, environment, [component(*entry.split("/", 1))], command)
+        except GitopsError as error:
+            errors.append(str(error))
+    return summaries, errors
+
+
 def build_all(
     tree: str, environment: str, components: list[dict[str, Any]], command: list[str]
 ) -> list[dict[str, Any]]:
@@ -99,7 +117,10 @@ def build_one(folder: Path, environment: str, command: list[str]) -> dict[str, A
 
 def run_build(overlay: Path, command: list[str], target: Path) -> None:
     """Build one overlay and write its objects, its CRDs and what it contains."""
-    done = subprocess.run([*command, str(overlay)], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run([*command, str(overlay)], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise GitopsError(f"gitops_kustomize_command: {command[0]} cannot be run: {error.strerror}.") from error
     if done.returncode:
         raise GitopsError(
             f"kustomize build of {'/'.join(overlay.parts[-4:])} failed: {done.stderr.strip().removeprefix('Error: ')}"

@@ -27,7 +27,6 @@ TOKENS = {
 SECRET = re.compile(r"^\s*(?:- )?kind:\s*[\"']?Secret\b", re.MULTILINE)
 # Where render_component puts official manifests.
 OFFICIAL = re.compile(r"argocd/[^/]+/[^/]+/(?:base|envs/[^/]+)/upstream\.yaml")
-VOLUMES = {"PersistentVolumeClaim", "StatefulSet", "Cluster", "Kafka", "KafkaNodePool"}
 
 
 def find_secrets(files: dict[str, str]) -> list[str]:
@@ -69,43 +68,10 @@ def overlays(files: list[str], environment: str) -> dict[str, tuple[str, str]]:
     return {entry[1]: entry for entry in found if entry}
 
 
-def orphans(files: list[str], environment: str, wanted: set[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return components that have an overlay of this environment in Git and are not in the inventory."""
-    return sorted(entry for entry in overlays(files, environment).values() if entry not in wanted)
-
-
 def environments_of(files: list[str], component: tuple[str, str]) -> set[str]:
     """Return the environments for which Git has an overlay of a component."""
     prefix = ("argocd", *component, "envs")
     return {parts[4] for path in files if (parts := PurePosixPath(path).parts)[:4] == prefix and len(parts) > 5}
-
-
-def refusal(names: list[tuple[str, str]], stateful: dict[tuple[str, str], list[str]], environment: str) -> str:
-    """Return the sentence that stops a run which would delete components."""
-    lines = []
-    for entry in names:
-        volumes = f", which keeps the volumes of {', '.join(stateful[entry])}" if stateful.get(entry) else ""
-        lines.append(f"{'/'.join(entry)} (envs/{environment}{volumes})")
-    return (
-        f"These components are in Git but not in gitops_components, and publishing would delete them from the cluster: "
-        f"{'; '.join(lines)}. Add them to gitops_components, or name them in gitops_removals to delete them."
-    )
-
-
-def kept(stateful: dict[tuple[str, str], list[str]]) -> list[str]:
-    """Return a sentence for each removed component whose volumes stay in the cluster."""
-    return [
-        f"{entry[1]} was removed; the volumes of {', '.join(volumes)} stay until gitops_volume_removals names them"
-        for entry, volumes in sorted(stateful.items())
-        if volumes
-    ]
-
-
-def volumes_of(text: str) -> list[str]:
-    """Return `Kind name` of objects that own volumes."""
-    documents = yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    objects = [item for item in documents if isinstance(item, dict) and item.get("kind") in VOLUMES]
-    return sorted(f"{item['kind']} {(item.get('metadata') or {}).get('name')}" for item in objects)
 
 
 def touched_environments(staged: dict[str, str], all_files: list[str], environment: str) -> list[str]:

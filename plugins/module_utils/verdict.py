@@ -124,14 +124,17 @@ def is_deleted(application: Application) -> bool:
 
 
 def _deletion(application: Application, _request: Request, seen: Seen) -> Verdict | None:
-    if not is_deleted(application):
-        return None
+    return Verdict(WAIT, "deleting", deletion_text(application, list(seen.live))) if is_deleted(application) else None
+
+
+def deletion_text(application: Application, held: list[str]) -> str:
+    """Return since when an Application is being deleted, and what holds it."""
     metadata = application["metadata"]
-    parts = [f"is being deleted since {metadata['deletionTimestamp']}"]
+    parts = [f"is being deleted since {metadata.get('deletionTimestamp', 'just now')}"]
     parts += filter(None, [finalizer_text(metadata.get("finalizers") or [])])
     parts += conditions(application, "DeletionError")
-    parts += [f"held by {listed(list(seen.live))}"] if seen.live else []
-    return Verdict(WAIT, "deleting", "; ".join(parts))
+    parts += [f"held by {listed(held)}"] if held else []
+    return "; ".join(parts)
 
 
 def _errors(application: Application, _request: Request, seen: Seen) -> Verdict | None:

@@ -14,6 +14,7 @@ description:
   - Argo CD polls Git for an ApplicationSet every three minutes, and its cache may answer for another three. This module
     forces a reconcile that bypasses the cache, waits until it is done, and checks that the expected Applications exist.
   - A failed generation, which Argo CD would try again after three minutes, is tried again with growing delays.
+  - An Application whose folder was gone and came back stays C(Unknown) until somebody refreshes it; this module does.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
 options:
@@ -27,12 +28,7 @@ options:
     type: str
     default: argocd
   expected:
-    description: Names of Applications that must have been generated.
-    type: list
-    elements: str
-    default: []
-  absent:
-    description: Names of Applications that must be gone, with everything that they deployed.
+    description: Names of Applications that must have been generated. One that is being deleted must have come back.
     type: list
     elements: str
     default: []
@@ -60,6 +56,7 @@ attributes:
 notes:
   - "Error C(no Applications were generated): the message of the generator, such as a repository that cannot be read, or
     an AppProject that does not exist."
+  - "Error C(is being deleted): names what holds the old Application; see M(monorepo.gitops.argocd_app_delete)."
   - "Error C(did not take up a refresh): the ApplicationSet controller does not run, or not for this namespace."
 """
 
@@ -97,7 +94,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     sets = ApplicationSets(
         Api(client), params["namespace"], params["names"], params["wait_timeout"], progress_to(params["progress_file"])
     )
-    wanted = (params["min_applications"], params["expected"], params["absent"])
+    wanted = (params["min_applications"], params["expected"])
     found = sets.present() if module.check_mode else sets.refresh(*wanted)
     return {"changed": False, "applications": found, "elapsed": round(time.monotonic() - started, 3)}
 
@@ -110,7 +107,6 @@ def main() -> None:
             names={"type": "list", "elements": "str", "required": True},
             namespace={"type": "str", "default": "argocd"},
             expected={"type": "list", "elements": "str", "default": []},
-            absent={"type": "list", "elements": "str", "default": []},
             min_applications={"type": "int", "default": 1},
             wait_timeout={"type": "int", "default": 120},
             progress_file={"type": "path"},

@@ -14,7 +14,7 @@ description:
   - Makes one commit of all changes below C(argocd/) and pushes it; without changes there is no commit. When somebody
     else pushed first, the commit is rebased and pushed again.
   - Refuses to commit private keys, tokens and Secret objects with data.
-  - Refuses to remove a component from an environment unless it is named in O(removals).
+  - Removes nothing from Git but the overlays in O(removals), and of these only files that a run rendered.
 options:
   url:
     description: URL of the repository, as for M(monorepo.gitops.git_checkout).
@@ -32,13 +32,10 @@ options:
     description: Environment that was rendered.
     type: str
     required: true
-  components:
-    description: Components of the inventory, as C(<layer>/<name>).
-    type: list
-    elements: str
-    required: true
   removals:
-    description: Names of components that may be removed from this environment. Their volumes stay.
+    description:
+      - Overlays that are removed from this environment, as C(<layer>/<name>); M(monorepo.gitops.gitops_compare) returns
+        them. The C(base) goes with the last overlay.
     type: list
     elements: str
     default: []
@@ -78,7 +75,7 @@ EXAMPLES = r"""
     url: https://git.example.com/platform/monorepo.git
     path: ~/.cache/monorepo.gitops/clones/monorepo
     environment: dev
-    components: [infra/gateway, infra/cert-manager, infra/maildev]
+    removals: [infra/maildev]
 """
 
 RETURN = r"""
@@ -110,14 +107,8 @@ removed:
   returned: success
   type: list
   elements: str
-kept_volumes:
-  description: A sentence for each removed component whose volumes stay in the cluster.
-  returned: success
-  type: list
-  elements: str
 """
 
-import shutil
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -126,40 +117,33 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.errors import Gito
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
 
 
-def remove_orphans(
-    clone: Clone, environment: str, wanted: set[tuple[str, str]], removals: list[str]
-) -> dict[tuple[str, str], list[str]]:
-    """Remove announced components from the tree and return them with their volumes; refuse the others."""
+def remove(clone: Clone, environment: str, removals: list[str]) -> list[str]:
+    """Remove overlays that a run rendered, and a base that no other environment uses; return those that were there."""
     files = clone.git("ls-files", "argocd").splitlines()
-    found = publish.orphans(files, environment, wanted)
-    volumes = {entry: volumes_in(clone, files, entry, environment) for entry in found}
-    unannounced = [entry for entry in found if entry[1] not in removals]
-    if unannounced:
-        raise GitopsError(publish.refusal(unannounced, volumes, environment))
-    for layer, name in found:
-        folder = clone.path / "argocd" / layer / name
-        alone = publish.environments_of(files, (layer, name)) == {environment}
-        shutil.rmtree(folder if alone else folder / "envs" / environment, ignore_errors=True)
-    return volumes
-
-
-def volumes_in(clone: Clone, files: list[str], component: tuple[str, str], environment: str) -> list[str]:
-    """Return the objects with volumes in a component's base and overlay."""
-    prefix = f"argocd/{'/'.join(component)}/"
-    own = [name for name in files if name.startswith((f"{prefix}base/", f"{prefix}envs/{environment}/"))]
-    texts = [
-        (clone.path / name).read_text()
-        for name in own
-        if not name.endswith("/upstream.yaml") and (clone.path / name).is_file()
-    ]
-    return sorted({volume for text in texts for volume in publish.volumes_of(text)})
+    removed = []
+    for entry in removals:
+        layer, name = entry.split("/", 1)
+        environments = publish.environments_of(files, (layer, name))
+        if environment not in environments:
+            continue
+        folder = f"argocd/{entry}/"
+        leaving = [file for file in files if file.startswith(f"{folder}envs/{environment}/")]
+        if environments == {environment}:
+            leaving = [file for file in files if file.startswith(folder)]
+        others = [file for file in leaving if not clone.is_rendered(file)]
+        if others:
+            raise GitopsError(
+                f"Nothing was committed. {entry} cannot be removed, because no run wrote {', '.join(others[:5])}: "
+                "move or delete these files in Git first."
+            )
+        clone.remove(leaving)
+        removed.append(name)
+    return removed
 
 
 def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Check, commit, push, and return the result of the module."""
-    wanted = {tuple(entry.split("/", 1)) for entry in params["components"]}
-    volumes = remove_orphans(clone, params["environment"], wanted, params["removals"])
-    removed = [name for _layer, name in volumes]
+    removed = remove(clone, params["environment"], params["removals"])
     staged = clone.staged()
     texts = {name: (clone.path / name).read_text(errors="replace") for name, status in staged.items() if status != "D"}
     secrets = publish.find_secrets(texts)
@@ -168,7 +152,6 @@ def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any
             f"Nothing was committed: {'; '.join(secrets)}. Keep secrets out of Git: generate them in the cluster."
         )
     result = {"changed": bool(staged), "files": sorted(staged), "removed": removed, "message": ""}
-    result["kept_volumes"] = publish.kept(volumes)
     result["components"] = publish.touched_components(list(staged), params["environment"])
     result["other_environments"] = publish.touched_environments(
         staged, clone.git("ls-files", "argocd").splitlines(), params["environment"]
@@ -191,7 +174,6 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "branch": {"type": "str", "default": "main"},
             "environment": {"type": "str", "required": True},
-            "components": {"type": "list", "elements": "str", "required": True},
             "removals": {"type": "list", "elements": "str", "default": []},
             "push": {"type": "bool", "default": True},
             "author_name": {"type": "str", "default": "monorepo.gitops"},

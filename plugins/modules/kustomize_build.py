@@ -29,6 +29,13 @@ options:
     type: list
     elements: dict
     required: true
+  others:
+    description:
+      - Overlays that people wrote, as C(<layer>/<name>). The AppProjects allow what they have. One that does not build
+        is left out with a warning.
+    type: list
+    elements: str
+    default: []
   command:
     description: Command that builds a folder. By default C(kustomize build) or C(kubectl kustomize) from PATH.
     type: list
@@ -45,7 +52,6 @@ attributes:
     support: full
     description: Only reads the tree.
 notes:
-  - C(-v) does not show the result, which is long. Register it and use M(ansible.builtin.debug).
   - "Error C(kustomize build of ... failed): the message of kustomize; nothing was committed."
   - "Error C(... is in two components, ... and ...): one Application would take the object from the other again and
     again. Take it out of the templates of one of the two, or unset the variable that brings it."
@@ -71,17 +77,6 @@ builds:
     path: {description: File with all objects., type: str}
     crds: {description: JSON file with the CustomResourceDefinitions among them., type: str}
     objects: {description: Number of objects., type: int}
-    identities:
-      description:
-        - What the objects are called in the cluster. C(namespace) is empty for those without one, and the component's
-          for a namespaced object that names none.
-      type: list
-      elements: dict
-      contains:
-        group: {description: API group; empty for the core group., type: str}
-        kind: {description: Kind., type: str}
-        namespace: {description: Namespace., type: str}
-        name: {description: Name., type: str}
 projects:
   description: For each layer C(cluster_kinds) and C(namespaced_kinds) (C(group) and C(kind)) and C(namespaces).
   returned: success
@@ -92,6 +87,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import (
     build_all,
+    build_others,
     check_one_owner,
     find_command,
     projects,
@@ -105,6 +101,7 @@ def main() -> None:
             "tree": {"type": "path", "required": True},
             "environment": {"type": "str", "required": True},
             "components": {"type": "list", "elements": "dict", "required": True},
+            "others": {"type": "list", "elements": "str", "default": []},
             "command": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
@@ -114,11 +111,14 @@ def main() -> None:
         command = params["command"] or find_command()
         summaries = build_all(params["tree"], params["environment"], params["components"], command)
         check_one_owner(summaries)
+        others, errors = build_others(params["tree"], params["environment"], params["others"], command)
     except GitopsError as error:
         module.fail_json(msg=str(error))
-    keys = ("name", "path", "crds", "objects", "identities")
+    for text in errors:
+        module.warn(f"An overlay that a person wrote was left out: {text}")
+    keys = ("name", "path", "crds", "objects")
     builds = [{key: summary[key] for key in keys} for summary in summaries]
-    module.exit_json(changed=False, builds=builds, projects=projects(summaries))
+    module.exit_json(changed=False, builds=builds, projects=projects(summaries + others))
 
 
 if __name__ == "__main__":

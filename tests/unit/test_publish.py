@@ -74,26 +74,6 @@ FILES = [
 ]
 
 
-def test_a_component_of_this_environment_that_left_the_inventory_is_an_orphan():
-    assert publish.orphans(FILES, "dev", set()) == [("infra", "kafka")]
-    assert publish.orphans(FILES, "dev", {("infra", "kafka")}) == []
-
-
-def test_the_refusal_names_volumes_and_the_way_on():
-    text = publish.refusal([("infra", "kafka")], {("infra", "kafka"): ["Kafka kafka-cluster"]}, "dev")
-    assert text == (
-        "These components are in Git but not in gitops_components, and publishing would delete them from the cluster: "
-        "infra/kafka (envs/dev, which keeps the volumes of Kafka kafka-cluster). Add them to gitops_components, or "
-        "name them in gitops_removals to delete them."
-    )
-
-
-def test_a_removal_says_which_volumes_stay():
-    assert publish.kept({("infra", "minio"): ["PersistentVolumeClaim minio"], ("infra", "maildev"): []}) == [
-        "minio was removed; the volumes of PersistentVolumeClaim minio stay until gitops_volume_removals names them"
-    ]
-
-
 def test_a_changed_base_touches_the_other_environments():
     assert publish.touched_environments({"argocd/infra/kafka/base/kafka.yaml": "M"}, FILES, "dev") == ["prod"]
     assert publish.touched_environments({"argocd/infra/kafka/envs/dev/kustomization.yaml": "M"}, FILES, "dev") == []

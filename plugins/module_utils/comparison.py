@@ -1,0 +1,290 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compare what the inventory wants, what Git has and what lives in the cluster, before anything is written.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils import identity, publish, removal
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import (
+    build_all,
+    cluster_kinds,
+    component,
+    identities,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils.removal import Found, Identity
+from ansible_collections.monorepo.gitops.plugins.module_utils.survey import Survey, commit_of, deployed
+
+
+@dataclass
+class Options:
+    """What the inventory wants."""
+
+    environment: str
+    repository: str
+    revision: str
+    commit: str = ""  # that is to be promoted; empty compares the working tree
+    publish: bool = True  # the working tree; otherwise what Git has counts
+    components: list[dict[str, Any]] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    removals: list[str] = field(default_factory=list)
+    volume_removals: list[dict[str, Any]] = field(default_factory=list)
+    takeover: str = ""
+    throwaway: bool = False
+    parameters: dict[str, str] = field(default_factory=dict)  # of argocd-cmd-params-cm, that the run will write
+    version: str = ""
+    kustomize: list[str] = field(default_factory=list)
+
+
+class Comparison:
+    """The three sides: an inventory, a clone and a cluster."""
+
+    def __init__(self, clone: Clone, survey: Survey, options: Options) -> None:
+        self.clone, self.survey, self.options = clone, survey, options
+        self.notes: list[str] = []
+        self.published = clone.head()
+        self.before = clone.followed(options.revision)  # what Argo CD has
+        options.commit = clone.commit_of(options.commit) if options.commit else ""
+        if not options.commit and options.publish:
+            clone.staged()
+        elif not options.commit:
+            options.commit = self.before
+
+    # --- whose cluster ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def wanted_side(self) -> identity.Side:
+        """Return what the inventory serves."""
+        return identity.inventory_side(self.options.environment, self.options.repository, self.options.revision)
+
+    def check_identity(self) -> None:
+        """Stop before another cluster's, environment's or repository's work is touched."""
+        living = [identity.applicationset_side(item) for item in self.survey.applicationsets]
+        recorded = identity.recorded_side(self.survey.config_map)
+        living += [recorded] if recorded else []
+        commits = sorted({commit for item in self.survey.ours.values() if (commit := commit_of(item))})
+        head = self.options.commit or self.before
+        facts = identity.Facts(
+            uid=self.survey.uid,
+            recorded_version=((self.survey.config_map or {}).get("data") or {}).get("collectionVersion", ""),
+            own_version=self.options.version,
+            # The rehearsal of an inventory is a new cluster each time, and changes no real one.
+            is_new=not living and not self.options.throwaway,
+            commits=commits,
+            unknown_commits=[commit for commit in commits if not self.clone.has(commit, head)],
+            changed_overlays=self._changed_overlays(),
+            head=self.published,
+        )
+        stops, notes, word = identity.compare(self.wanted_side, living, facts)
+        if stops and self.options.takeover != word:
+            raise GitopsError(identity.refusal(stops, word))
+        self.notes += [f"Going on because of gitops_takeover={word}: {text}" for text in stops] + notes
+
+    def _changed_overlays(self) -> list[str]:
+        """Return the overlays of this environment that Git has and the commit of this run would change."""
+        if self.options.commit:
+            return []
+        present = publish.overlays(self.clone.files(self.published), self.options.environment).values()
+        staged = self.clone.changed_files(self.published)
+        mark = f"/envs/{self.options.environment}/"
+        changed = {publish.component_of(path) for path in staged if mark in path}
+        return sorted("/".join(entry) for entry in present if entry in changed)
+
+    # --- what vanishes ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def found(self) -> Found:
+        """Return what each side knows of components."""
+        environment = self.options.environment
+        base = self.before if self.options.commit else self.published
+        rendered = publish.overlays(self.clone.rendered(base, environment), environment)
+        present = publish.overlays(self.clone.files(base), environment)
+        return Found(
+            environment=environment,
+            wanted=self.wanted,
+            rendered={name: layer for name, (layer, _name) in rendered.items()},
+            handwritten={name: layer for name, (layer, _n) in present.items() if name not in rendered},
+            past=self._past(),
+            living={name: deployed(item) for name, item in self.survey.ours.items()},
+        )
+
+    @cached_property
+    def wanted(self) -> set[str]:
+        """Return the components that are wanted: those of the inventory, or of the commit that is promoted."""
+        if self.options.commit:
+            return set(publish.overlays(self.clone.files(self.options.commit), self.options.environment))
+        return {entry["name"] for entry in self.options.components}
+
+    def _past(self) -> set[str]:
+        """Return the components that Git's history has had; only asked when an inventory removes something."""
+        if not (self.options.removals or self.options.volume_removals):
+            return set()
+        return set(publish.overlays(self.clone.past(self.options.environment), self.options.environment))
+
+    def check_components(self) -> list[str]:
+        """Return the components to remove; stop when others would vanish."""
+        names, notes = removal.announced(self.options.removals, self.found, self.options.known)
+        self.notes += notes + removal.forgotten(self.found, names)
+        surprising = removal.unannounced(self.found, names)
+        if surprising:
+            losses = {name: self._data_of(name)[0] for name in surprising}
+            raise GitopsError(removal.refusal(surprising, self.found, losses))
+        for name in names:
+            lost, kept = self._data_of(name)
+            self.notes += [f"Removing {name} deletes {removal.listed(lost)}."] if lost else []
+            self.notes += [f"Removing {name} keeps {removal.listed(kept)}."] if kept else []
+        return names
+
+    def _data_of(self, name: str) -> tuple[list[str], list[str]]:
+        """Return the objects with data that the removal of a component deletes, and those that stay."""
+        objects = sorted(entry for entry in self._had(name) if removal.holds_data(entry))
+        found = [(removal.label(entry), live) for entry in objects if (live := self.survey.live(entry))]
+        kept = [label for label, live in found if removal.is_kept(live, "Delete")]
+        return [label for label, _live in found if label not in kept], kept
+
+    def _is_lost(self, entry: Identity, option: str) -> bool:
+        live = self.survey.live(entry)
+        return live is not None and not removal.is_kept(live, option)
+
+    def check_data(self, names: list[str]) -> list[dict[str, Any]]:
+        """Stop when objects that hold data would leave components that stay; return the volumes to delete."""
+        entries = self.options.volume_removals
+        removal.check_volumes(entries, self.found, names, self.after)
+        announced = {removal.volume(entry) for entry in entries}
+        losses: dict[str, list[str]] = {}
+        for name in sorted(self.staying):
+            leaving = sorted(entry for entry in self._had(name) - self.after - announced if removal.holds_data(entry))
+            lost = [removal.label(entry) for entry in leaving if self._is_lost(entry, "Prune")]
+            if lost:
+                losses[name] = lost
+        if losses:
+            raise GitopsError(removal.data_refusal(losses))
+        # Argo CD would make again what the revision that it follows still has.
+        followed = set() if self.moves else {entry for objects in self.earlier.values() for entry in objects}
+        return [entry for entry in entries if removal.volume(entry) not in followed]
+
+    @property
+    def moves(self) -> bool:
+        """Return whether this run changes what Argo CD follows."""
+        return bool(self.options.commit) or self.options.revision in ("", "HEAD", self.clone.branch)
+
+    @cached_property
+    def staying(self) -> set[str]:
+        """Return the components that were there and stay."""
+        return (self.found.living.keys() | self.earlier.keys()) & self.wanted
+
+    def _had(self, name: str) -> set[Identity]:
+        """Return the objects that a component has in the cluster, or had in Git."""
+        return self.found.living.get(name, set()) | self.earlier.get(name, set())
+
+    # --- builds -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def changed(self) -> set[str]:
+        """Return the components that differ from what Argo CD follows."""
+        files = self.clone.changed_files(self.before, self.options.commit)
+        return set(publish.touched_components(files, self.options.environment))
+
+    @cached_property
+    def earlier(self) -> dict[str, set[Identity]]:
+        """Return the objects of components as Argo CD has them from Git, of those only that differ or leave."""
+        present = publish.overlays(self.clone.files(self.before), self.options.environment)
+        entries = [entry for name, entry in sorted(present.items()) if name in self.changed or name not in self.wanted]
+        summaries = []
+        for entry in entries:
+            # What does not build was never deployed from here; the cluster says what it has.
+            with contextlib.suppress(GitopsError):
+                summaries += self._build_from(self.before, [entry])
+        return self._identities(summaries, summaries + self._wanted_summaries)
+
+    @cached_property
+    def after(self) -> set[Identity]:
+        """Return all objects that the environment has after this run."""
+        built = self._identities(self._wanted_summaries, self._wanted_summaries)
+        return {entry for objects in built.values() for entry in objects}
+
+    @cached_property
+    def _wanted_summaries(self) -> list[dict[str, Any]]:
+        if not self.options.commit:
+            return self._build(self.clone.path, self.options.components)
+        present = publish.overlays(self.clone.files(self.options.commit), self.options.environment)
+        return self._build_from(self.options.commit, sorted(present.values()))
+
+    def _build_from(self, commit: str, entries: list[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Build overlays as a commit has them."""
+        with tempfile.TemporaryDirectory(prefix="monorepo-gitops-") as folder:
+            target = Path(folder)
+            parts = ("base", f"envs/{self.options.environment}")
+            self.clone.export(
+                commit, [f"argocd/{'/'.join(entry)}/{part}" for entry in entries for part in parts], target
+            )
+            return self._build(target, [component(*entry) for entry in entries])
+
+    def _build(self, tree: Path, components: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return build_all(str(tree), self.options.environment, components, self.options.kustomize)
+
+    def _identities(self, summaries: list[dict[str, Any]], known: list[dict[str, Any]]) -> dict[str, set[Identity]]:
+        """Return what the objects are called in the cluster; `known` say which kinds have no namespace."""
+        cluster = cluster_kinds(known)
+        return {
+            summary["name"]: {
+                (entry["group"], entry["kind"], entry["namespace"], entry["name"])
+                for entry in identities(summary, cluster)
+            }
+            for summary in summaries
+        }
+
+    # --- the answer ---------------------------------------------------------------------------------------------------
+
+    def result(self) -> dict[str, Any]:
+        """Run all checks and return what the run may do."""
+        self.check_identity()
+        self.check_policy()
+        names = self.check_components()
+        volumes = self.check_data(names)
+        living = self.found.living.keys()
+        present = publish.overlays(self.clone.files(self.before), self.options.environment)
+        gone = [name for name in names if name in living and (self.moves or name not in present)]
+        stay = [name for name in self.staying if name in living]
+        pruned = {entry for name in stay for entry in self._had(name) - self.after if self._is_lost(entry, "Prune")}
+        counts = {
+            "created": len((self.wanted | self.found.handwritten.keys()) - living),
+            "changed": len(self.changed & set(stay)),
+            "deleted": len([name for name in names if name in living]),
+            "pruned": len(pruned) + sum(len(self.found.living[name]) for name in names if name in living),
+        }
+        return {
+            "notes": self.notes,
+            "counts": counts,
+            "removals": [f"{self.found.rendered[name]}/{name}" for name in names if name in self.found.rendered],
+            "delete": gone,
+            "volumes": volumes,
+            "handwritten": sorted(
+                f"{layer}/{name}" for name, layer in self.found.handwritten.items() if name not in self.wanted
+            ),
+            "uid": self.survey.uid,
+        }
+
+    def check_policy(self) -> None:
+        """Stop when the controller would delete Applications whatever the ApplicationSets say."""
+        settings = self.survey.settings | self.options.parameters
+        policy = identity.overriding_policy(settings, self.survey.applicationset_containers)
+        if policy:
+            raise GitopsError(
+                f"Nothing was written. The ApplicationSet controller runs with the policy {policy!r} (key "
+                "applicationsetcontroller.policy of ConfigMap argocd-cmd-params-cm, or its flag --policy), ignores "
+                "applicationsSync and may delete Applications: remove the policy, or set "
+                "applicationsetcontroller.enable.policy.override to true."
+            )

@@ -1,0 +1,279 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose a cluster is: what an inventory wants next to what lives there. Pure functions over plain objects.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible.module_utils.compat.version import LooseVersion
+from ansible_collections.monorepo.gitops.plugins.module_utils.git import public
+
+CONFIG_MAP = "monorepo-gitops"
+FIELD_MANAGER = "monorepo.gitops"
+LAYERS = ("infra", "services")
+LAYOUT = "argocd/{layer}/*/envs/{environment}"
+OVERLAY = re.compile(r"argocd/(?:infra|services)/\*/envs/(?P<environment>[^/]+)")
+SCP = re.compile(r"(?:[^/@]+@)?(?P<host>[^/:]+):(?P<path>[^/].*)")
+DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
+# Values of applicationsetcontroller.policy with which the controller deletes no Application.
+KEEPING = ("create-only", "create-update")
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one side of the comparison serves: the inventory, or something that lives in the cluster."""
+
+    environment: str
+    repository: str
+    revision: str
+    paths: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """Return it as people write it."""
+        layout = f" below {', '.join(self.paths)}" if self.paths and not self.environment else ""
+        what = f"environment {self.environment}" if self.environment else "ApplicationSets"
+        return f"{what} of {public(self.repository)} at {self.revision}{layout}"
+
+
+@dataclass
+class Facts:
+    """What is known of the cluster and of Git when the two sides are compared."""
+
+    uid: str = ""
+    recorded_version: str = ""
+    own_version: str = ""
+    is_new: bool = False  # nothing of ours lives there
+    commits: list[str] = field(default_factory=list)  # that the Applications run
+    unknown_commits: list[str] = field(default_factory=list)  # those that the wanted revision's history does not have
+    changed_overlays: list[str] = field(default_factory=list)  # of this environment, that Git has and the run changes
+    head: str = ""
+
+
+def inventory_side(environment: str, repository: str, revision: str) -> Side:
+    """Return what the inventory wants."""
+    return Side(environment, repository, revision or "HEAD")
+
+
+def recorded_side(config_map: Object | None) -> Side | None:
+    """Return what our ConfigMap says, if there is one."""
+    data = (config_map or {}).get("data") or {}
+    if not data:
+        return None
+    return Side(data.get("environment", ""), data.get("repository", ""), data.get("revision", ""))
+
+
+def applicationset_side(applicationset: Object) -> Side:
+    """Return what an ApplicationSet follows; the environment is empty when its layout is not ours."""
+    spec = applicationset.get("spec") or {}
+    generators = [entry.get("git") or {} for entry in spec.get("generators") or []]
+    source = ((spec.get("template") or {}).get("spec") or {}).get("source") or {}
+    git = next((entry for entry in generators if entry.get("repoURL")), {})
+    paths = tuple(entry.get("path", "") for entry in git.get("directories") or [] if not entry.get("exclude"))
+    found = [match["environment"] for path in paths if (match := OVERLAY.fullmatch(path))]
+    environment = found[0] if len(found) == len(paths) and len(set(found)) == 1 else ""
+    repository = str(git.get("repoURL") or source.get("repoURL") or "")
+    return Side(environment, repository, str(git.get("revision") or "HEAD"), paths)
+
+
+def repository_name(url: str) -> str:
+    """Return one spelling for all spellings of a repository's URL: those that name the same scheme, host and path."""
+    url = url.strip()
+    if url.startswith("/"):
+        url = f"file://{url}"
+    if "://" not in url and (match := SCP.fullmatch(url)):
+        url = f"ssh://{match['host']}/{match['path']}"
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    port = f":{parts.port}" if parts.port and parts.port != DEFAULT_PORTS.get(scheme) else ""
+    path = re.sub(r"/+", "/", parts.path).rstrip("/").removesuffix(".git")
+    return f"{scheme}://{(parts.hostname or '').lower()}{port}{path}"
+
+
+def takeover_word(environment: str, *sides: Any) -> str:
+    """Return the word that allows exactly this change; it is made from both sides."""
+    text = json.dumps(sides, sort_keys=True, default=str)
+    return f"{environment}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def compare(wanted: Side, living: list[Side], facts: Facts) -> tuple[list[str], list[str], str]:
+    """Return the reasons to stop, the notes, and the word that allows to go on."""
+    stops, notes = [], []
+    foreign = [side for side in living if side.environment != wanted.environment]
+    if foreign:
+        stops.append(
+            f"This cluster serves {_listed(foreign)}, but the inventory describes {wanted.text()}: was the inventory "
+            "copied, or does it name the wrong cluster?"
+        )
+    else:
+        _compare_repositories(wanted, living, facts, stops, notes)
+    if facts.is_new and facts.changed_overlays:
+        stops.append(
+            f"Git already has environment {wanted.environment}, but this cluster (UID {facts.uid}) does not serve it "
+            f"yet, and the run would change {_some(facts.changed_overlays)}: was the inventory copied for a new "
+            "cluster, and gitops_environment left as it was?"
+        )
+    if _older(facts.own_version, facts.recorded_version):
+        stops.append(
+            f"The last run on this cluster was by monorepo.gitops {facts.recorded_version}, and this is the older "
+            f"{facts.own_version}: update the collection."
+        )
+    evidence = [asdict(side) for side in living]
+    word = takeover_word(
+        wanted.environment,
+        asdict(wanted),
+        evidence or [facts.uid, facts.head],
+        [facts.recorded_version, facts.own_version] if _older(facts.own_version, facts.recorded_version) else [],
+    )
+    return stops, notes, word
+
+
+def _compare_repositories(wanted: Side, living: list[Side], facts: Facts, stops: list[str], notes: list[str]) -> None:
+    """Another repository or revision is a move when its history has what runs; otherwise it is a mistake."""
+    others = [side for side in living if _follows(side) != _follows(wanted)]
+    if not others:
+        return
+    if facts.unknown_commits:
+        stops.append(
+            f"This cluster serves {_listed(others)}, but the inventory names {public(wanted.repository)} at "
+            f"{wanted.revision}, whose history does not have commit {facts.unknown_commits[0][:12]} that the "
+            "Applications run: is gitops_repo_url or gitops_repo_revision mistyped, or the repository empty?"
+        )
+        return
+    reason = (
+        f"its history has commit {facts.commits[0][:12]} that the Applications run" if facts.commits else "none ran"
+    )
+    notes.append(
+        f"The cluster followed {public(others[0].repository)} at {others[0].revision} and will follow "
+        f"{public(wanted.repository)} at {wanted.revision}; {reason}."
+    )
+
+
+def _follows(side: Side) -> tuple[str, str]:
+    return repository_name(side.repository), side.revision or "HEAD"
+
+
+def _listed(sides: list[Side]) -> str:
+    return "; ".join(dict.fromkeys(side.text() for side in sides))
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _older(own: str, recorded: str) -> bool:
+    return bool(own and recorded) and LooseVersion(own) < LooseVersion(recorded)
+
+
+def refusal(stops: list[str], word: str) -> str:
+    """Return why a run stops, and how to go on."""
+    return f"Nothing was written. {' '.join(stops)} If it is meant, go on with -e gitops_takeover={word}"
+
+
+def config_map(namespace: str, wanted: Side, version: str) -> Object:
+    """Return the ConfigMap that says whose the cluster is."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": CONFIG_MAP,
+            "namespace": namespace,
+            "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER},
+        },
+        "data": {
+            "environment": wanted.environment,
+            "repository": public(wanted.repository),
+            "revision": wanted.revision,
+            "collectionVersion": version,
+        },
+    }
+
+
+def applied_by_us(item: Object) -> bool:
+    """Return whether our field manager has applied an object."""
+    return any(
+        entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply"
+        for entry in item["metadata"].get("managedFields") or []
+    )
+
+
+def manager_of(controller: Object) -> str:
+    """Return who installed an Argo CD, from its application controller: us, a program, or somebody by hand."""
+    metadata = controller["metadata"]
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    if annotations.get("meta.helm.sh/release-name") or labels.get("app.kubernetes.io/managed-by") == "Helm":
+        return "Helm"
+    if owners := metadata.get("ownerReferences"):
+        return f"{owners[0].get('kind')} {owners[0].get('name')}"
+    if tracking := annotations.get("argocd.argoproj.io/tracking-id"):
+        return f"Application {tracking.split(':', 1)[0]}"
+    return "us" if applied_by_us(controller) else "hand"
+
+
+def describe_argocd(controller: Object) -> dict[str, str]:
+    """Return what is worth knowing of an Argo CD."""
+    metadata = controller["metadata"]
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    containers = ((controller.get("spec") or {}).get("template") or {}).get("spec", {}).get("containers") or [{}]
+    release = annotations.get("meta.helm.sh/release-name") or labels.get("app.kubernetes.io/instance", "")
+    manager = manager_of(controller)
+    return {
+        "namespace": metadata["namespace"],
+        "version": str(containers[0].get("image", "")).partition("@")[0].rpartition(":")[2],
+        "manager": manager,
+        "release": release if manager == "Helm" else "",
+    }
+
+
+def foreign_argocd(found: dict[str, str], applications: list[str], namespace: str, managed: bool, adopted: bool) -> str:
+    """Return why an Argo CD that is not ours stops the run, or nothing."""
+    if found["manager"] == "us":
+        return ""
+    by = "by hand" if found["manager"] == "hand" else f"by {found['manager']}"
+    release = f", release {found['release']}" if found["release"] else ""
+    text = f"Argo CD {found['version']} in namespace {found['namespace']} was installed {by}{release}"
+    if applications:
+        plural = "s" if len(applications) > 1 else ""
+        text += f", and has {len(applications)} other Application{plural} ({_some(applications)})"
+    if found["namespace"] != namespace:
+        return f"{text}. This inventory would install another one: set argocd_namespace to {found['namespace']}."
+    if not managed:
+        return ""
+    if found["manager"] != "hand":
+        return (
+            f"{text}. It cannot be taken over: set argocd_managed to false, and the run leaves it as it is and "
+            "only writes projects, repositories and ApplicationSets."
+        )
+    if adopted:
+        return ""
+    return (
+        f"{text}. The difference to what this inventory would install is shown above: take it over with "
+        "gitops_adopt: [argocd], or set argocd_managed to false to leave it as it is."
+    )
+
+
+def overriding_policy(settings: dict[str, str], containers: list[Object]) -> str:
+    """Return the policy with which the controller would ignore applicationsSync and delete Applications, or nothing.
+
+    Source: applicationset/utils/policy.go and the flag --policy of argocd-applicationset-controller at v3.6.1.
+    """
+    flags = " ".join(
+        str(part) for entry in containers for part in (entry.get("command") or []) + (entry.get("args") or [])
+    )
+    given = re.search(r"--policy[= ](\S+)", flags)
+    policy = given[1] if given else settings.get("applicationsetcontroller.policy", "")
+    allowed = settings.get("applicationsetcontroller.enable.policy.override", "").lower() == "true"
+    allowed = allowed or "--enable-policy-override" in flags
+    return "" if not policy or policy in KEEPING or allowed else policy

@@ -1,0 +1,183 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run would delete, and whether it was announced. Pure functions.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+
+SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
+# Kinds whose objects hold data, or take objects that do along with them.
+DATA = {
+    ("", "PersistentVolumeClaim"),
+    ("", "Namespace"),
+    ("apps", "StatefulSet"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"),
+    ("postgresql.cnpg.io", "Cluster"),
+    ("postgresql.cnpg.io", "Database"),
+    ("kafka.strimzi.io", "Kafka"),
+    ("kafka.strimzi.io", "KafkaNodePool"),
+    ("kafka.strimzi.io", "KafkaTopic"),
+}
+SHOWN = 5
+
+Identity = tuple[str, str, str, str]  # group, kind, namespace, name
+
+
+@dataclass
+class Found:
+    """What the three sides know of components: the inventory, Git and the cluster."""
+
+    environment: str
+    wanted: set[str] = field(default_factory=set)
+    rendered: dict[str, str] = field(default_factory=dict)  # in Git with our header: name to layer
+    handwritten: dict[str, str] = field(default_factory=dict)  # in Git without it
+    past: set[str] = field(default_factory=set)  # in Git's history
+    living: dict[str, set[Identity]] = field(default_factory=dict)  # Applications and what they deployed
+
+
+def name_of(entry: str) -> str:
+    """Return the component that an entry means: its name, `layer/name`, or the full name of its role."""
+    return entry.rsplit("/", 1)[-1].rsplit(".", 1)[-1].replace("_", "-")
+
+
+def announced(entries: list[str], found: Found, known: set[str]) -> tuple[list[str], list[str]]:
+    """Return the components to remove, and a note for each entry that has nothing to do.
+
+    `known` are the names of all components of the collections; a name that nobody knows is a mistake.
+    """
+    names, notes = [], []
+    for entry in entries:
+        name = name_of(entry)
+        if name in found.wanted:
+            notes.append(f"gitops_removals names {entry}, which is in gitops_components and stays.")
+        elif name in found.handwritten:
+            raise GitopsError(
+                f"gitops_removals: {entry} was written by hand (argocd/{found.handwritten[name]}/{name}/envs/"
+                f"{found.environment}): delete that folder in Git, then a run deletes its Application."
+            )
+        elif name in found.rendered or name in found.living:
+            names.append(name)
+        elif name in found.past or name in known:
+            notes.append(f"{entry} was removed already (gitops_removals).")
+        else:
+            raise GitopsError(
+                f"gitops_removals: {entry!r} is not a component, and neither Git, its history nor the cluster has one "
+                "of that name."
+            )
+    return sorted(set(names)), notes
+
+
+def unannounced(found: Found, removals: list[str]) -> list[str]:
+    """Return the components that the run would delete although nobody said so."""
+    return sorted(found.rendered.keys() - found.wanted - set(removals))
+
+
+def forgotten(found: Found, removals: list[str]) -> list[str]:
+    """Return a note for each Application that lives while its folder is gone from Git."""
+    gone = found.living.keys() - found.rendered.keys() - found.handwritten.keys() - found.wanted - set(removals)
+    return [
+        f"Application {name} lives although Git has no overlay of environment {found.environment} for it: name it in "
+        "gitops_removals to delete it, or add it to gitops_components."
+        for name in sorted(gone)
+    ]
+
+
+def refusal(names: list[str], found: Found, losses: dict[str, list[str]]) -> str:
+    """Return the sentence that stops a run which would delete components; `losses` says what holds their data."""
+    texts = [_component(name, found, losses.get(name, [])) for name in names]
+    return (
+        "Nothing was written. This run would delete components that gitops_components does not have: "
+        f"{'; '.join(texts)}. Add them to gitops_components, or name them in gitops_removals to delete them."
+    )
+
+
+def _component(name: str, found: Found, losses: list[str]) -> str:
+    layer = found.rendered.get(name) or found.handwritten.get(name) or "?"
+    parts = [f"in Git: argocd/{layer}/{name}/envs/{found.environment}"]
+    if name in found.living:
+        parts.append(f"in the cluster: Application {name} with {len(found.living[name])} objects")
+    else:
+        parts.append("not in the cluster")
+    if losses:
+        parts.append(f"holding data: {listed(losses)}")
+    return f"{layer}/{name} ({'; '.join(parts)})"
+
+
+def data_refusal(losses: dict[str, list[str]]) -> str:
+    """Return the sentence that stops a run which would delete objects that hold data in components that stay."""
+    texts = [f"{name}: {listed(objects)}" for name, objects in sorted(losses.items())]
+    return (
+        f"Nothing was written. Objects that hold data would be deleted from components that stay ({'; '.join(texts)}). "
+        "Keep them in the inventory, or name them in gitops_volume_removals to delete them with their data."
+    )
+
+
+def label(identity: Identity) -> str:
+    """Return kind, namespace and name as people write them."""
+    _group, kind, namespace, name = identity
+    return f"{kind} {namespace + '/' if namespace else ''}{name}"
+
+
+def listed(entries: list[str]) -> str:
+    """Return the first entries and how many more there are."""
+    more = f" and {len(entries) - SHOWN} more" if len(entries) > SHOWN else ""
+    return ", ".join(entries[:SHOWN]) + more
+
+
+def holds_data(identity: Identity) -> bool:
+    """Return whether the deletion of an object loses data."""
+    return identity[:2] in DATA
+
+
+def is_kept(live: dict[str, Any], option: str) -> bool:
+    """Return whether an object in the cluster has the sync option Prune=false or Delete=false."""
+    text = ((live.get("metadata") or {}).get("annotations") or {}).get(SYNC_OPTIONS, "")
+    return f"{option}=false" in [part.strip() for part in text.split(",")]
+
+
+def volume(entry: dict[str, Any]) -> Identity:
+    """Return the object that an entry of gitops_volume_removals names, or say what is wrong with it."""
+    missing = [key for key in ("component", "api_version", "kind", "name") if not entry.get(key)]
+    if missing:
+        raise GitopsError(
+            f"gitops_volume_removals: an entry has no {', '.join(missing)}; each needs component, api_version, kind, "
+            "name, and namespace where the kind has one."
+        )
+    version = str(entry["api_version"])
+    return version.rpartition("/")[0], str(entry["kind"]), str(entry.get("namespace") or ""), str(entry["name"])
+
+
+def check_volumes(entries: list[dict[str, Any]], found: Found, removals: list[str], after: set[Identity]) -> list[str]:
+    """Refuse volumes that are still wanted, and components that nobody knows; return notes."""
+    for entry in entries:
+        identity, name = volume(entry), name_of(str(entry["component"]))
+        known = {*found.wanted, *found.rendered, *found.handwritten, *found.past, *found.living, *removals}
+        if name not in known:
+            raise GitopsError(
+                f"gitops_volume_removals: {entry['component']!r} of {label(identity)} is not a component of this "
+                "environment."
+            )
+        if identity in after:
+            raise GitopsError(
+                f"gitops_volume_removals names {label(identity)}, which component {name} still has: it would be "
+                "created anew, empty. Take it out of the inventory first."
+            )
+    return []
+
+
+def summary(counts: dict[str, int], check_mode: bool, waits_for: str) -> str:
+    """Return in one line what a run does to the environment."""
+    verbs = ("would create", "change", "delete", "prune") if check_mode else ("creates", "changes", "deletes", "prunes")
+    text = (
+        f"This run {verbs[0]} {counts['created']}, {verbs[1]} {counts['changed']} and {verbs[2]} {counts['deleted']} "
+        f"Applications, and {verbs[3]} {counts['pruned']} objects"
+    )
+    return f"{text}, as soon as {waits_for} is promoted." if waits_for else f"{text}."

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read what lives in a cluster under Argo CD. Only reads.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.identity import CONFIG_MAP, LAYERS, Object
+from ansible_collections.monorepo.gitops.plugins.module_utils.removal import Identity
+
+ARGO = "/apis/argoproj.io/v1alpha1"
+COMMIT = re.compile(r"[0-9a-f]{40}")
+PATH = re.compile(r"argocd/(?:infra|services)/(?P<name>[^/]+)/envs/[^/]+/?")
+# Upstream's manifests, its Helm chart and the operator agree on these labels.
+CONTROLLER = "app.kubernetes.io/part-of=argocd,app.kubernetes.io/component=application-controller"
+
+
+class Survey:
+    """What one cluster has, read once."""
+
+    def __init__(self, api: Api, namespace: str) -> None:
+        self.api, self.namespace = api, namespace
+
+    def get(self, path: str, query: dict[str, Any] | None = None) -> Object | None:
+        """Return an object or a list; None when the cluster does not have it."""
+        status, found = self.api.request("GET", path, query)
+        if status == 404:
+            return None
+        if status != 200:
+            raise GitopsError(f"{path} cannot be read: {found.get('message', status)}")
+        return found
+
+    @cached_property
+    def uid(self) -> str:
+        """Return the UID of the cluster, which is that of its namespace kube-system."""
+        return (self.get("/api/v1/namespaces/kube-system") or {"metadata": {"uid": ""}})["metadata"]["uid"]
+
+    @cached_property
+    def config_map(self) -> Object | None:
+        """Return the ConfigMap that says whose the cluster is."""
+        return self.get(f"/api/v1/namespaces/{self.namespace}/configmaps/{CONFIG_MAP}")
+
+    @cached_property
+    def applicationsets(self) -> list[Object]:
+        """Return the ApplicationSets that have the names of ours."""
+        found = [self.get(f"{ARGO}/namespaces/{self.namespace}/applicationsets/{name}") for name in LAYERS]
+        return [item for item in found if item]
+
+    @cached_property
+    def applications(self) -> list[Object]:
+        """Return the Applications of Argo CD's namespace."""
+        return (self.get(f"{ARGO}/namespaces/{self.namespace}/applications") or {"items": []})["items"]
+
+    @cached_property
+    def ours(self) -> dict[str, Object]:
+        """Return the Applications of our ApplicationSets, also those that lost their owner with its deletion."""
+        owners = {item["metadata"]["uid"] for item in self.applicationsets}
+        return {item["metadata"]["name"]: item for item in self.applications if is_ours(item, owners)}
+
+    @cached_property
+    def others(self) -> list[Object]:
+        """Return all other Applications of the cluster."""
+        ours = {item["metadata"]["uid"] for item in self.ours.values()}
+        everywhere = (self.get(f"{ARGO}/applications") or {"items": []})["items"]
+        return [item for item in everywhere if item["metadata"]["uid"] not in ours]
+
+    @cached_property
+    def controllers(self) -> list[Object]:
+        """Return the application controllers of every Argo CD, that of our namespace first."""
+        query = {"labelSelector": CONTROLLER}
+        found = [
+            item
+            for plural in ("statefulsets", "deployments")
+            for item in (self.get(f"/apis/apps/v1/{plural}", query) or {"items": []})["items"]
+        ]
+        return sorted(found, key=lambda item: item["metadata"]["namespace"] != self.namespace)
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """Return the command-line parameters in argocd-cmd-params-cm."""
+        found = self.get(f"/api/v1/namespaces/{self.namespace}/configmaps/argocd-cmd-params-cm") or {}
+        return found.get("data") or {}
+
+    @cached_property
+    def applicationset_containers(self) -> list[Object]:
+        """Return the containers of the ApplicationSet controller."""
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/argocd-applicationset-controller"
+        found = self.get(path) or {}
+        return ((found.get("spec") or {}).get("template") or {}).get("spec", {}).get("containers") or []
+
+    def live(self, identity: Identity) -> Object | None:
+        """Return an object by group, kind, namespace and name, or None."""
+        group, kind, namespace, name = identity
+        version = "v1"
+        if group:
+            found = self.get(f"/apis/{group}")
+            if found is None:
+                return None
+            version = found["preferredVersion"]["groupVersion"]
+        metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
+        path = self.api.path({"apiVersion": version, "kind": kind, "metadata": metadata})
+        return self.get(path) if path else None
+
+
+def is_ours(application: Object, owners: set[str]) -> bool:
+    """Return whether an Application belongs to an ApplicationSet of ours, or to none and has our layout."""
+    references = application["metadata"].get("ownerReferences") or []
+    if references:
+        return any(entry["uid"] in owners for entry in references)
+    match = PATH.fullmatch(((application.get("spec") or {}).get("source") or {}).get("path") or "")
+    return bool(match) and match["name"] == application["metadata"]["name"]
+
+
+def commit_of(application: Object) -> str:
+    """Return the commit that an Application runs, or nothing when it never ran one."""
+    status = application.get("status") or {}
+    history = [entry.get("revision", "") for entry in status.get("history") or []]
+    for revision in ((status.get("sync") or {}).get("revision", ""), *reversed(history)):
+        if COMMIT.fullmatch(revision or ""):
+            return revision
+    return ""
+
+
+def deployed(application: Object) -> set[Identity]:
+    """Return the objects that an Application has, hooks left out."""
+    return {
+        (entry.get("group") or "", entry.get("kind", ""), entry.get("namespace") or "", entry.get("name", ""))
+        for entry in (application.get("status") or {}).get("resources") or []
+        if not entry.get("hook")
+    }

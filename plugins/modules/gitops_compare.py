@@ -1,0 +1,313 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gitops_compare
+short_description: Compare inventory, Git and cluster before a run writes anything
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors
+description:
+  - Compares what the inventory wants, what the revision that Argo CD follows has, and what lives in the cluster. Fails
+    when a run would touch the work of another environment or repository, or would delete something that nobody
+    announced.
+  - Whose a cluster is says the ConfigMap C(monorepo-gitops) in the namespace of Argo CD, and the ApplicationSets
+    C(infra) and C(services) that are there.
+  - Only reads. The working tree must have been rendered.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+options:
+  tree:
+    description: Private clone of the repository, as M(monorepo.gitops.git_checkout) left it, with what was rendered.
+    type: path
+    required: true
+  branch:
+    description: Branch that is published to.
+    type: str
+    default: main
+  repo_url:
+    description: URL of the repository as Argo CD reads it.
+    type: str
+    required: true
+  revision:
+    description: Branch or tag that the environment follows. V(HEAD) is the branch that is published to.
+    type: str
+    default: HEAD
+  commit:
+    description: Commit that is to be promoted. Without it the working tree is compared.
+    type: str
+    default: ""
+  publish:
+    description: Whether the run publishes the working tree. V(false) compares what Git has already.
+    type: bool
+    default: true
+  environment:
+    description: Environment of the inventory.
+    type: str
+    required: true
+  components:
+    description: Components of the inventory, as returned by M(monorepo.gitops.gitops_plan).
+    type: list
+    elements: dict
+    required: true
+  removals:
+    description:
+      - Components that may be deleted, each as its name, as C(<layer>/<name>), or as the full name of its role.
+    type: list
+    elements: str
+    default: []
+  volume_removals:
+    description:
+      - Objects that hold data and may be deleted, also of components that stay. Each needs C(component),
+        C(api_version), C(kind), C(name), and C(namespace) where the kind has one.
+    type: list
+    elements: dict
+    default: []
+  takeover:
+    description: The word that an earlier failure printed. It allows that one change, and is ignored otherwise.
+    type: str
+    default: ""
+  adopt:
+    description: V(argocd) allows to take over an Argo CD that somebody installed by hand.
+    type: list
+    elements: str
+    choices: [argocd]
+    default: []
+  argocd_managed:
+    description: Whether the run installs Argo CD. V(false) leaves the one that is there as it is.
+    type: bool
+    default: true
+  cmd_params:
+    description: What the run writes into the ConfigMap C(argocd-cmd-params-cm).
+    type: dict
+    default: {}
+  throwaway:
+    description:
+      - Whether the cluster is made for this run, as a rehearsal is. It may be new to an environment that Git has.
+    type: bool
+    default: false
+  namespace:
+    description: Namespace of Argo CD.
+    type: str
+    default: argocd
+  kustomize_command:
+    description: Command that builds a folder. By default C(kustomize build) or C(kubectl kustomize) from PATH.
+    type: list
+    elements: str
+    default: []
+  collection_version:
+    description: Version of the collection. Set by the action plugin.
+    type: str
+    default: ""
+  known_components:
+    description: Names of all components of the collection. Set by the action plugin.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+    description: Only reads.
+  diff_mode:
+    support: none
+    description: Has no diff.
+  idempotent:
+    support: full
+    description: Only reads.
+notes:
+  - "Needs the rights to get, in the namespace of Argo CD, ConfigMaps, ApplicationSets, Applications and Deployments; to
+    list Applications, StatefulSets and Deployments in all namespaces; to get the namespace C(kube-system), and objects
+    of components that hold data."
+  - "Objects that hold data are PersistentVolumeClaim, StatefulSet, Namespace, CustomResourceDefinition, Cluster and
+    Database of CloudNativePG, and Kafka, KafkaNodePool and KafkaTopic of Strimzi, unless the object in the cluster has
+    the sync option C(Prune=false)."
+  - "Error C(... go on with -e gitops_takeover=...): the cluster serves another environment or repository than the
+    inventory names. Correct the inventory, or pass the word."
+  - "Error C(... would delete components ...): name them in O(removals), or add them to O(components)."
+  - "Error C(Objects that hold data would be deleted ...): keep them, or name them in O(volume_removals)."
+  - "Error C(The ApplicationSet controller runs with the policy ...): the controller's own setting wins over
+    C(applicationsSync), which Argo CD documents under Controlling Resource Modification."
+seealso:
+  - module: monorepo.gitops.argocd_app_delete
+  - module: monorepo.gitops.git_publish
+"""
+
+EXAMPLES = r"""
+- name: Compare before anything is written
+  monorepo.gitops.gitops_compare:
+    tree: ~/.cache/monorepo.gitops/clones/monorepo
+    repo_url: https://git.example.com/platform/monorepo.git
+    environment: dev
+    components: "{{ gitops_plan.components }}"
+    removals: [maildev]
+"""
+
+RETURN = r"""
+summary:
+  description: What the run does to the environment, in one line.
+  returned: success
+  type: str
+  sample: This run creates 0, changes 1 and deletes 0 Applications, and prunes 2 objects.
+counts:
+  description: The numbers of RV(summary).
+  returned: success
+  type: dict
+  sample: {created: 0, changed: 1, deleted: 0, pruned: 2}
+notes:
+  description: What is worth knowing before it happens, a sentence each.
+  returned: success
+  type: list
+  elements: str
+removals:
+  description: Overlays that the run takes out of Git, as C(<layer>/<name>).
+  returned: success
+  type: list
+  elements: str
+delete:
+  description: Names of Applications that the run deletes once Git does not have them any more.
+  returned: success
+  type: list
+  elements: str
+volumes:
+  description: Entries of O(volume_removals) whose objects the run deletes.
+  returned: success
+  type: list
+  elements: dict
+handwritten:
+  description: Overlays of the environment that people wrote, as C(<layer>/<name>). They are never changed.
+  returned: success
+  type: list
+  elements: str
+identity:
+  description: The ConfigMap that says whose the cluster is.
+  returned: success
+  type: dict
+uid:
+  description: UID of the cluster, which is that of its namespace C(kube-system).
+  returned: success
+  type: str
+lock_default_project:
+  description: Whether no other Application uses the AppProject C(default).
+  returned: success
+  type: bool
+argocd:
+  description: The Argo CD of another hand that was found; empty when there is none.
+  returned: success
+  type: dict
+  contains:
+    namespace: {description: Its namespace., type: str}
+    version: {description: Tag of its image., type: str}
+    manager: {description: "V(hand), V(Helm), or kind and name of what owns it.", type: str}
+    release: {description: Name of the Helm release., type: str}
+    applications: {description: Names of its other Applications., type: list, elements: str}
+    question: {description: "Why the run must stop after the difference was shown; empty when it may go on.", type: str}
+    show_difference: {description: Whether the difference to what the run would install is to be shown., type: bool}
+"""
+
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s, identity, removal
+from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils.comparison import Comparison, Options
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import find_command
+from ansible_collections.monorepo.gitops.plugins.module_utils.survey import Survey
+
+
+def options(params: dict[str, Any]) -> Options:
+    """Return what the inventory wants."""
+    return Options(
+        environment=params["environment"],
+        repository=params["repo_url"],
+        revision=params["revision"],
+        commit=params["commit"],
+        publish=params["publish"],
+        components=params["components"],
+        known=set(params["known_components"]),
+        removals=params["removals"],
+        volume_removals=params["volume_removals"],
+        takeover=params["takeover"],
+        throwaway=params["throwaway"],
+        parameters={key: str(value) for key, value in params["cmd_params"].items()},
+        version=params["collection_version"],
+        kustomize=params["kustomize_command"] or find_command(),
+    )
+
+
+def argocd(survey: Survey, params: dict[str, Any]) -> dict[str, Any]:
+    """Return the Argo CD of another hand, and stop when it can never be ours."""
+    if not survey.controllers:
+        if not params["argocd_managed"]:
+            raise GitopsError(
+                f"Nothing was written. argocd_managed is false, but namespace {params['namespace']} has no Argo CD."
+            )
+        return {}
+    found = identity.describe_argocd(survey.controllers[0])
+    if found["manager"] == "us":
+        return {}
+    others = sorted(item["metadata"]["name"] for item in survey.others)
+    adopted, managed = "argocd" in params["adopt"], params["argocd_managed"]
+    question = identity.foreign_argocd(found, others, params["namespace"], managed, adopted)
+    by_hand = found["manager"] == "hand" and found["namespace"] == params["namespace"]
+    if question and not by_hand:
+        raise GitopsError(f"Nothing was written. {question}")
+    return found | {"applications": others, "question": question, "show_difference": by_hand and managed}
+
+
+def run(module: Any, client: Any) -> dict[str, Any]:
+    """Compare and return the result of the module."""
+    params = module.params
+    survey = Survey(Api(client), params["namespace"])
+    clone = Clone(params["tree"], params["repo_url"], params["branch"])
+    wanted = options(params)
+    with clone.locked():
+        comparison = Comparison(clone, survey, wanted)
+        # First whose it is: what an Argo CD of somebody else has is not compared with Git.
+        found = argocd(survey, params)
+        result = comparison.result()
+    waits_for = "" if comparison.moves else wanted.revision
+    projects = [(item.get("spec") or {}).get("project") or "default" for item in survey.others]
+    return result | {
+        "changed": False,
+        "summary": removal.summary(result["counts"], module.check_mode, waits_for),
+        "identity": identity.config_map(params["namespace"], comparison.wanted_side, wanted.version),
+        "lock_default_project": "default" not in projects,
+        "argocd": found,
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    _k8s.run_module(
+        run,
+        argument_spec=_k8s.argument_spec(
+            tree={"type": "path", "required": True},
+            branch={"type": "str", "default": "main"},
+            repo_url={"type": "str", "required": True},
+            revision={"type": "str", "default": "HEAD"},
+            commit={"type": "str", "default": ""},
+            publish={"type": "bool", "default": True},
+            environment={"type": "str", "required": True},
+            components={"type": "list", "elements": "dict", "required": True},
+            removals={"type": "list", "elements": "str", "default": []},
+            volume_removals={"type": "list", "elements": "dict", "default": []},
+            takeover={"type": "str", "default": ""},
+            adopt={"type": "list", "elements": "str", "choices": ["argocd"], "default": []},
+            argocd_managed={"type": "bool", "default": True},
+            cmd_params={"type": "dict", "default": {}},
+            throwaway={"type": "bool", "default": False},
+            namespace={"type": "str", "default": "argocd"},
+            kustomize_command={"type": "list", "elements": "str", "default": []},
+            collection_version={"type": "str", "default": ""},
+            known_components={"type": "list", "elements": "str", "default": []},
+        ),
+        supports_check_mode=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
