@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # Enough to try the run itself.
 BASE = ["gateway", "cert-manager", "maildev"]
 MIRROR = os.environ.get("GITOPS_UPSTREAM_MIRROR", "")
+ARGO = "/apis/argoproj.io/v1alpha1/namespaces/argocd"
 # What the modules of this collection call themselves at the API server; kubectl and the controllers have other names.
 OWN_AGENTS = ("python", "OpenAPI-Generator")
 
@@ -157,6 +159,37 @@ class Environment:
             if any(agent in entry.get("userAgent", "") for agent in OWN_AGENTS)
             and "dryRun=All" not in entry["requestURI"]
         ]
+
+
+def existing(environment, **variables):
+    """Return arguments with which a run takes the rehearsal cluster for an existing one, with the same tree."""
+    settings = {
+        "cluster_kind": "existing",
+        "cluster_kubeconfig": environment.status["kubeconfig"],
+        "gitops_repo_url": f"file://{environment.folder}/monorepo.git",
+        "gitops_kustomize_command": [str(environment.binary("kustomize")), "build"],
+        "argocd_manifest_alternatives": [str(environment.binary("../argocd/v3.6.1/install.yaml"))],
+        "component_rehearsal": True,
+    }
+    return ["-e", json.dumps(settings | variables)]
+
+
+def message(done, environment, name="test"):
+    """Return why a run stopped, from the report of the environment that it ran for."""
+    assert done.returncode != 0, done.stdout[-3000:]
+    report = json.loads((environment.reports.parent / name / "report.json").read_text())
+    return re.sub(r"\s+", " ", report["failure"]["message"])
+
+
+def words(done):
+    assert done.returncode == 0, done.stdout[-5000:]
+    return re.sub(r"\s+", " ", done.stdout)
+
+
+def applications(environment):
+    """Return the UIDs of all Applications."""
+    items = environment.live(f"{ARGO}/applications")["items"]
+    return {item["metadata"]["name"]: item["metadata"]["uid"] for item in items}
 
 
 def bring_up(environment: Environment) -> Environment:

@@ -65,7 +65,7 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
         ),
         (
             {"gitops_volume_removals": [{"component": "minio"}]},
-            "gitops_volume_removals: each entry needs api_version, kind, name, and a component",
+            "gitops_volume_removals: an entry has no api_version, kind, name; each needs component, api_version,",
         ),
         (
             {"gitops_upstream_mirror": "/nowhere", "component_stand_in": "auto", "gateway_sha256": "0" * 64},
@@ -73,7 +73,7 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
         ),
         (
             {"gitops_components": ["gateway"]},
-            "infra/cert-manager (envs/test); infra/maildev (envs/test). Add them to gitops_components",
+            "This run would delete components that gitops_components does not have: infra/cert-manager (in Git: argocd",
         ),
         (
             {"cluster_kind": "existing"},

@@ -148,7 +148,7 @@ def test_a_stateful_component_is_removed_and_restored_with_its_data(complete):
 
     output = run(complete, gitops_components=without, gitops_removals=removed)
     assert complete.live(APPLICATION) is None
-    assert "minio was removed; the volumes of PersistentVolumeClaim minio stay" in output
+    assert "Removing minio keeps Namespace minio, PersistentVolumeClaim minio/minio." in output
     assert complete.live(CLAIM)["metadata"]["uid"] == claim["metadata"]["uid"]
     assert complete.live("/apis/apps/v1/namespaces/minio/deployments/minio") is None
 

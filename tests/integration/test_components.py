@@ -47,7 +47,10 @@ def test_a_missing_crd_is_named_and_the_component_can_be_removed(widgets):
 
     done, report = run(widgets)
     assert done.returncode != 0
-    assert "infra/widgets (envs/test). Add them to gitops_components, or name them in" in report["failure"]["message"]
+    assert (
+        "infra/widgets (in Git: argocd/infra/widgets/envs/test; in the cluster: Application widgets with"
+        in report["failure"]["message"]
+    )
 
     done, report = run(widgets, gitops_removals=["widgets"])
     assert done.returncode == 0, done.stdout[-3000:]
