@@ -56,11 +56,18 @@ class Comparison:
         self.notes: list[str] = []
         self.published = clone.head()
         self.before = clone.followed(options.revision)  # what Argo CD has
-        options.commit = clone.commit_of(options.commit) if options.commit else ""
-        if not options.commit and options.publish:
+        if options.commit:
+            options.commit = self._commit(options.commit)
+        elif options.publish:
             clone.staged()
-        elif not options.commit:
+        else:
             options.commit = self.before
+
+    def _commit(self, name: str) -> str:
+        commit = self.clone.commit_of(name)
+        if not commit:
+            raise GitopsError(f"Nothing was written. {self.clone.branch} has no commit {name}: publish first.")
+        return commit
 
     # --- whose cluster ------------------------------------------------------------------------------------------------
 
@@ -178,7 +185,8 @@ class Comparison:
     @property
     def moves(self) -> bool:
         """Return whether this run changes what Argo CD follows."""
-        return bool(self.options.commit) or self.options.revision in ("", "HEAD", self.clone.branch)
+        # A branch that is not there yet is made from what is published.
+        return bool(self.options.commit) or self.clone.is_followed_at_once(self.options.revision)
 
     @cached_property
     def staying(self) -> set[str]:

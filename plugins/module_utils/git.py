@@ -184,10 +184,14 @@ class Clone:
 
     def followed(self, revision: str) -> str:
         """Return the commit that an environment follows; a revision that does not exist yet starts at the branch."""
-        branch = self.commit_of(f"refs/remotes/origin/{self.branch}")
-        if revision in ("", "HEAD", self.branch):
-            return branch
-        return self.commit_of(self.reference(revision)) or self.commit_of(revision) or branch
+        if self.is_followed_at_once(revision):
+            return self.commit_of(f"refs/remotes/origin/{self.branch}")
+        return self.commit_of(self.reference(revision)) or self.commit_of(revision)
+
+    def is_followed_at_once(self, revision: str) -> bool:
+        """Return whether a revision is the branch that is published to, or will be made from it."""
+        own = revision not in ("", "HEAD", self.branch)
+        return not own or not (self.commit_of(self.reference(revision)) or self.commit_of(revision))
 
     def files(self, commit: str, *paths: str) -> list[str]:
         """Return the files of a commit below argocd/."""
@@ -199,13 +203,13 @@ class Clone:
         """Return the kustomizations of an environment's overlays that a run of this collection wrote."""
         if not commit:
             return []
-        pattern = f":(glob){ROOT}/*/*/envs/{environment}/kustomization.yaml"
+        pattern = f":(glob){ROOT}/*/*/envs/{environment}/[Kk]ustomization*"
         found = self.git("grep", "-l", "--fixed-strings", HEADER, commit, "--", pattern, check=False)
         return [line.partition(":")[2] for line in found.splitlines()]
 
     def past(self, environment: str) -> list[str]:
         """Return the kustomizations of an environment's overlays that the history of the branch has had."""
-        pattern = f":(glob){ROOT}/*/*/envs/{environment}/kustomization.yaml"
+        pattern = f":(glob){ROOT}/*/*/envs/{environment}/[Kk]ustomization*"
         return self.git(
             "log", "--format=", "--name-only", "--diff-filter=A", "HEAD", "--", pattern, check=False
         ).split()

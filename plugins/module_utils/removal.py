@@ -155,8 +155,8 @@ def volume(entry: dict[str, Any]) -> Identity:
     return version.rpartition("/")[0], str(entry["kind"]), str(entry.get("namespace") or ""), str(entry["name"])
 
 
-def check_volumes(entries: list[dict[str, Any]], found: Found, removals: list[str], after: set[Identity]) -> list[str]:
-    """Refuse volumes that are still wanted, and components that nobody knows; return notes."""
+def check_volumes(entries: list[dict[str, Any]], found: Found, removals: list[str], after: set[Identity]) -> None:
+    """Refuse volumes that are still wanted, and those of components that nobody knows."""
     for entry in entries:
         identity, name = volume(entry), name_of(str(entry["component"]))
         known = {*found.wanted, *found.rendered, *found.handwritten, *found.past, *found.living, *removals}
@@ -170,7 +170,6 @@ def check_volumes(entries: list[dict[str, Any]], found: Found, removals: list[st
                 f"gitops_volume_removals names {label(identity)}, which component {name} still has: it would be "
                 "created anew, empty. Take it out of the inventory first."
             )
-    return []
 
 
 def summary(counts: dict[str, int], check_mode: bool, waits_for: str) -> str:

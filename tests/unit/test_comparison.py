@@ -1,0 +1,201 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Inventory, Git and cluster against each other, with a real repository; only the cluster is made up."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils.comparison import Comparison, Options
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.git import HEADER, Clone
+from ansible_collections.monorepo.gitops.plugins.modules.git_publish import remove
+
+AUTHOR = ("Test", "test@localhost")
+# As `kustomize build` of an overlay that has all of its objects in one file.
+KUSTOMIZE = ["sh", "-c", 'cat "$0/objects.yaml"']
+TOPIC = ("kafka.strimzi.io", "KafkaTopic", "kafka", "orders")
+ENTRY = {"component": "kafka", "api_version": "kafka.strimzi.io/v1", "kind": "KafkaTopic", "namespace": "kafka"}
+KEPT = {"metadata": {"annotations": {"argocd.argoproj.io/sync-options": "Prune=false,Delete=false"}}}
+
+
+class Cluster:
+    """What Survey reads, for Applications that were synced at a commit."""
+
+    uid, settings, applicationset_containers, applicationsets = "1234", {}, [], []
+
+    def __init__(self, commit="", objects=(), **living):
+        self.config_map = (
+            {"data": {"environment": "dev", "repository": "file:///r", "revision": "HEAD"}} if commit else None
+        )
+        self.objects = dict(objects)
+        self.ours = {
+            name: {
+                "metadata": {"name": name, "uid": name},
+                "status": {"sync": {"revision": commit}, "resources": [resource(entry) for entry in entries]},
+            }
+            for name, entries in living.items()
+        }
+
+    def live(self, entry):
+        return self.objects.get(entry)
+
+
+def resource(entry):
+    return dict(zip(("group", "kind", "namespace", "name"), entry, strict=True))
+
+
+def manifest(kind, name, version="v1"):
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}}
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    made = Clone(tmp_path / "clone", f"file://{tmp_path}/repo.git", "main")
+    made.open(create=True)
+    write(made, "kafka", manifest("KafkaTopic", "orders", "kafka.strimzi.io/v1"), manifest("Service", "kafka"))
+    write(made, "maildev", manifest("Service", "maildev"))
+    commit(made)
+    return made
+
+
+def write(clone, name, *objects, header=HEADER):
+    folder = clone.path / "argocd/infra" / name / "envs/dev"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "kustomization.yaml").write_text(f"{header}\nresources: [objects.yaml]\n")
+    (folder / "objects.yaml").write_text(f"{header}\n{yaml.safe_dump_all(objects)}")
+
+
+def commit(clone):
+    clone.staged()
+    clone.commit("change", *AUTHOR)
+    clone.push(*AUTHOR)
+    clone.fetch()
+
+
+def compare(clone, cluster, names=("kafka", "maildev"), **options):
+    components = [{"name": name, "layer": "infra", "namespace": name} for name in names]
+    settings = {"environment": "dev", "repository": "file:///r", "revision": "HEAD", "kustomize": KUSTOMIZE}
+    return Comparison(clone, cluster, Options(components=components, **settings | options)).result()
+
+
+def refused(clone, cluster, **options):
+    with pytest.raises(GitopsError) as error:
+        compare(clone, cluster, **options)
+    return str(error.value)
+
+
+def running(clone, objects=((TOPIC, {"metadata": {}}),)):
+    """Return a cluster that runs what the repository has."""
+    return Cluster(clone.head(), objects, kafka=[TOPIC, ("", "Service", "kafka", "kafka")], maildev=[])
+
+
+def test_nothing_to_do(clone):
+    found = compare(clone, running(clone))
+    assert found["counts"] == {"created": 0, "changed": 0, "deleted": 0, "pruned": 0}
+    assert (found["notes"], found["removals"], found["delete"], found["volumes"]) == ([], [], [], [])
+
+
+def test_a_first_run_creates_all(clone):
+    assert compare(clone, Cluster())["counts"] == {"created": 2, "changed": 0, "deleted": 0, "pruned": 0}
+
+
+def test_a_component_leaves_git_and_the_cluster_when_it_is_named(clone):
+    cluster = running(clone)
+    text = refused(clone, cluster, names=["maildev"])
+    assert "infra/kafka (in Git: argocd/infra/kafka/envs/dev; in the cluster: Application kafka with 2 objects;" in text
+    assert "holding data: KafkaTopic kafka/orders)" in text
+    found = compare(clone, cluster, names=["maildev"], removals=["kafka"])
+    assert (found["removals"], found["delete"]) == (["infra/kafka"], ["kafka"])
+    assert found["notes"] == ["Removing kafka deletes KafkaTopic kafka/orders."]
+    assert found["counts"] == {"created": 0, "changed": 0, "deleted": 1, "pruned": 2}
+
+
+def test_what_a_removal_keeps_is_said(clone):
+    cluster = running(clone, [(TOPIC, KEPT)])
+    found = compare(clone, cluster, names=["maildev"], removals=["kafka"])
+    assert found["notes"] == ["Removing kafka keeps KafkaTopic kafka/orders."]
+
+
+@pytest.mark.parametrize("in_status", [True, False], ids=["known to Argo CD", "only in Git"])
+def test_data_that_leaves_a_component_that_stays_stops_the_run(clone, in_status):
+    cluster = running(clone)
+    if not in_status:
+        cluster.ours["kafka"]["status"]["resources"] = []
+    write(clone, "kafka", manifest("Service", "kafka"))
+    assert "from components that stay (kafka: KafkaTopic kafka/orders)" in refused(clone, cluster)
+    found = compare(clone, cluster, volume_removals=[ENTRY | {"name": "orders"}])
+    assert found["volumes"] == [ENTRY | {"name": "orders"}]
+    assert found["counts"] == {"created": 0, "changed": 1, "deleted": 0, "pruned": 1}
+
+
+@pytest.mark.parametrize("objects", [(), ((TOPIC, KEPT),)], ids=["gone", "kept"])
+def test_data_that_is_not_lost_stops_nothing(clone, objects):
+    write(clone, "kafka", manifest("Service", "kafka"))
+    assert compare(clone, running(clone, objects))["counts"]["pruned"] == 0
+
+
+def test_an_object_that_moves_to_another_component_is_not_lost(clone):
+    cluster = running(clone)
+    write(clone, "kafka", manifest("Service", "kafka"))
+    topic = manifest("KafkaTopic", "orders", "kafka.strimzi.io/v1")
+    topic["metadata"]["namespace"] = "kafka"
+    write(clone, "maildev", topic)
+    assert compare(clone, cluster)["counts"] == {"created": 0, "changed": 2, "deleted": 0, "pruned": 0}
+
+
+def test_what_a_person_wrote_stays(clone):
+    write(clone, "notes", manifest("ConfigMap", "notes"), header="# by hand")
+    commit(clone)
+    found = compare(clone, running(clone))
+    assert found["handwritten"] == ["infra/notes"]
+    assert found["counts"]["created"] == 1
+    assert "infra/notes" not in found["removals"]
+
+
+def test_a_run_that_publishes_nothing_compares_what_git_has(clone):
+    cluster = running(clone)
+    found = compare(clone, cluster, names=["maildev"], publish=False, removals=["kafka"])
+    assert (found["removals"], found["delete"]) == ([], [])
+
+
+def test_a_revision_of_its_own_keeps_its_applications_until_it_is_promoted(clone):
+    head = clone.head()
+    clone.move("refs/remotes/origin/prod", head)
+    cluster = running(clone)
+    cluster.config_map["data"]["revision"] = "prod"
+    options = {"revision": "prod", "removals": ["kafka"], "volume_removals": [ENTRY | {"name": "orders"}]}
+    found = compare(clone, cluster, names=["maildev"], **options)
+    assert (found["removals"], found["delete"], found["volumes"]) == (["infra/kafka"], [], [])
+    remove(clone, "dev", found["removals"])
+    commit(clone)
+    promoted = compare(clone, cluster, names=["maildev"], commit="origin/main", **options)
+    assert (promoted["delete"], promoted["volumes"]) == (["kafka"], [ENTRY | {"name": "orders"}])
+    text = refused(clone, cluster, names=["maildev"], commit="origin/main", revision="prod")
+    assert "This run would delete components that gitops_components does not have: infra/kafka" in text
+
+
+def test_a_commit_that_is_not_there_cannot_be_promoted(clone):
+    assert refused(clone, running(clone), commit="4e84fb37b98a") == (
+        "Nothing was written. main has no commit 4e84fb37b98a: publish first."
+    )
+
+
+def test_a_removal_takes_the_base_along_and_refuses_what_no_run_wrote(clone):
+    base = clone.path / "argocd/infra/kafka/base"
+    base.mkdir()
+    (base / "upstream.yaml").write_text("{}\n")
+    (base / "notes.txt").write_text("mine\n")
+    commit(clone)
+    with pytest.raises(GitopsError) as error:
+        remove(clone, "dev", ["infra/kafka"])
+    assert str(error.value) == (
+        "Nothing was committed. infra/kafka cannot be removed, because no run wrote argocd/infra/kafka/base/notes.txt: "
+        "move or delete these files in Git first."
+    )
+    clone.remove(["argocd/infra/kafka/base/notes.txt"])
+    assert remove(clone, "dev", ["infra/kafka"]) == ["kafka"]
+    assert not (clone.path / "argocd/infra/kafka").exists()
+    assert remove(clone, "dev", ["infra/kafka"]) == []
