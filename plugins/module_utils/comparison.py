@@ -274,6 +274,7 @@ class Comparison:
             "pruned": len(pruned) + sum(len(self.found.living[name]) for name in names if name in living),
         }
         return {
+            "commit": self.options.commit,
             "notes": self.notes,
             "counts": counts,
             "removals": [f"{self.found.rendered[name]}/{name}" for name in names if name in self.found.rendered],

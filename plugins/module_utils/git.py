@@ -229,7 +229,7 @@ class Clone:
         # Python before 3.11.4 has no filters.
         careful = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
         with tarfile.open(archive) as file:
-            file.extractall(target, **careful)
+            file.extractall(target, **careful)  # noqa: S202
         archive.unlink()
 
     def has(self, commit: str, head: str) -> bool:

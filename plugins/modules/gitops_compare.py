@@ -156,6 +156,10 @@ counts:
   returned: success
   type: dict
   sample: {created: 0, changed: 1, deleted: 0, pruned: 2}
+commit:
+  description: Commit that was compared; empty for the working tree.
+  returned: success
+  type: str
 notes:
   description: What is worth knowing before it happens, a sentence each.
   returned: success

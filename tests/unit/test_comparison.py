@@ -172,6 +172,7 @@ def test_a_revision_of_its_own_keeps_its_applications_until_it_is_promoted(clone
     remove(clone, "dev", found["removals"])
     commit(clone)
     promoted = compare(clone, cluster, names=["maildev"], commit="origin/main", **options)
+    assert promoted["commit"] == clone.head()
     assert (promoted["delete"], promoted["volumes"]) == (["kafka"], [ENTRY | {"name": "orders"}])
     text = refused(clone, cluster, names=["maildev"], commit="origin/main", revision="prod")
     assert "This run would delete components that gitops_components does not have: infra/kafka" in text
