@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.k8s_action import K8sAction
 
 COLLECTION = Path(__file__).resolve().parents[2]
@@ -20,7 +21,30 @@ class ActionModule(K8sAction):
 
     def _module(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         own = {"collection_version": version(COLLECTION), "known_components": components(COLLECTION)}
-        return super()._module(own | args, task_vars)
+        named = {
+            "removals": [component_of(str(entry)) for entry in args.get("removals") or []],
+            "volume_removals": [
+                dict(entry) | {"component": component_of(str(entry.get("component", "")))}
+                for entry in args.get("volume_removals") or []
+            ],
+        }
+        return super()._module(own | args | named, task_vars)
+
+
+def component_of(entry: str) -> str:
+    """Return the component of a role's full name, which only its definition knows; anything else as it is."""
+    if entry.count(".") < 2 or "/" in entry:
+        return entry
+    collection, _, role = entry.rpartition(".")
+    found = _get_collection_role_path(role, [collection])
+    file = Path(found[1]) / "vars" / "main.yml" if found else Path()
+    if not file.is_file():  # it is not installed any more
+        return entry
+    try:
+        definition = (yaml.safe_load(file.read_text()) or {}).get(f"{role}_component") or {}
+    except yaml.YAMLError:
+        return entry
+    return str(definition.get("name", entry))
 
 
 def version(folder: Path) -> str:

@@ -81,7 +81,7 @@ class ApplicationSets:
                 self._barrier()
             children, problem = self._look(minimum, expected)
             if not problem:
-                self._revive(expected)
+                self._revive({name for found in children.values() for name in found})
                 return children
             delay = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
             if time.monotonic() + delay > self.deadline:
@@ -145,11 +145,11 @@ class ApplicationSets:
             )
         return children, ""
 
-    def _revive(self, expected: list[str]) -> None:
+    def _revive(self, names: set[str]) -> None:
         """Refresh Applications that were judged while their folder was gone; nothing else would tell them."""
         for item in self.applications:
             name, status = item["metadata"]["name"], item.get("status") or {}
-            if name in expected and (status.get("sync") or {}).get("status") == "Unknown":
+            if name in names and (status.get("sync") or {}).get("status") == "Unknown":
                 self._request("PATCH", f"applications/{name}", {"metadata": {"annotations": {APP_REFRESH: "normal"}}})
 
     def _settled(self, name: str) -> dict[str, Any]:

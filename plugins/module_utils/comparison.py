@@ -33,8 +33,9 @@ class Options:
     """What the inventory wants."""
 
     environment: str
-    repository: str
+    repository: str  # as Argo CD reads it
     revision: str
+    push_url: str = ""  # as this machine does, where that is another URL
     commit: str = ""  # that is to be promoted; empty compares the working tree
     publish: bool = True  # the working tree; otherwise what Git has counts
     components: list[dict[str, Any]] = field(default_factory=list)
@@ -42,6 +43,7 @@ class Options:
     removals: list[str] = field(default_factory=list)
     volume_removals: list[dict[str, Any]] = field(default_factory=list)
     takeover: str = ""
+    adopted: set[str] = field(default_factory=set)
     throwaway: bool = False
     parameters: dict[str, str] = field(default_factory=dict)  # of argocd-cmd-params-cm, that the run will write
     version: str = ""
@@ -78,9 +80,7 @@ class Comparison:
 
     def check_identity(self) -> None:
         """Stop before another cluster's, environment's or repository's work is touched."""
-        living = [identity.applicationset_side(item) for item in self.survey.applicationsets]
-        recorded = identity.recorded_side(self.survey.config_map)
-        living += [recorded] if recorded else []
+        living = self._living_sides()
         commits = sorted({commit for item in self.survey.ours.values() if (commit := commit_of(item))})
         head = self.options.commit or self.before
         facts = identity.Facts(
@@ -91,23 +91,47 @@ class Comparison:
             is_new=not living and not self.options.throwaway,
             commits=commits,
             unknown_commits=[commit for commit in commits if not self.clone.has(commit, head)],
+            lost_commits=[commit for commit in commits if not self.clone.is_reachable(commit)],
             changed_overlays=self._changed_overlays(),
             head=self.published,
         )
         stops, notes, word = identity.compare(self.wanted_side, living, facts)
+        stops += self._two_repositories()
         if stops and self.options.takeover != word:
             raise GitopsError(identity.refusal(stops, word))
         self.notes += [f"Going on because of gitops_takeover={word}: {text}" for text in stops] + notes
 
+    def _two_repositories(self) -> list[str]:
+        """Return why the URL that Argo CD reads is not the repository that is published to, as far as it answers."""
+        read, pushed = self.options.repository, self.options.push_url or self.options.repository
+        if identity.repository_name(read) == identity.repository_name(pushed):
+            return []
+        commit = self.clone.unknown_at(read, self.options.revision)
+        if not commit:
+            return []
+        return [
+            f"gitops_repo_url has commit {commit[:12]} at {self.options.revision}, which gitops_repo_push_url does not "
+            f"have: {identity.public(read)} and {identity.public(pushed)} are different repositories."
+        ]
+
+    def _living_sides(self) -> list[identity.Side]:
+        """Return what the cluster serves; where nothing else says so, what Applications without an owner follow."""
+        sides = [identity.applicationset_side(item) for item in self.survey.applicationsets]
+        sides += [identity.template_side(item) for item in self.survey.applicationsets]
+        sides.append(identity.recorded_side(self.survey.config_map))
+        found = [side for side in sides if side]
+        return found or sorted({identity.application_side(item) for item in self.survey.ours.values()}, key=str)
+
     def _changed_overlays(self) -> list[str]:
-        """Return the overlays of this environment that Git has and the commit of this run would change."""
+        """Return the overlays of this environment that Git has and the commit of this run would change or remove."""
         if self.options.commit:
             return []
         present = publish.overlays(self.clone.files(self.published), self.options.environment).values()
         staged = self.clone.changed_files(self.published)
         mark = f"/envs/{self.options.environment}/"
         changed = {publish.component_of(path) for path in staged if mark in path}
-        return sorted("/".join(entry) for entry in present if entry in changed)
+        leaving = self.found.rendered.keys() - self.wanted
+        return sorted("/".join(entry) for entry in present if entry in changed or entry[1] in leaving)
 
     # --- what vanishes ------------------------------------------------------------------------------------------------
 
@@ -142,6 +166,9 @@ class Comparison:
 
     def check_components(self) -> list[str]:
         """Return the components to remove; stop when others would vanish."""
+        if not self.options.commit:
+            wanted = {entry["name"]: entry["layer"] for entry in self.options.components}
+            removal.check_ownership(self.found, wanted, self.options.adopted, self._foreign_names())
         names, notes = removal.announced(self.options.removals, self.found, self.options.known)
         self.notes += notes + removal.forgotten(self.found, names)
         surprising = removal.unannounced(self.found, names)
@@ -153,6 +180,14 @@ class Comparison:
             self.notes += [f"Removing {name} deletes {removal.listed(lost)}."] if lost else []
             self.notes += [f"Removing {name} keeps {removal.listed(kept)}."] if kept else []
         return names
+
+    def _foreign_names(self) -> set[str]:
+        """Return the names of Applications in Argo CD's namespace that are not ours."""
+        return {
+            item["metadata"]["name"]
+            for item in self.survey.others
+            if item["metadata"]["namespace"] == self.survey.namespace
+        }
 
     def _data_of(self, name: str) -> tuple[list[str], list[str]]:
         """Return the objects with data that the removal of a component deletes, and those that stay."""
@@ -170,6 +205,7 @@ class Comparison:
         entries = self.options.volume_removals
         removal.check_volumes(entries, self.found, names, self.after)
         announced = {removal.volume(entry) for entry in entries}
+        self._check_moves(names)
         losses: dict[str, list[str]] = {}
         for name in sorted(self.staying):
             leaving = sorted(entry for entry in self._had(name) - self.after - announced if removal.holds_data(entry))
@@ -178,9 +214,31 @@ class Comparison:
                 losses[name] = lost
         if losses:
             raise GitopsError(removal.data_refusal(losses))
-        # Argo CD would make again what the revision that it follows still has.
-        followed = set() if self.moves else {entry for objects in self.earlier.values() for entry in objects}
-        return [entry for entry in entries if removal.volume(entry) not in followed]
+        return [entry for entry in entries if self._may_delete(entry)]
+
+    def _check_moves(self, names: list[str]) -> None:
+        """Refuse to delete an object with data that another component gets: it would be deleted before it moves."""
+        for name in names:
+            moving = sorted(entry for entry in self._had(name) & self.after if removal.holds_data(entry))
+            lost = [removal.label(entry) for entry in moving if self._is_lost(entry, "Delete")]
+            if lost:
+                raise GitopsError(
+                    f"Nothing was written. {removal.listed(lost)} moves from {name}, which is removed, to another "
+                    f"component, and would be deleted before that: publish the move first, then remove {name}."
+                )
+
+    def _may_delete(self, entry: dict[str, Any]) -> bool:
+        """Return whether a volume may go; an entry of a component that came back must not take its new volume."""
+        found = removal.volume(entry)
+        name = removal.name_of(str(entry["component"]), self.found.handwritten | self.found.rendered)
+        if name in self.wanted:
+            had = found in self._had(name)
+            self.notes += (
+                [] if had else [f"gitops_volume_removals: {removal.label(found)} does not leave {name}: ignored."]
+            )
+            # Argo CD would make again what the revision that it follows still has.
+            return had and (self.moves or found not in self.earlier.get(name, set()))
+        return self.moves or name not in publish.overlays(self.clone.files(self.before), self.options.environment)
 
     @property
     def moves(self) -> bool:
@@ -228,7 +286,16 @@ class Comparison:
         if not self.options.commit:
             return self._build(self.clone.path, self.options.components)
         present = publish.overlays(self.clone.files(self.options.commit), self.options.environment)
-        return self._build_from(self.options.commit, sorted(present.values()))
+        ours = publish.overlays(
+            self.clone.rendered(self.options.commit, self.options.environment), self.options.environment
+        )
+        summaries = self._build_from(self.options.commit, sorted(ours.values()))
+        for entry in sorted(set(present.values()) - set(ours.values())):
+            try:
+                summaries += self._build_from(self.options.commit, [entry])
+            except GitopsError as error:
+                self.notes.append(f"An overlay that a person wrote does not build: {error}")
+        return summaries
 
     def _build_from(self, commit: str, entries: list[tuple[str, str]]) -> list[dict[str, Any]]:
         """Build overlays as a commit has them."""
@@ -283,6 +350,8 @@ class Comparison:
             "handwritten": sorted(
                 f"{layer}/{name}" for name, layer in self.found.handwritten.items() if name not in self.wanted
             ),
+            "leftovers": sorted(living - self.found.rendered.keys() - self.found.handwritten.keys() - self.wanted),
+            "tree": "" if self.options.commit else self.clone.tree(),
             "uid": self.survey.uid,
         }
 

@@ -12,6 +12,7 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -130,13 +131,19 @@ class Deletion:
         if FINALIZER not in (metadata.get("finalizers") or []) and not metadata.get("deletionTimestamp"):
             self._change(name, {"metadata": {"finalizers": [*(metadata.get("finalizers") or []), FINALIZER]}})
         self._end_operation(item)
-        status, answer = self.api.request("DELETE", f"{self.base}/{name}")
+        # Just the one that was looked at.
+        body = {"preconditions": {"uid": metadata["uid"]}}
+        status, answer = self.api.request("DELETE", f"{self.base}/{name}", body=body, content_type="application/json")
         if status not in (200, 202, 404):
             raise GitopsError(f"Application {name} cannot be deleted: {answer.get('message', status)}")
 
     def _end_operation(self, item: Application) -> None:
-        if item.get("operation") and operation_state(item).get("phase") != "Terminating":
-            self._change(item["metadata"]["name"], {"status": {"operationState": {"phase": "Terminating"}}})
+        """End what an Application still tries to sync; one that has not begun has no state to change."""
+        phase = operation_state(item).get("phase")
+        if item.get("operation") and phase != "Terminating":
+            body = {"status": {"operationState": {"phase": "Terminating"}}} if phase else {"operation": None}
+            with contextlib.suppress(UnavailableError):
+                self._change(item["metadata"]["name"], body)
 
     def _change(self, name: str, body: dict[str, Any]) -> None:
         status, answer = self.api.request("PATCH", f"{self.base}/{name}", body=body)

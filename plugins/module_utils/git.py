@@ -25,6 +25,7 @@ MARKER = "monorepo-gitops.clone"
 HEADER = "# Rendered by monorepo.gitops."
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 PUSH_ATTEMPTS = 5
+REMOTE_SECONDS = 20
 # Variables with which a surrounding `git -c` or a user passes on configuration, as git itself does to its submodules.
 CONFIGURATION = {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
 # What else a hook is told of its own repository and its own commit.
@@ -44,12 +45,13 @@ def without_repository() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in foreign}
 
 
-def run_git(*args: str | Path, ssh_command: str = "") -> subprocess.CompletedProcess[str]:
+def run_git(*args: str | Path, ssh_command: str = "", timeout: float | None = None) -> subprocess.CompletedProcess[str]:
     """Run git without prompts and in English; every call of this collection goes through here."""
     environment = without_repository() | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     if ssh_command:
         environment["GIT_SSH_COMMAND"] = ssh_command
-    return subprocess.run(["git", *map(str, args)], env=environment, capture_output=True, text=True, check=False)
+    command = ["git", *map(str, args)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=timeout)
 
 
 class Clone:
@@ -163,6 +165,7 @@ class Clone:
                     f"{public(self.url)} has no branch {self.branch!r}: create it or correct gitops_repo_branch."
                 )
             # An empty repository: the first commit makes the branch. An interrupted run may have left files.
+            self.git("update-ref", "-d", f"refs/heads/{self.branch}")
             self.git("read-tree", "--empty")
             self.git("clean", "--quiet", "-fd", "--", ROOT)
             return
@@ -208,10 +211,10 @@ class Clone:
         return [line.partition(":")[2] for line in found.splitlines()]
 
     def past(self, environment: str) -> list[str]:
-        """Return the kustomizations of an environment's overlays that the history of the branch has had."""
-        pattern = f":(glob){ROOT}/*/*/envs/{environment}/[Kk]ustomization*"
+        """Return the files of an environment's overlays that the history of the branch has had."""
+        pattern = f":(glob){ROOT}/*/*/envs/{environment}/**"
         return self.git(
-            "log", "--format=", "--name-only", "--diff-filter=A", "HEAD", "--", pattern, check=False
+            "log", "--format=", "--name-only", "--no-renames", "--diff-filter=A", "HEAD", "--", pattern, check=False
         ).split()
 
     def changed_files(self, before: str, after: str = "") -> list[str]:
@@ -231,6 +234,25 @@ class Clone:
         with tarfile.open(archive) as file:
             file.extractall(target, **careful)  # noqa: S202
         archive.unlink()
+
+    def unknown_at(self, url: str, revision: str) -> str:
+        """Return the commit that another URL has for a revision, if it answers and this repository does not have it."""
+        try:
+            done = run_git("ls-remote", url, revision or "HEAD", ssh_command=self.ssh_command, timeout=REMOTE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return ""
+        commit = "" if done.returncode else done.stdout.split("\t")[0].strip()
+        return "" if not commit or self.commit_of(commit) else commit
+
+    def tree(self) -> str:
+        """Return the name of the tree that is staged."""
+        return self.git("write-tree").strip()
+
+    def is_reachable(self, commit: str) -> bool:
+        """Return whether a remote branch or a tag has a commit in its history."""
+        if not self.commit_of(commit):
+            return False
+        return bool(self.git("for-each-ref", f"--contains={commit}", "--count=1", "refs/remotes", "refs/tags").strip())
 
     def has(self, commit: str, head: str) -> bool:
         """Return whether the history of `head` has a commit."""

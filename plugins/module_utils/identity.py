@@ -11,20 +11,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible.module_utils.compat.version import LooseVersion
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import public
 
 CONFIG_MAP = "monorepo-gitops"
 FIELD_MANAGER = "monorepo.gitops"
 LAYERS = ("infra", "services")
-LAYOUT = "argocd/{layer}/*/envs/{environment}"
 OVERLAY = re.compile(r"argocd/(?:infra|services)/\*/envs/(?P<environment>[^/]+)")
 SCP = re.compile(r"(?:[^/@]+@)?(?P<host>[^/:]+):(?P<path>[^/].*)")
 DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
+PREFIX = "ARGOCD_APPLICATIONSET_CONTROLLER"
+TRUE = ("1", "t", "T", "TRUE", "true", "True")
 # Values of applicationsetcontroller.policy with which the controller deletes no Application.
 KEEPING = ("create-only", "create-update")
 
@@ -57,6 +58,7 @@ class Facts:
     is_new: bool = False  # nothing of ours lives there
     commits: list[str] = field(default_factory=list)  # that the Applications run
     unknown_commits: list[str] = field(default_factory=list)  # those that the wanted revision's history does not have
+    lost_commits: list[str] = field(default_factory=list)  # those that the repository does not have at all
     changed_overlays: list[str] = field(default_factory=list)  # of this environment, that Git has and the run changes
     head: str = ""
 
@@ -87,6 +89,25 @@ def applicationset_side(applicationset: Object) -> Side:
     return Side(environment, repository, str(git.get("revision") or "HEAD"), paths)
 
 
+def application_side(application: Object) -> Side:
+    """Return what an Application that lost its ApplicationSet follows."""
+    source = (application.get("spec") or {}).get("source") or {}
+    found = OVERLAY.fullmatch(re.sub(r"^(argocd/[^/]+)/[^/]+/", r"\1/*/", str(source.get("path", ""))))
+    return Side(
+        found["environment"] if found else "", source.get("repoURL", ""), source.get("targetRevision") or "HEAD"
+    )
+
+
+def template_side(applicationset: Object) -> Side | None:
+    """Return what the Applications of a set follow, where its template says so and not its generator."""
+    side = applicationset_side(applicationset)
+    source = (((applicationset.get("spec") or {}).get("template") or {}).get("spec") or {}).get("source") or {}
+    url, revision = str(source.get("repoURL") or ""), str(source.get("targetRevision") or "HEAD")
+    if not url or "{{" in url + revision:
+        return None
+    return Side(side.environment, url, revision, side.paths)
+
+
 def repository_name(url: str) -> str:
     """Return one spelling for all spellings of a repository's URL: those that name the same scheme, host and path."""
     url = url.strip()
@@ -95,10 +116,10 @@ def repository_name(url: str) -> str:
     if "://" not in url and (match := SCP.fullmatch(url)):
         url = f"ssh://{match['host']}/{match['path']}"
     parts = urlsplit(url)
-    scheme = parts.scheme.lower()
-    port = f":{parts.port}" if parts.port and parts.port != DEFAULT_PORTS.get(scheme) else ""
+    scheme, host = parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()
+    default = f":{DEFAULT_PORTS.get(scheme)}"
     path = re.sub(r"/+", "/", parts.path).rstrip("/").removesuffix(".git")
-    return f"{scheme}://{(parts.hostname or '').lower()}{port}{path}"
+    return f"{scheme}://{host.removesuffix(default)}{path}"
 
 
 def takeover_word(environment: str, *sides: Any) -> str:
@@ -129,10 +150,11 @@ def compare(wanted: Side, living: list[Side], facts: Facts) -> tuple[list[str], 
             f"The last run on this cluster was by monorepo.gitops {facts.recorded_version}, and this is the older "
             f"{facts.own_version}: update the collection."
         )
-    evidence = [asdict(side) for side in living]
+    # Only what differs: once the run has begun to write, some sides are as the inventory wants them.
+    evidence = sorted({_key(side) for side in living} - {_key(wanted)})
     word = takeover_word(
         wanted.environment,
-        asdict(wanted),
+        _key(wanted),
         evidence or [facts.uid, facts.head],
         [facts.recorded_version, facts.own_version] if _older(facts.own_version, facts.recorded_version) else [],
     )
@@ -143,6 +165,11 @@ def _compare_repositories(wanted: Side, living: list[Side], facts: Facts, stops:
     """Another repository or revision is a move when its history has what runs; otherwise it is a mistake."""
     others = [side for side in living if _follows(side) != _follows(wanted)]
     if not others:
+        if facts.lost_commits:
+            stops.append(
+                f"{public(wanted.repository)} does not have commit {facts.lost_commits[0][:12]} that the Applications "
+                "run: was the repository emptied, or its history rewritten?"
+            )
         return
     if facts.unknown_commits:
         stops.append(
@@ -160,6 +187,10 @@ def _compare_repositories(wanted: Side, living: list[Side], facts: Facts, stops:
     )
 
 
+def _key(side: Side) -> tuple[str, ...]:
+    return side.environment, *_follows(side), *(() if side.environment else side.paths)
+
+
 def _follows(side: Side) -> tuple[str, str]:
     return repository_name(side.repository), side.revision or "HEAD"
 
@@ -174,7 +205,15 @@ def _some(names: list[str]) -> str:
 
 
 def _older(own: str, recorded: str) -> bool:
-    return bool(own and recorded) and LooseVersion(own) < LooseVersion(recorded)
+    """Return whether a version comes before another one; a pre-release comes before its release (semver.org)."""
+    return bool(own and recorded) and _precedence(own) < _precedence(recorded)
+
+
+def _precedence(version: str) -> tuple[Any, ...]:
+    core, _, before = version.partition("+")[0].partition("-")
+    numbers = tuple(int(part) for part in re.findall(r"\d+", core))
+    parts = tuple((part.isdigit() is False, int(part) if part.isdigit() else 0, part) for part in before.split("."))
+    return numbers, not before, parts
 
 
 def refusal(stops: list[str], word: str) -> str:
@@ -182,7 +221,7 @@ def refusal(stops: list[str], word: str) -> str:
     return f"Nothing was written. {' '.join(stops)} If it is meant, go on with -e gitops_takeover={word}"
 
 
-def config_map(namespace: str, wanted: Side, version: str) -> Object:
+def config_map(namespace: str, wanted: Side, version: str, managed: bool) -> Object:
     """Return the ConfigMap that says whose the cluster is."""
     return {
         "apiVersion": "v1",
@@ -197,6 +236,7 @@ def config_map(namespace: str, wanted: Side, version: str) -> Object:
             "repository": public(wanted.repository),
             "revision": wanted.revision,
             "collectionVersion": version,
+            "argocdManaged": str(managed).lower(),
         },
     }
 
@@ -209,8 +249,11 @@ def applied_by_us(item: Object) -> bool:
     )
 
 
-def manager_of(controller: Object) -> str:
-    """Return who installed an Argo CD, from its application controller: us, a program, or somebody by hand."""
+def manager_of(controller: Object, applications: Collection[str], recorded: Object | None) -> str:
+    """Return who installed an Argo CD, from its application controller: us, a program, or somebody by hand.
+
+    An object that was restored from a backup has lost its field managers; then our ConfigMap says whose it is.
+    """
     metadata = controller["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     if annotations.get("meta.helm.sh/release-name") or labels.get("app.kubernetes.io/managed-by") == "Helm":
@@ -219,16 +262,21 @@ def manager_of(controller: Object) -> str:
         return f"{owners[0].get('kind')} {owners[0].get('name')}"
     if tracking := annotations.get("argocd.argoproj.io/tracking-id"):
         return f"Application {tracking.split(':', 1)[0]}"
-    return "us" if applied_by_us(controller) else "hand"
+    if labels.get("app.kubernetes.io/instance") in applications:  # tracking by label
+        return f"Application {labels['app.kubernetes.io/instance']}"
+    ours = ((recorded or {}).get("data") or {}).get("argocdManaged") == "true"
+    return "us" if ours or applied_by_us(controller) else "hand"
 
 
-def describe_argocd(controller: Object) -> dict[str, str]:
+def describe_argocd(
+    controller: Object, applications: Collection[str] = (), recorded: Object | None = None
+) -> dict[str, str]:
     """Return what is worth knowing of an Argo CD."""
     metadata = controller["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     containers = ((controller.get("spec") or {}).get("template") or {}).get("spec", {}).get("containers") or [{}]
     release = annotations.get("meta.helm.sh/release-name") or labels.get("app.kubernetes.io/instance", "")
-    manager = manager_of(controller)
+    manager = manager_of(controller, applications, recorded)
     return {
         "namespace": metadata["namespace"],
         "version": str(containers[0].get("image", "")).partition("@")[0].rpartition(":")[2],
@@ -239,15 +287,22 @@ def describe_argocd(controller: Object) -> dict[str, str]:
 
 def foreign_argocd(found: dict[str, str], applications: list[str], namespace: str, managed: bool, adopted: bool) -> str:
     """Return why an Argo CD that is not ours stops the run, or nothing."""
-    if found["manager"] == "us":
+    here = found["namespace"] == namespace
+    if found["manager"] == "us" and here:
         return ""
-    by = "by hand" if found["manager"] == "hand" else f"by {found['manager']}"
+    by = (
+        "by this collection"
+        if found["manager"] == "us"
+        else "by hand"
+        if found["manager"] == "hand"
+        else f"by {found['manager']}"
+    )
     release = f", release {found['release']}" if found["release"] else ""
     text = f"Argo CD {found['version']} in namespace {found['namespace']} was installed {by}{release}"
     if applications:
         plural = "s" if len(applications) > 1 else ""
         text += f", and has {len(applications)} other Application{plural} ({_some(applications)})"
-    if found["namespace"] != namespace:
+    if not here:
         return f"{text}. This inventory would install another one: set argocd_namespace to {found['namespace']}."
     if not managed:
         return ""
@@ -267,13 +322,30 @@ def foreign_argocd(found: dict[str, str], applications: list[str], namespace: st
 def overriding_policy(settings: dict[str, str], containers: list[Object]) -> str:
     """Return the policy with which the controller would ignore applicationsSync and delete Applications, or nothing.
 
-    Source: applicationset/utils/policy.go and the flag --policy of argocd-applicationset-controller at v3.6.1.
+    Evaluated as the controller does (cmd/argocd-applicationset-controller/commands at v3.6.1): a flag wins over the
+    environment, which has the ConfigMap's keys; an override is allowed by default where the environment has no policy.
     """
-    flags = " ".join(
-        str(part) for entry in containers for part in (entry.get("command") or []) + (entry.get("args") or [])
+    environment = _literals(containers)
+    policy = environment.get(f"{PREFIX}_POLICY", settings.get("applicationsetcontroller.policy", ""))
+    override = environment.get(
+        f"{PREFIX}_ENABLE_POLICY_OVERRIDE", settings.get("applicationsetcontroller.enable.policy.override", "")
     )
-    given = re.search(r"--policy[= ](\S+)", flags)
-    policy = given[1] if given else settings.get("applicationsetcontroller.policy", "")
-    allowed = settings.get("applicationsetcontroller.enable.policy.override", "").lower() == "true"
-    allowed = allowed or "--enable-policy-override" in flags
-    return "" if not policy or policy in KEEPING or allowed else policy
+    allowed = override in TRUE if override else not policy
+    words = [str(part) for entry in containers for part in (entry.get("command") or []) + (entry.get("args") or [])]
+    flags = " ".join(words)
+    if given := re.search(r"--policy[= ](\S+)", flags):
+        policy = given[1]
+    if given := re.search(r"--enable-policy-override(?:=(\S+))?", flags):
+        allowed = given[1] is None or given[1] in TRUE
+    policy = policy or "sync"
+    return "" if policy in KEEPING or allowed else policy
+
+
+def _literals(containers: list[Object]) -> dict[str, str]:
+    """Return the variables that containers set themselves and do not take from the ConfigMap."""
+    return {
+        entry["name"]: str(entry["value"])
+        for container in containers
+        for entry in container.get("env") or []
+        if entry.get("value") is not None
+    }

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 
+LAYERS = ("infra", "services")
 SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
 # Kinds whose objects hold data, or take objects that do along with them.
 DATA = {
@@ -43,9 +44,16 @@ class Found:
     living: dict[str, set[Identity]] = field(default_factory=dict)  # Applications and what they deployed
 
 
-def name_of(entry: str) -> str:
-    """Return the component that an entry means: its name, `layer/name`, or the full name of its role."""
-    return entry.rsplit("/", 1)[-1].rsplit(".", 1)[-1].replace("_", "-")
+def name_of(entry: str, layers: dict[str, str]) -> str:
+    """Return the component that an entry means: its name, `layer/name`, or the full name of its role.
+
+    `layers` has the layers of the components that are known; another one than that is another component.
+    """
+    layer, _, name = entry.rpartition("/")
+    name = name.rsplit(".", 1)[-1].replace("_", "-")
+    if layer and layer != layers.get(name, layer):
+        return entry
+    return name if layer in ("", *LAYERS) else entry
 
 
 def announced(entries: list[str], found: Found, known: set[str]) -> tuple[list[str], list[str]]:
@@ -55,9 +63,9 @@ def announced(entries: list[str], found: Found, known: set[str]) -> tuple[list[s
     """
     names, notes = [], []
     for entry in entries:
-        name = name_of(entry)
+        name = name_of(entry, found.handwritten | found.rendered)
         if name in found.wanted:
-            notes.append(f"gitops_removals names {entry}, which is in gitops_components and stays.")
+            notes.append(f"gitops_removals names {entry}, which this environment still has: it stays.")
         elif name in found.handwritten:
             raise GitopsError(
                 f"gitops_removals: {entry} was written by hand (argocd/{found.handwritten[name]}/{name}/envs/"
@@ -90,6 +98,34 @@ def forgotten(found: Found, removals: list[str]) -> list[str]:
     ]
 
 
+def check_ownership(found: Found, wanted: dict[str, str], adopted: set[str], others: set[str]) -> None:
+    """Refuse to overwrite what a person wrote, to move a component, and to take over an Application of somebody else.
+
+    `wanted` has the layers of the components of the inventory, `others` are the names of foreign Applications.
+    """
+    taken = sorted((wanted.keys() | found.handwritten.keys()) & others)
+    if taken:
+        raise GitopsError(
+            f"Nothing was written. Argo CD has Applications of the same name that do not belong to the ApplicationSets "
+            f"infra and services ({listed(taken)}), and this run would take them over: rename them, or leave these "
+            "components out."
+        )
+    moved = sorted(name for name, layer in wanted.items() if found.rendered.get(name, layer) != layer)
+    if moved:
+        raise GitopsError(
+            f"Nothing was written. In Git {moved[0]} is in the layer {found.rendered[moved[0]]}, in the inventory in "
+            f"{wanted[moved[0]]}: remove it in one run (gitops_removals), and add it in the next."
+        )
+    overwritten = sorted((wanted.keys() & found.handwritten.keys()) - adopted)
+    if overwritten:
+        folders = [f"argocd/{found.handwritten[name]}/{name}/envs/{found.environment}" for name in overwritten]
+        raise GitopsError(
+            f"Nothing was written. A person wrote {listed(folders)}, and this run would overwrite it: name "
+            f"{listed(overwritten)} in gitops_adopt to let the collection take over, or leave it out of "
+            "gitops_components."
+        )
+
+
 def refusal(names: list[str], found: Found, losses: dict[str, list[str]]) -> str:
     """Return the sentence that stops a run which would delete components; `losses` says what holds their data."""
     texts = [_component(name, found, losses.get(name, [])) for name in names]
@@ -100,7 +136,7 @@ def refusal(names: list[str], found: Found, losses: dict[str, list[str]]) -> str
 
 
 def _component(name: str, found: Found, losses: list[str]) -> str:
-    layer = found.rendered.get(name) or found.handwritten.get(name) or "?"
+    layer = found.rendered[name]
     parts = [f"in Git: argocd/{layer}/{name}/envs/{found.environment}"]
     if name in found.living:
         parts.append(f"in the cluster: Application {name} with {len(found.living[name])} objects")
@@ -138,7 +174,13 @@ def holds_data(identity: Identity) -> bool:
 
 
 def is_kept(live: dict[str, Any], option: str) -> bool:
-    """Return whether an object in the cluster has the sync option Prune=false or Delete=false."""
+    """Return whether an object in the cluster has the sync option Prune=false or Delete=false.
+
+    Argo CD deletes no CustomResourceDefinition together with its Application (shouldBeDeleted in
+    controller/appcontroller.go at v3.6.1).
+    """
+    if option == "Delete" and live.get("kind") == "CustomResourceDefinition":
+        return True
     text = ((live.get("metadata") or {}).get("annotations") or {}).get(SYNC_OPTIONS, "")
     return f"{option}=false" in [part.strip() for part in text.split(",")]
 
@@ -158,7 +200,7 @@ def volume(entry: dict[str, Any]) -> Identity:
 def check_volumes(entries: list[dict[str, Any]], found: Found, removals: list[str], after: set[Identity]) -> None:
     """Refuse volumes that are still wanted, and those of components that nobody knows."""
     for entry in entries:
-        identity, name = volume(entry), name_of(str(entry["component"]))
+        identity, name = volume(entry), name_of(str(entry["component"]), found.handwritten | found.rendered)
         known = {*found.wanted, *found.rendered, *found.handwritten, *found.past, *found.living, *removals}
         if name not in known:
             raise GitopsError(
@@ -168,7 +210,7 @@ def check_volumes(entries: list[dict[str, Any]], found: Found, removals: list[st
         if identity in after:
             raise GitopsError(
                 f"gitops_volume_removals names {label(identity)}, which component {name} still has: it would be "
-                "created anew, empty. Take it out of the inventory first."
+                "created anew, empty. Take it out of the inventory, and publish that, first."
             )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.identity import CONFIG_MAP, LAYERS, Object
+from ansible_collections.monorepo.gitops.plugins.module_utils.identity import CONFIG_MAP, LAYERS, Object, applied_by_us
 from ansible_collections.monorepo.gitops.plugins.module_utils.removal import Identity
 
 ARGO = "/apis/argoproj.io/v1alpha1"
@@ -22,6 +22,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 PATH = re.compile(r"argocd/(?:infra|services)/(?P<name>[^/]+)/envs/[^/]+/?")
 # Upstream's manifests, its Helm chart and the operator agree on these labels.
 CONTROLLER = "app.kubernetes.io/part-of=argocd,app.kubernetes.io/component=application-controller"
+APPLICATIONSETS = "app.kubernetes.io/part-of=argocd,app.kubernetes.io/component=applicationset-controller"
 
 
 class Survey:
@@ -92,10 +93,16 @@ class Survey:
 
     @cached_property
     def applicationset_containers(self) -> list[Object]:
-        """Return the containers of the ApplicationSet controller."""
-        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/argocd-applicationset-controller"
-        found = self.get(path) or {}
-        return ((found.get("spec") or {}).get("template") or {}).get("spec", {}).get("containers") or []
+        """Return the containers of the ApplicationSet controller, whatever its release calls it."""
+        path, query = f"/apis/apps/v1/namespaces/{self.namespace}/deployments", {"labelSelector": APPLICATIONSETS}
+        found = (self.get(path, query) or {"items": []})["items"]
+        return [entry for item in found for entry in item["spec"]["template"]["spec"].get("containers") or []]
+
+    @cached_property
+    def foreign_projects(self) -> list[str]:
+        """Return the AppProjects that have the names of ours and that we did not apply."""
+        found = [self.get(f"{ARGO}/namespaces/{self.namespace}/appprojects/{name}") for name in LAYERS]
+        return [item["metadata"]["name"] for item in found if item and not applied_by_us(item)]
 
     def live(self, identity: Identity) -> Object | None:
         """Return an object by group, kind, namespace and name, or None."""

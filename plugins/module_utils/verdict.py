@@ -130,7 +130,7 @@ def _deletion(application: Application, _request: Request, seen: Seen) -> Verdic
 def deletion_text(application: Application, held: list[str]) -> str:
     """Return since when an Application is being deleted, and what holds it."""
     metadata = application["metadata"]
-    parts = [f"is being deleted since {metadata.get('deletionTimestamp', 'just now')}"]
+    parts = [f"is being deleted (since {metadata.get('deletionTimestamp', 'just now')})"]
     parts += filter(None, [finalizer_text(metadata.get("finalizers") or [])])
     parts += conditions(application, "DeletionError")
     parts += [f"held by {listed(held)}"] if held else []

@@ -49,7 +49,7 @@ attributes:
 notes:
   - Needs the rights to get, patch and delete Applications, and to get what they deployed, so that it can name what
     holds a deletion.
-  - "Error C(is still being deleted): names each object that is still there, and its finalizers. Start the operator that
+  - "Error C(Not deleted after ...): names each object that is still there, and its finalizers. Start the operator that
     serves them, or remove a finalizer that nobody serves any more; then run again."
   - The finalizer C(resources-finalizer.argocd.argoproj.io) and what it deletes are described in Argo CD's documentation
     under App Deletion.

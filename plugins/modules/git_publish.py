@@ -39,6 +39,12 @@ options:
     type: list
     elements: str
     default: []
+  tree:
+    description:
+      - Tree that M(monorepo.gitops.gitops_compare) has looked at. Another one, which a second run in the same clone
+        has rendered meanwhile, is refused. Empty takes any.
+    type: str
+    default: ""
   push:
     description: Whether to push. V(false) commits into the clone only, to show what would be published.
     type: bool
@@ -143,6 +149,12 @@ def remove(clone: Clone, environment: str, removals: list[str]) -> list[str]:
 
 def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Check, commit, push, and return the result of the module."""
+    clone.staged()
+    if params["tree"] not in ("", clone.tree()):
+        raise GitopsError(
+            "Nothing was committed. The working tree is not the one that was compared: another run for this repository "
+            "works in the same clone. Run again when it has ended."
+        )
     removed = remove(clone, params["environment"], params["removals"])
     staged = clone.staged()
     texts = {name: (clone.path / name).read_text(errors="replace") for name, status in staged.items() if status != "D"}
@@ -175,6 +187,7 @@ def main() -> None:
             "branch": {"type": "str", "default": "main"},
             "environment": {"type": "str", "required": True},
             "removals": {"type": "list", "elements": "str", "default": []},
+            "tree": {"type": "str", "default": ""},
             "push": {"type": "bool", "default": True},
             "author_name": {"type": "str", "default": "monorepo.gitops"},
             "author_email": {"type": "str", "default": "monorepo.gitops@localhost"},

@@ -32,6 +32,14 @@ options:
     description: URL of the repository as Argo CD reads it.
     type: str
     required: true
+  push_url:
+    description: URL of the same repository as this machine pushes to it; empty where it is O(repo_url).
+    type: str
+    default: ""
+  ssh_command:
+    description: Command for SSH.
+    type: str
+    default: ""
   revision:
     description: Branch or tag that the environment follows. V(HEAD) is the branch that is published to.
     type: str
@@ -71,10 +79,11 @@ options:
     type: str
     default: ""
   adopt:
-    description: V(argocd) allows to take over an Argo CD that somebody installed by hand.
+    description:
+      - V(argocd) allows to take over an Argo CD that somebody installed by hand, and AppProjects C(infra) and
+        C(services) that somebody else made. The name of a component allows to overwrite what a person wrote for it.
     type: list
     elements: str
-    choices: [argocd]
     default: []
   argocd_managed:
     description: Whether the run installs Argo CD. V(false) leaves the one that is there as it is.
@@ -189,12 +198,21 @@ identity:
   description: The ConfigMap that says whose the cluster is.
   returned: success
   type: dict
+leftovers:
+  description: Names of Applications that live although Git has no folder for them.
+  returned: success
+  type: list
+  elements: str
+tree:
+  description: Tree that was compared, for M(monorepo.gitops.git_publish); empty when a commit was.
+  returned: success
+  type: str
 uid:
   description: UID of the cluster, which is that of its namespace C(kube-system).
   returned: success
   type: str
 lock_default_project:
-  description: Whether no other Application uses the AppProject C(default).
+  description: Whether Argo CD is ours and no other Application uses the AppProject C(default).
   returned: success
   type: bool
 argocd:
@@ -227,6 +245,7 @@ def options(params: dict[str, Any]) -> Options:
     return Options(
         environment=params["environment"],
         repository=params["repo_url"],
+        push_url=params["push_url"],
         revision=params["revision"],
         commit=params["commit"],
         publish=params["publish"],
@@ -236,7 +255,8 @@ def options(params: dict[str, Any]) -> Options:
         volume_removals=params["volume_removals"],
         takeover=params["takeover"],
         throwaway=params["throwaway"],
-        parameters={key: str(value) for key, value in params["cmd_params"].items()},
+        adopted=set(params["adopt"]),
+        parameters={key: str(value) for key, value in params["cmd_params"].items()} if params["argocd_managed"] else {},
         version=params["collection_version"],
         kustomize=params["kustomize_command"] or find_command(),
     )
@@ -250,8 +270,9 @@ def argocd(survey: Survey, params: dict[str, Any]) -> dict[str, Any]:
                 f"Nothing was written. argocd_managed is false, but namespace {params['namespace']} has no Argo CD."
             )
         return {}
-    found = identity.describe_argocd(survey.controllers[0])
-    if found["manager"] == "us":
+    names = {item["metadata"]["name"] for item in (*survey.ours.values(), *survey.others)}
+    found = identity.describe_argocd(survey.controllers[0], names, survey.config_map)
+    if found["manager"] == "us" and found["namespace"] == params["namespace"]:
         return {}
     others = sorted(item["metadata"]["name"] for item in survey.others)
     adopted, managed = "argocd" in params["adopt"], params["argocd_managed"]
@@ -259,6 +280,11 @@ def argocd(survey: Survey, params: dict[str, Any]) -> dict[str, Any]:
     by_hand = found["manager"] == "hand" and found["namespace"] == params["namespace"]
     if question and not by_hand:
         raise GitopsError(f"Nothing was written. {question}")
+    if survey.foreign_projects and not adopted:
+        raise GitopsError(
+            f"Nothing was written. Somebody else made the AppProject {' and '.join(survey.foreign_projects)}, and this "
+            "run would replace it: rename it, or take it over with gitops_adopt: [argocd]."
+        )
     return found | {"applications": others, "question": question, "show_difference": by_hand and managed}
 
 
@@ -266,7 +292,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     """Compare and return the result of the module."""
     params = module.params
     survey = Survey(Api(client), params["namespace"])
-    clone = Clone(params["tree"], params["repo_url"], params["branch"])
+    clone = Clone(params["tree"], params["repo_url"], params["branch"], params["ssh_command"])
     wanted = options(params)
     with clone.locked():
         comparison = Comparison(clone, survey, wanted)
@@ -278,8 +304,10 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     return result | {
         "changed": False,
         "summary": removal.summary(result["counts"], module.check_mode, waits_for),
-        "identity": identity.config_map(params["namespace"], comparison.wanted_side, wanted.version),
-        "lock_default_project": "default" not in projects,
+        "identity": identity.config_map(
+            params["namespace"], comparison.wanted_side, wanted.version, params["argocd_managed"]
+        ),
+        "lock_default_project": params["argocd_managed"] and "default" not in projects,
         "argocd": found,
     }
 
@@ -292,6 +320,8 @@ def main() -> None:
             tree={"type": "path", "required": True},
             branch={"type": "str", "default": "main"},
             repo_url={"type": "str", "required": True},
+            push_url={"type": "str", "default": ""},
+            ssh_command={"type": "str", "default": ""},
             revision={"type": "str", "default": "HEAD"},
             commit={"type": "str", "default": ""},
             publish={"type": "bool", "default": True},
@@ -300,7 +330,7 @@ def main() -> None:
             removals={"type": "list", "elements": "str", "default": []},
             volume_removals={"type": "list", "elements": "dict", "default": []},
             takeover={"type": "str", "default": ""},
-            adopt={"type": "list", "elements": "str", "choices": ["argocd"], "default": []},
+            adopt={"type": "list", "elements": "str", "default": []},
             argocd_managed={"type": "bool", "default": True},
             cmd_params={"type": "dict", "default": {}},
             throwaway={"type": "bool", "default": False},

@@ -32,7 +32,7 @@ options:
   others:
     description:
       - Overlays that people wrote, as C(<layer>/<name>). The AppProjects allow what they have. One that does not build
-        is left out with a warning.
+        is left out with a warning; an object that a component has, too, is a warning.
     type: list
     elements: str
     default: []
@@ -112,10 +112,15 @@ def main() -> None:
         summaries = build_all(params["tree"], params["environment"], params["components"], command)
         check_one_owner(summaries)
         others, errors = build_others(params["tree"], params["environment"], params["others"], command)
+        errors = [f"An overlay that a person wrote was left out: {text}" for text in errors]
+        try:
+            check_one_owner(summaries + others)
+        except GitopsError as error:
+            errors.append(str(error))
     except GitopsError as error:
         module.fail_json(msg=str(error))
     for text in errors:
-        module.warn(f"An overlay that a person wrote was left out: {text}")
+        module.warn(text)
     keys = ("name", "path", "crds", "objects")
     builds = [{key: summary[key] for key in keys} for summary in summaries]
     module.exit_json(changed=False, builds=builds, projects=projects(summaries + others))

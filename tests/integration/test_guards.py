@@ -314,7 +314,7 @@ def test_a_removal_names_the_finalizer_that_holds_it_and_is_finished_by_the_next
     assert api.request("PATCH", SERVICE, body={"metadata": {"finalizers": ["example.com/hold"]}})[0] == 200
     try:
         text = message(guarded.site("-e", json.dumps(settings)), guarded)
-        assert "Application maildev is being deleted since 20" in text
+        assert "Application maildev is being deleted (since 20" in text
         assert "held by Service maildev/maildev-web (finalizer example.com/hold)" in text
         # It is wanted again while the old one is still there.
         text = message(guarded.site("-e", json.dumps({"applicationsets_timeout": 8})), guarded)

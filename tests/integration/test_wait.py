@@ -263,7 +263,7 @@ def test_an_application_that_is_being_deleted_is_never_ready_and_never_synced(en
     ready, results, _waiter = wait(environment, timeout=12, resync_failed=True, sync_manual=True)
     result = results["rounds-b"]
     since = api.request("GET", application)[1]["metadata"]["deletionTimestamp"]
-    words = f"is being deleted since {since}; finalizer resources-finalizer.argocd.argoproj.io; "
+    words = f"is being deleted (since {since}); finalizer resources-finalizer.argocd.argoproj.io; "
     words += "held by ConfigMap rounds-b/rounds-b (finalizer example.org/keep)"
     assert not ready
     assert (result["state"], result["reason"]) == ("waiting", words)

@@ -232,7 +232,7 @@ def test_what_holds_a_deletion_is_read_now_and_then():
         while entry.reading:
             time.sleep(0.01)
     assert waiter.requests["read"] == 2
-    words = "is being deleted since 2026-11-26T17:00:00Z; held by ConfigMap b/c (finalizer example.org/keep)"
+    words = "is being deleted (since 2026-11-26T17:00:00Z); held by ConfigMap b/c (finalizer example.org/keep)"
     waiter._judge(waiter.started + 7)
     assert entry.verdict.reason == words
 

@@ -24,6 +24,7 @@ class Cluster:
     """What Survey reads, for Applications that were synced at a commit."""
 
     uid, settings, applicationset_containers, applicationsets = "1234", {}, [], []
+    namespace, others = "argocd", []
 
     def __init__(self, commit="", objects=(), **living):
         self.config_map = (
@@ -131,6 +132,40 @@ def test_data_that_leaves_a_component_that_stays_stops_the_run(clone, in_status)
     assert found["counts"] == {"created": 0, "changed": 1, "deleted": 0, "pruned": 1}
 
 
+def test_an_entry_of_a_component_that_came_back_takes_nothing(clone):
+    entry = ENTRY | {"name": "older"}
+    found = compare(clone, running(clone), volume_removals=[entry])
+    assert found["volumes"] == []
+    assert found["notes"] == ["gitops_volume_removals: KafkaTopic kafka/older does not leave kafka: ignored."]
+
+
+def test_what_an_operator_made_goes_only_with_its_component(clone):
+    clone.move("refs/remotes/origin/prod", clone.head())
+    cluster = running(clone)
+    cluster.config_map["data"]["revision"] = "prod"
+    claim = {"component": "kafka", "api_version": "v1", "kind": "PersistentVolumeClaim", "name": "data-0"}
+    options = {"names": ["maildev"], "removals": ["kafka"], "volume_removals": [claim]}
+    assert compare(clone, cluster, revision="prod", **options)["volumes"] == []
+    cluster.config_map["data"]["revision"] = "HEAD"
+    assert compare(clone, cluster, **options)["volumes"] == [claim]
+
+
+def test_an_object_does_not_move_while_its_component_is_removed(clone):
+    topic = manifest("KafkaTopic", "orders", "kafka.strimzi.io/v1")
+    topic["metadata"]["namespace"] = "kafka"
+    write(clone, "maildev", topic)
+    text = refused(clone, running(clone), names=["maildev"], removals=["kafka"])
+    assert text == (
+        "Nothing was written. KafkaTopic kafka/orders moves from kafka, which is removed, to another component, and "
+        "would be deleted before that: publish the move first, then remove kafka."
+    )
+
+
+def test_a_copied_inventory_removes_nothing_of_the_other_cluster(clone):
+    text = refused(clone, Cluster(), names=["maildev"], removals=["kafka"])
+    assert "Git already has environment dev, but this cluster (UID 1234) does not serve it yet" in text
+
+
 @pytest.mark.parametrize("objects", [(), ((TOPIC, KEPT),)], ids=["gone", "kept"])
 def test_data_that_is_not_lost_stops_nothing(clone, objects):
     write(clone, "kafka", manifest("Service", "kafka"))
@@ -176,6 +211,19 @@ def test_a_revision_of_its_own_keeps_its_applications_until_it_is_promoted(clone
     assert (promoted["delete"], promoted["volumes"]) == (["kafka"], [ENTRY | {"name": "orders"}])
     text = refused(clone, cluster, names=["maildev"], commit="origin/main", revision="prod")
     assert "This run would delete components that gitops_components does not have: infra/kafka" in text
+
+
+def test_two_urls_must_be_one_repository(clone, tmp_path):
+    other = Clone(tmp_path / "other", f"file://{tmp_path}/other.git", "main")
+    other.open(create=True)
+    cluster = running(clone)
+    cluster.config_map["data"]["repository"] = other.url
+    # Argo CD may read an address that this machine does not reach.
+    assert compare(clone, cluster, repository=other.url, push_url=clone.url)["counts"]["changed"] == 0
+    write(other, "else", manifest("Service", "else"))
+    commit(other)
+    text = refused(clone, cluster, repository=other.url, push_url=clone.url)
+    assert f"gitops_repo_url has commit {other.head()[:12]} at HEAD, which gitops_repo_push_url does not have" in text
 
 
 def test_a_commit_that_is_not_there_cannot_be_promoted(clone):

@@ -37,6 +37,7 @@ def test_spellings_of_one_repository_are_equal(other):
     [
         ("git@git.example.com:platform/monorepo.git", "ssh://git@git.example.com/platform/monorepo"),
         ("/srv/monorepo.git", "file:///srv/monorepo"),
+        ("ssh://git@git.example.com:platform/monorepo.git", "ssh://git.example.com:platform/monorepo"),
     ],
 )
 def test_short_forms_are_spellings_too(one, other):
@@ -94,6 +95,31 @@ def test_another_repository_without_the_commit_that_runs_stops():
     ]
 
 
+def test_a_repository_that_was_emptied_stops():
+    assert identity.compare(OURS, [OURS], Facts(commits=[COMMIT], lost_commits=[COMMIT]))[0] == [
+        f"{URL} does not have commit 3f2a91000000 that the Applications run: was the repository emptied, or its "
+        "history rewritten?"
+    ]
+
+
+def test_applications_without_an_owner_say_what_they_follow():
+    source = {"repoURL": URL, "targetRevision": "prod", "path": "argocd/infra/maildev/envs/dev"}
+    assert identity.application_side({"spec": {"source": source}}) == Side("dev", URL, "prod")
+
+
+def test_a_template_that_follows_another_repository_is_seen():
+    item = applicationset()
+    item["spec"]["template"] = {"spec": {"source": {"repoURL": "https://other", "targetRevision": "x"}}}
+    assert identity.template_side(item) == Side("dev", "https://other", "x", ("argocd/infra/*/envs/dev",))
+    assert identity.template_side(applicationset()) is None
+
+
+def test_the_word_stays_when_the_run_has_begun_to_write():
+    wanted, old = Side("staging", URL, "HEAD"), Side("dev", URL, "HEAD")
+    before = identity.compare(wanted, [old, old], Facts())[2]
+    assert identity.compare(wanted, [old, wanted], Facts())[2] == before
+
+
 def test_a_move_is_a_note():
     other = Side("dev", "ssh://git@new.example.com/monorepo", "prod")
     stops, notes, _word = identity.compare(other, [OURS], Facts(commits=[COMMIT]))
@@ -108,7 +134,7 @@ def test_a_password_in_a_url_is_not_shown():
     secret = Side("dev", "https://bob:hunter2@git.example.com/x", "HEAD")
     texts = [*identity.compare(secret, [OURS], Facts(commits=["a"], unknown_commits=["a"]))[0]]
     texts += identity.compare(Side("x", secret.repository, "HEAD"), [secret], Facts())[0]
-    assert "hunter2" not in " ".join(texts) + str(identity.config_map("argocd", secret, "1.0.0"))
+    assert "hunter2" not in " ".join(texts) + str(identity.config_map("argocd", secret, "1.0.0", True))
 
 
 def test_an_environment_that_git_has_is_not_changed_for_a_new_cluster():
@@ -126,7 +152,10 @@ def test_an_older_collection_stops():
         "The last run on this cluster was by monorepo.gitops 1.10.0, and this is the older 1.9.0: update the "
         "collection."
     ]
-    assert identity.compare(OURS, [OURS], Facts(recorded_version="1.9.0", own_version="1.10.0"))[0] == []
+    for own in ("1.9.0", "1.10.0", "1.9.1-rc.1", "2.0.0-dev"):
+        assert identity.compare(OURS, [OURS], Facts(recorded_version="1.9.0-rc.2", own_version=own))[0] == []
+    for own in ("1.9.0-rc.2", "1.9.0-beta", "1.8.9", "1.9.0-1"):
+        assert identity.compare(OURS, [OURS], Facts(recorded_version="1.9.0", own_version=own))[0] != []
 
 
 def test_the_word_fits_one_change_only():
@@ -199,20 +228,38 @@ def test_an_argo_cd_in_another_namespace_stops():
         "Argo CD v3.5.1 in namespace gitops was installed by hand. This inventory would install another one: set "
         "argocd_namespace to gitops."
     )
+    ours = identity.describe_argocd(controller(["monorepo.gitops"], namespace="gitops"))
+    text = identity.foreign_argocd(ours, [], "argocd", managed=True, adopted=True)
+    assert text.startswith("Argo CD v3.5.1 in namespace gitops was installed by this collection. This inventory would")
+
+
+def test_our_argo_cd_is_ours_after_a_restore_and_one_of_another_argo_cd_is_not():
+    recorded = {"data": {"argocdManaged": "true"}}
+    assert identity.manager_of(controller(), (), recorded) == "us"
+    assert identity.manager_of(controller(), (), {"data": {"argocdManaged": "false"}}) == "hand"
+    labelled = controller(labels={"app.kubernetes.io/instance": "argo"})
+    assert identity.manager_of(labelled, {"argo"}, None) == "Application argo"
 
 
 @pytest.mark.parametrize(
     ("settings", "containers", "policy"),
     [
         ({}, [], ""),
+        ({"applicationsetcontroller.enable.policy.override": "false"}, [], "sync"),
         ({"applicationsetcontroller.policy": "sync"}, [], "sync"),
+        ({"applicationsetcontroller.policy": "sync", "applicationsetcontroller.enable.policy.override": "1"}, [], ""),
+        ({}, [{"env": [{"name": "ARGOCD_APPLICATIONSET_CONTROLLER_POLICY", "value": "sync"}]}], "sync"),
+        ({}, [{"env": [{"name": "ARGOCD_APPLICATIONSET_CONTROLLER_POLICY", "valueFrom": {}}]}], ""),
+        ({"applicationsetcontroller.policy": "sync"}, [{"args": ["--enable-policy-override=false"]}], "sync"),
         ({"applicationsetcontroller.policy": "create-update"}, [], ""),
         (
             {"applicationsetcontroller.policy": "sync", "applicationsetcontroller.enable.policy.override": "true"},
             [],
             "",
         ),
-        ({}, [{"args": ["x", "--policy", "create-delete"]}], "create-delete"),
+        # Without a policy in the environment an override is allowed by default.
+        ({}, [{"args": ["x", "--policy", "create-delete"]}], ""),
+        ({}, [{"args": ["--policy", "create-delete", "--enable-policy-override=false"]}], "create-delete"),
         ({}, [{"command": ["x", "--policy=sync", "--enable-policy-override"]}], ""),
     ],
 )

@@ -30,6 +30,40 @@ def test_a_removal_takes_every_form_that_messages_print(entry):
     assert removal.announced([entry], sides, set()) == (["kafka-ui"], [])
 
 
+@pytest.mark.parametrize("entry", ["services/kafka", "x/kafka", "x/y/infra/kafka"])
+def test_a_removal_of_another_layer_means_another_component(entry):
+    with pytest.raises(GitopsError, match="is not a component"):
+        removal.announced([entry], found(rendered={"kafka": "infra"}), set())
+
+
+def test_what_is_not_ours_is_not_overwritten_nor_taken_over():
+    sides = found(rendered={"hello": "infra"}, handwritten={"notes": "infra"})
+    texts = []
+    for wanted, adopted, others in [
+        ({"notes": "infra"}, set(), set()),
+        ({"hello": "services"}, set(), set()),
+        ({"api": "services"}, set(), {"api", "else"}),
+        ({}, set(), {"notes"}),
+    ]:
+        with pytest.raises(GitopsError) as error:
+            removal.check_ownership(sides, wanted, adopted, others)
+        texts.append(str(error.value))
+    assert texts[0] == (
+        "Nothing was written. A person wrote argocd/infra/notes/envs/dev, and this run would overwrite it: name notes "
+        "in gitops_adopt to let the collection take over, or leave it out of gitops_components."
+    )
+    assert texts[1] == (
+        "Nothing was written. In Git hello is in the layer infra, in the inventory in services: remove it in one run "
+        "(gitops_removals), and add it in the next."
+    )
+    assert texts[2] == (
+        "Nothing was written. Argo CD has Applications of the same name that do not belong to the ApplicationSets "
+        "infra and services (api), and this run would take them over: rename them, or leave these components out."
+    )
+    assert "(notes)" in texts[3]
+    removal.check_ownership(sides, {"notes": "infra", "hello": "infra"}, {"notes"}, {"else"})
+
+
 def test_a_removal_that_has_happened_is_a_note():
     assert removal.announced(["services/hello"], found(past={"hello"}), set()) == (
         [],
@@ -42,7 +76,7 @@ def test_a_removal_of_what_is_wanted_is_a_note():
     sides = found(wanted={"maildev"}, rendered={"maildev": "infra"})
     assert removal.announced(["maildev"], sides, set()) == (
         [],
-        ["gitops_removals names maildev, which is in gitops_components and stays."],
+        ["gitops_removals names maildev, which this environment still has: it stays."],
     )
 
 
@@ -131,7 +165,7 @@ def test_a_volume_that_is_still_wanted_is_refused():
         removal.check_volumes([VOLUME], sides, [], {CLAIM})
     assert str(error.value) == (
         "gitops_volume_removals names PersistentVolumeClaim minio/minio, which component minio still has: it would be "
-        "created anew, empty. Take it out of the inventory first."
+        "created anew, empty. Take it out of the inventory, and publish that, first."
     )
 
 

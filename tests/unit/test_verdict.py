@@ -223,7 +223,7 @@ def test_a_failed_dry_run_is_not_a_failed_sync():
 
 def test_an_application_that_is_being_deleted_says_since_when_and_what_holds_it():
     application = recorded("deleting")
-    words = "is being deleted since 2026-11-26T17:23:31Z; finalizer resources-finalizer.argocd.argoproj.io"
+    words = "is being deleted (since 2026-11-26T17:23:31Z); finalizer resources-finalizer.argocd.argoproj.io"
     assert verdict(application, Request()).reason == words
     held = ("ConfigMap rounds-a/rounds-a (finalizer example.org/keep)",)
     found = verdict(application, Request(), Seen(live=held))
@@ -236,7 +236,7 @@ def test_an_application_that_is_being_deleted_is_never_ready():
     application["status"]["conditions"] = [{"type": "DeletionError", "message": "no access"}]
     found = verdict(application, Request(sync=False, health=None, operation=False), Seen(error_rounds=99))
     assert (found.state, found.code) == (WAIT, "deleting")
-    assert found.reason == "is being deleted since 2026-11-24T16:30:00Z; DeletionError: no access"
+    assert found.reason == "is being deleted (since 2026-11-24T16:30:00Z); DeletionError: no access"
 
 
 @pytest.mark.parametrize("name", ["shared_a", "shared_b"])
