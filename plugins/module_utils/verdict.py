@@ -159,7 +159,7 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
                 "sync-window",
                 f"{message}: sync when the window is open, or change AppProject.spec.syncWindows",
             )
-        code = "superseded" if is_superseded(application) else "syncing"
+        code = "superseded" if is_superseded(application) or is_partial_retry(application) else "syncing"
         return Verdict(WAIT, code, with_details(f"syncing: {message or phase or 'starting'}", application))
     if phase in ("Running", "Terminating"):
         return Verdict(WAIT, "syncing", f"operation {phase}: {message}")
@@ -174,10 +174,23 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
 
 def is_superseded(application: Application) -> bool:
     """Return whether an operation waits to try an old revision again, and so keeps the newer one from being synced."""
+    attempted = operation_revisions(operation_state(application))
+    return between_attempts(application) and bool(attempted) and attempted != revisions_of(application)
+
+
+def is_partial_retry(application: Application) -> bool:
+    """Return whether a self-heal waits to try again only what was out of sync when it began.
+
+    What vanished after that is not among it: while a namespace is being deleted by hand, the self-heal of its objects
+    begins without the Namespace, and no retry can succeed (autoSync in controller/appcontroller.go at v3.6.1).
+    """
+    return between_attempts(application) and bool(sync_of(operation_state(application)).get("resources"))
+
+
+def between_attempts(application: Application) -> bool:
+    """Return whether an operation has failed and waits to be tried again."""
     state = operation_state(application)
-    between_attempts = state.get("phase") == "Running" and bool(state.get("finishedAt"))
-    attempted = operation_revisions(state)
-    return between_attempts and bool(attempted) and attempted != revisions_of(application)
+    return state.get("phase") == "Running" and bool(state.get("finishedAt"))
 
 
 def operation_state(application: Application) -> dict[str, Any]:

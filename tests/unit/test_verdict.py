@@ -87,6 +87,13 @@ def test_an_operation_that_retries_an_older_revision_is_superseded():
     assert judged(application) == (WAIT, "superseded")
 
 
+def test_a_self_heal_that_retries_some_resources_only_is_superseded():
+    application = recorded("retrying")
+    sync = application["status"]["operationState"]["operation"]["sync"]
+    sync["resources"] = [{"kind": "Service", "name": "web"}]
+    assert judged(application) == (WAIT, "superseded")
+
+
 @pytest.mark.parametrize("name", ["sync_failed", "sync_error"])
 def test_a_failed_sync_of_this_revision_names_resource_and_message(name):
     found = verdict(reconciled_late(name), Request())
