@@ -69,3 +69,63 @@ def test_a_number_that_does_not_fit_is_refused_as_a_string_too(tmp_path):
     done = run(tmp_path, "dev", common_instances="2", common_synchronous_replicas="2")
     assert done.returncode != 0
     assert "common_synchronous_replicas is 2 and common_instances 2: it must be less" in done.stdout
+
+
+# --- production ----------------------------------------------------------------------------------------------------
+
+
+def published(overlays):
+    """Return the host names of all routes."""
+    items = [item for objects in overlays.objects.values() for item in objects if item["kind"].endswith("Route")]
+    return {host for item in items for host in item["spec"].get("hostnames", [])}
+
+
+def warnings(overlays):
+    return [text for entry in overlays.plan.values() for text in entry["warnings"]]
+
+
+def test_production_publishes_no_interface_of_an_administrator(dev, prod):
+    hidden = {"temporal", "temporal-server", "drizzle", "kafka-ui", "maildev"}
+    assert {f"{name}.127.0.0.1.nip.io" for name in hidden} <= published(dev)
+    assert {host.removesuffix(".prod.example.com") for host in published(prod)} & hidden == set()
+    urls = " ".join(endpoint["url"] for entry in prod.plan.values() for endpoint in entry["endpoints"])
+    assert not any(f"{name}.prod.example.com" in urls for name in hidden)
+    assert "https://api.prod.example.com" in urls
+    for name in ("temporal", "kafka-ui"):
+        assert "gateway" not in prod.plan[name]["depends_on"]
+
+
+def test_without_a_route_the_ui_of_temporal_works_over_a_forwarded_port(dev, prod):
+    (container,) = prod.one("temporal", "Deployment", "temporal-ui")["spec"]["template"]["spec"]["containers"]
+    values = {entry["name"]: entry.get("value") for entry in container["env"]}
+    assert values["TEMPORAL_CSRF_COOKIE_INSECURE"] == "true"
+    assert "TEMPORAL_CORS_ORIGINS" not in values
+
+
+def test_production_sends_mail(prod):
+    assert "maildev" not in prod.plan
+    assert prod.one("common", "ConfigMap", "mailer")["data"]["SMTP_HOST"] == "smtp.example.com"
+
+
+def test_without_maildev_an_smtp_server_must_be_named(tmp_path):
+    done = run(tmp_path, "prod", common_mailer_host="")
+    assert done.returncode != 0
+    said = " ".join(done.stdout.split())
+    assert "common_mailer_host is empty, and maildev is not among gitops_components: set it to the SMTP server" in said
+
+
+def test_what_a_real_cluster_should_not_have_is_a_warning(dev, prod):
+    found = warnings(dev)
+    assert [text.split(" ")[0] for text in found] == ["The", "Kafka", "maildev", "Temporal's"]
+    assert found[0] == (
+        "The database is not backed up: set common_backup_enabled, and common_backup_endpoint to storage outside the cluster."
+    )
+    assert found[1] == (
+        "Kafka lets everybody who reaches kafka.127.0.0.1.nip.io:9094 read, write and delete everything: "
+        "set kafka_external_authentication and kafka_users."
+    )
+    assert found[3].endswith("ask for no login: set temporal_route to false.")
+    assert warnings(prod) == [
+        "The backups of the database are in the cluster itself (http://minio.minio.svc.cluster.local:9000) and are lost with "
+        "it: set common_backup_endpoint to storage outside, or copy the bucket there."
+    ]
