@@ -95,7 +95,7 @@ def test_production_publishes_no_interface_of_an_administrator(dev, prod):
         assert "gateway" not in prod.plan[name]["depends_on"]
 
 
-def test_without_a_route_the_ui_of_temporal_works_over_a_forwarded_port(dev, prod):
+def test_without_a_route_the_ui_of_temporal_works_over_a_forwarded_port(prod):
     (container,) = prod.one("temporal", "Deployment", "temporal-ui")["spec"]["template"]["spec"]["containers"]
     values = {entry["name"]: entry.get("value") for entry in container["env"]}
     assert values["TEMPORAL_CSRF_COOKIE_INSECURE"] == "true"
@@ -118,7 +118,8 @@ def test_what_a_real_cluster_should_not_have_is_a_warning(dev, prod):
     found = warnings(dev)
     assert [text.split(" ")[0] for text in found] == ["The", "Kafka", "maildev", "Temporal's"]
     assert found[0] == (
-        "The database is not backed up: set common_backup_enabled, and common_backup_endpoint to storage outside the cluster."
+        "The database is not backed up: set common_backup_enabled, and common_backup_endpoint to storage outside the "
+        "cluster."
     )
     assert found[1] == (
         "Kafka lets everybody who reaches kafka.127.0.0.1.nip.io:9094 read, write and delete everything: "
@@ -126,6 +127,47 @@ def test_what_a_real_cluster_should_not_have_is_a_warning(dev, prod):
     )
     assert found[3].endswith("ask for no login: set temporal_route to false.")
     assert warnings(prod) == [
-        "The backups of the database are in the cluster itself (http://minio.minio.svc.cluster.local:9000) and are lost with "
-        "it: set common_backup_endpoint to storage outside, or copy the bucket there."
+        "The backups of the database are in the cluster itself (http://minio.minio.svc.cluster.local:9000) and are "
+        "lost with it: set common_backup_endpoint to storage outside, or copy the bucket there."
     ]
+
+
+def test_production_lets_nobody_use_kafka_without_a_login(prod):
+    kafka = prod.one("kafka", "Kafka", "kafka-cluster")["spec"]["kafka"]
+    assert [entry["authentication"] for entry in kafka["listeners"]] == [{"type": "scram-sha-512"}] * 2
+    assert kafka["authorization"] == {"type": "simple", "superUsers": []}
+    users = {item["metadata"]["name"]: item["spec"] for item in prod.find("kafka", "KafkaUser")}
+    assert users.keys() == {"app", "kafka-connect", "kafka-ui"}
+    assert all(user["authentication"] == {"type": "scram-sha-512"} for user in users.values())
+    assert all(user["authorization"]["acls"] for user in users.values())
+
+
+def test_connect_and_kafka_ui_have_users_where_kafka_wants_a_login(dev, prod):
+    connect = prod.one("kafka", "KafkaConnect", "kafka-cluster")["spec"]
+    assert connect["authentication"] == {
+        "type": "scram-sha-512",
+        "username": "kafka-connect",
+        "passwordSecret": {"secretName": "kafka-connect", "password": "password"},
+    }
+    allowed = prod.one("kafka", "KafkaUser", "kafka-connect")["spec"]["authorization"]["acls"]
+    topics = {acl["resource"]["name"] for acl in allowed if acl["resource"]["type"] == "topic"}
+    assert topics == {value for key, value in connect["config"].items() if key.endswith(".storage.topic")}
+    assert connect["config"]["group.id"] in {acl["resource"]["name"] for acl in allowed}
+
+    (container,) = prod.one("kafka-ui", "Deployment", "kafka-ui")["spec"]["template"]["spec"]["containers"]
+    entries = {entry["name"].removeprefix("KAFKA_CLUSTERS_0_PROPERTIES_"): entry for entry in container["env"]}
+    assert entries["SASL_MECHANISM"]["value"] == "SCRAM-SHA-512"
+    secret = entries["SASL_JAAS_CONFIG"]["valueFrom"]["secretKeyRef"]
+    assert secret == {"name": "kafka-ui", "key": "sasl.jaas.config"}
+    copied = prod.one("kafka", "KafkaUser", secret["name"])["spec"]["template"]["secret"]["metadata"]["annotations"]
+    assert copied["reflector.v1.k8s.emberstack.com/reflection-auto-namespaces"] == prod.plan["kafka-ui"]["namespace"]
+    assert "reflector" in prod.plan["kafka-ui"]["depends_on"]
+
+    assert dev.find("kafka", "KafkaUser") == []
+    assert "authentication" not in dev.one("kafka", "KafkaConnect", "kafka-cluster")["spec"]
+
+
+def test_the_certificate_of_kafka_is_copied_only_to_where_it_is_used(dev):
+    template = dev.one("kafka", "Kafka", "kafka-cluster")["spec"]["kafka"]["template"]
+    annotations = template["clusterCaCert"]["metadata"]["annotations"]
+    assert annotations["reflector.v1.k8s.emberstack.com/reflection-auto-namespaces"] == "services"
