@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 import pytest
 import yaml
 from conftest import ROOT
@@ -171,3 +174,63 @@ def test_the_certificate_of_kafka_is_copied_only_to_where_it_is_used(dev):
     template = dev.one("kafka", "Kafka", "kafka-cluster")["spec"]["kafka"]["template"]
     annotations = template["clusterCaCert"]["metadata"]["annotations"]
     assert annotations["reflector.v1.k8s.emberstack.com/reflection-auto-namespaces"] == "services"
+
+
+# --- what a real kubelet refuses -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mounted(tmp_path_factory):
+    mount = {"host_path": "/srv/git/monorepo.git", "mount_path": "/mnt/monorepo-template.git"}
+    return build(tmp_path_factory.mktemp("mounted"), "dev", argocd_repo_mount=mount)
+
+
+def test_git_trusts_the_mounted_repository_whoever_owns_it(mounted, tmp_path):
+    spec = mounted.one("argocd", "Deployment", "argocd-repo-server")["spec"]["template"]["spec"]
+    container = next(entry for entry in spec["containers"] if entry["name"] == "argocd-repo-server")
+    mounts = {entry["name"]: entry["mountPath"] for entry in container["volumeMounts"]}
+    volumes = {entry["name"]: entry for entry in spec["volumes"]}
+    assert volumes["repository"]["hostPath"] == {"path": "/srv/git/monorepo.git", "type": "Directory"}
+    assert mounts["repository"] == "/mnt/monorepo-template.git"
+
+    variable = next(entry["value"] for entry in container["env"] if entry["name"] == "GIT_CONFIG_GLOBAL")
+    folder, _slash, key = variable.rpartition("/")
+    assert mounts["repository-git-config"] == folder
+    config = mounted.one("argocd", "ConfigMap", volumes["repository-git-config"]["configMap"]["name"])
+    repository, file = tmp_path / "monorepo.git", tmp_path / "gitconfig"
+    subprocess.run(["git", "init", "--quiet", "--bare", repository], check=True)
+    # Git asks the repository's owner of the server's side as well, as on a node.
+    stranger = {"PATH": os.environ["PATH"], "HOME": "/dev/null", "GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
+    asked = ["git", "ls-remote", f"file://{repository}"]
+    refused = subprocess.run(asked, env=stranger, capture_output=True, text=True, check=False)
+    assert "dubious ownership" in refused.stderr
+    file.write_text(config["data"][key].replace(mounts["repository"], str(repository)))
+    subprocess.run(asked, env=stranger | {"GIT_CONFIG_GLOBAL": str(file)}, check=True)
+
+
+def test_without_a_mount_git_has_no_settings(dev):
+    assert dev.find("argocd", "ConfigMap", "repository-git-config") == []
+
+
+def test_argo_cd_can_be_updated_on_three_nodes(prod):
+    """Pods that must not share a node leave no room for one more when there are as many as nodes."""
+    found = {
+        item["metadata"]["name"]: item["spec"]
+        for item in prod.find("argocd", "Deployment")
+        if "requiredDuringSchedulingIgnoredDuringExecution"
+        in item["spec"]["template"]["spec"].get("affinity", {}).get("podAntiAffinity", {})
+    }
+    assert "argocd-redis-ha-haproxy" in found
+    for name, spec in found.items():
+        assert spec.get("replicas", 1) < 3 or spec["strategy"]["rollingUpdate"] == {
+            "maxSurge": 0,
+            "maxUnavailable": 1,
+        }, name
+
+
+def test_the_webhook_of_external_secrets_has_time_for_its_certificate(dev):
+    webhook = dev.one("external-secrets", "Deployment", "external-secrets-webhook")
+    (container,) = webhook["spec"]["template"]["spec"]["containers"]
+    probe = container["startupProbe"]
+    assert probe["tcpSocket"] == container["livenessProbe"]["tcpSocket"] == {"port": 8081}
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 150
