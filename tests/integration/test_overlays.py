@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 
 import pytest
@@ -26,8 +27,14 @@ def prod(tmp_path_factory):
 
 # --- variables that are set with -e are strings --------------------------------------------------------------------
 
-# Booleans whose default is computed, and one that belongs to no role.
-COMPUTED = {"argocd_ui_route": True, "gateway_tls": False, "kafka_ui_connect_enabled": True, "gitops_tls": False}
+# Those whose default is computed, and one that belongs to no role.
+COMPUTED = {
+    "argocd_rollout_timeout": 300,
+    "argocd_ui_route": True,
+    "gateway_tls": False,
+    "kafka_ui_connect_enabled": True,
+    "gitops_tls": False,
+}
 # Not of what is rendered, or set by the test itself.
 LEFT_OUT = {"component_rehearsal", "gitops_repo_rehearsal"}
 
@@ -234,3 +241,54 @@ def test_the_webhook_of_external_secrets_has_time_for_its_certificate(dev):
     probe = container["startupProbe"]
     assert probe["tcpSocket"] == container["livenessProbe"]["tcpSocket"] == {"port": 8081}
     assert probe["periodSeconds"] * probe["failureThreshold"] >= 150
+
+
+def annotation(item, name):
+    return item["metadata"].get("annotations", {}).get(f"argocd.argoproj.io/{name}", "")
+
+
+def test_the_generator_of_passwords_is_there_before_the_operator_starts(dev):
+    """What fails before is tried again after longer and longer pauses."""
+    generator = dev.one("external-secrets", "ClusterGenerator", "password-64-length")
+    operator = dev.one("external-secrets", "Deployment", "external-secrets")
+    assert int(annotation(generator, "sync-wave") or 0) <= int(annotation(operator, "sync-wave") or 0)
+
+
+def kept(item):
+    return {"Prune=false", "Delete=false"} <= set(annotation(item, "sync-options").split(","))
+
+
+def test_a_certificate_lives_as_long_as_the_database_that_uses_it(dev):
+    cluster = dev.one("common", "Cluster", "cnpg-cluster")
+    (certificate,) = [
+        item
+        for item in dev.find("common", "Certificate")
+        if item["spec"]["secretName"] == cluster["spec"]["certificates"]["serverTLSSecret"]
+    ]
+    assert kept(cluster)
+    assert kept(certificate)
+
+
+def test_nothing_is_synced_after_the_database(dev, prod):
+    """Argo CD does not wait for the last wave, and a database that restarts is Degraded, which fails the sync elsewhere."""
+    for overlays in (dev, prod):
+        waves = {item["kind"]: int(annotation(item, "sync-wave") or 0) for item in overlays.objects["common"]}
+        assert max(waves.values()) == waves["Cluster"], waves
+
+
+def test_verify_looks_for_every_secret_that_is_made_only_once(dev, prod):
+    """Argo CD and the operator stay green when such a Secret is deleted."""
+    found = {
+        (name, item["spec"]["target"]["name"])
+        for overlays in (dev, prod)
+        for name, objects in overlays.objects.items()
+        for item in objects
+        if item["kind"] == "ExternalSecret" and item["spec"]["refreshPolicy"] == "CreatedOnce"
+    }
+    assert ("minio", "minio-bucket-cnpg-backups") in found
+    missing = []
+    for component, secret in sorted(found):
+        verify = (ROOT / "roles" / component.replace("-", "_") / "tasks" / "verify.yml").read_text()
+        name = re.sub(r"^minio-bucket-.*", 'minio-bucket-{{ item.name }}"\n    namespace: "{{ minio_component', secret)
+        missing += [] if name in verify else [secret]
+    assert missing == []
