@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -293,3 +294,44 @@ def test_verify_looks_for_every_secret_that_is_made_only_once(dev, prod):
         name = re.sub(r"^minio-bucket-.*", 'minio-bucket-{{ item.name }}"\n    namespace: "{{ minio_component', secret)
         missing += [] if name in verify else [secret]
     assert missing == []
+
+
+# --- small things ----------------------------------------------------------------------------------------------------
+
+
+def proxies(overlays):
+    for component in ("api", "auth"):
+        (container,) = overlays.one(component, "Deployment", f"socat-{component}")["spec"]["template"]["spec"][
+            "containers"
+        ]
+        yield container
+
+
+def test_the_probes_of_a_proxy_do_not_connect_to_its_target(dev):
+    for container in proxies(dev):
+        for name in ("readinessProbe", "livenessProbe"):
+            assert container[name].keys() & {"exec", "tcpSocket", "httpGet", "grpc"} == {"exec"}, container["name"]
+
+
+def test_the_probes_of_a_proxy_tell_whether_it_listens(dev):
+    for container in proxies(dev):
+        command = container["readinessProbe"]["exec"]["command"]
+        port = container["ports"][0]["containerPort"]
+        assert f"TCP4-LISTEN:{port},fork,reuseaddr" in container["args"]
+        assert f":{port:04X} " in command[2]
+        with socket.socket() as server:
+            server.bind(("0.0.0.0", 0))  # noqa: S104  as socat does
+            here = [command[2].replace(f"{port:04X}", f"{server.getsockname()[1]:04X}")]
+            asked = [*command[:2], *here, *command[3:]]
+            assert subprocess.run(asked, check=False).returncode == 1
+            server.listen()
+            assert subprocess.run(asked, check=False).returncode == 0
+
+
+def test_the_database_has_connections_for_all_pods_of_temporal(dev, prod):
+    """Four services with a pool of 30 each in every pod, and during an update one pod more."""
+    for overlays in (dev, prod):
+        spec = overlays.one("temporal", "Deployment", "temporal")["spec"]
+        surge = 0 if spec.get("strategy", {}).get("type") == "Recreate" else 1
+        parameters = overlays.one("common", "Cluster", "cnpg-cluster")["spec"]["postgresql"]["parameters"]
+        assert int(parameters["max_connections"]) - (spec["replicas"] + surge) * 120 >= 50
