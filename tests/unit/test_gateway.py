@@ -188,6 +188,21 @@ def test_listeners_differ_in_port(environment):
     assert len(ports) == len(set(ports)) == (3 if tls else 2)
 
 
+def test_routes_come_last(environment):
+    """A Gateway that is not programmed fails the wave of the routes: nothing may wait for it."""
+    built, _tls = environment
+    for name, items in built.components.items():
+        waves, hooks = {"route": set(), "other": set()}, set()
+        for item in items:
+            annotations = item["metadata"].get("annotations") or {}
+            wave = int(annotations.get("argocd.argoproj.io/sync-wave", "0"))
+            waves["route" if item["kind"] in ROUTES else "other"].add(wave)
+            hooks.add(annotations.get("argocd.argoproj.io/hook"))
+        if waves["route"] and name != "argocd":  # which no Application syncs
+            assert min(waves["route"]) > max(waves["other"]), name
+            assert "PostSync" not in hooks, name  # they run after all waves
+
+
 def test_the_judge_finds_what_was_wrong(rendered):
     """The same objects as they were: with kinds, and without sectionName."""
     before = copy.deepcopy(Built(rendered("prod", gitops_tls=True)))
