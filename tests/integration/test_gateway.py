@@ -61,4 +61,4 @@ def test_a_gateway_class_is_asked_for_and_host_network_mode_is_warned_about(envi
     assert api.request("POST", CONFIG, None, HOST_NETWORK, "application/json")[0] == 201
     code, said = check()
     assert code == 0
-    assert "Warning: Cilium's Gateway is in host-network mode, where listener kafka may not get its port 9094" in said
+    assert "Gateway is in host-network mode, where listener kafka may not get its port 9094" in said
