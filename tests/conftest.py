@@ -8,8 +8,16 @@ from __future__ import annotations
 import sysconfig
 from pathlib import Path
 
+import pytest
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
+from rendering import Renderings
 
 ROOT = Path(__file__).resolve().parent.parent
 
 _AnsibleCollectionFinder(paths=[str(ROOT / "collections"), sysconfig.get_path("purelib")])._install()
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Renderings:
+    """Return what builds an inventory: `rendered("prod", gitops_tls=False)["kafka"]` is a list of objects."""
+    return Renderings(tmp_path_factory)

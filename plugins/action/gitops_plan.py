@@ -15,7 +15,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.errors import Gito
 from ansible_collections.monorepo.gitops.plugins.module_utils.plan import check_definition, plan, role_of
 
 # Keys of a definition that may depend on variables of its role.
-LISTS = ("depends_on", "endpoints", "more_namespaces")
+LISTS = ("depends_on", "endpoints", "more_namespaces", "warnings")
 
 
 class ActionModule(ActionBase):

@@ -52,9 +52,59 @@ def table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
+CILIUM = "io.cilium/gateway-controller"
+
+
+def gateway_class_problem(found: list[dict[str, Any]], name: str) -> str:
+    """Return why a GatewayClass would leave a Gateway without a controller, and what to do; empty when it would not."""
+    if not found:
+        advice = "install its controller, or name the class of another one"
+        if name == "cilium":
+            advice = (
+                "apply the CRDs of Gateway API, then install Cilium 1.19.6 or newer with gatewayAPI.enabled=true and "
+                "gatewayAPI.gatewayClass.create=true"
+            )
+        return f"gateway_class_name: the cluster does not have GatewayClass {name}: {advice} (docs/clusters.md)."
+    conditions = (found[0].get("status") or {}).get("conditions") or []
+    accepted: dict[str, Any] = next((entry for entry in conditions if entry["type"] == "Accepted"), {})
+    if accepted.get("status") == "True":
+        return ""
+    advice = "start its controller, or name another class"
+    if found[0]["spec"]["controllerName"] == CILIUM:
+        advice = (
+            "restart Cilium's operator, which looks for the CRDs of Gateway API only when it starts: "
+            "kubectl rollout restart -n kube-system deployment/cilium-operator"
+        )
+    said = f" ({accepted['message']})" if accepted.get("message") else ""
+    return f"gateway_class_name: nothing has accepted GatewayClass {name}{said}: {advice} (docs/clusters.md)."
+
+
+def host_network_warnings(config: dict[str, str], web_ports: list[int], kafka_port: int) -> list[str]:
+    """Return what a Gateway of Cilium may not do in host-network mode, from the data of its ConfigMap."""
+    if config.get("gateway-api-hostnetwork-enabled") != "true":
+        return []
+    warnings = [
+        f"Cilium's Gateway is in host-network mode, where listener kafka may not get its port {kafka_port} and be "
+        "served at the port of another listener (cilium/cilium#45913): try it before clients do (docs/clusters.md)."
+    ]
+    low = [str(port) for port in web_ports if int(port) < 1024]
+    if low and config.get("envoy-keep-cap-netbindservice") != "true":
+        warnings.append(
+            f"Cilium's Gateway is in host-network mode and cannot open port {' and '.join(low)}: set "
+            "envoy.securityContext.capabilities.keepCapNetBindService=true (docs/clusters.md)."
+        )
+    return warnings
+
+
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"project": project, "table": table, "widened": widened}
+        return {
+            "gateway_class_problem": gateway_class_problem,
+            "host_network_warnings": host_network_warnings,
+            "project": project,
+            "table": table,
+            "widened": widened,
+        }

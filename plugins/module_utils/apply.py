@@ -37,12 +37,25 @@ Manifest = dict[str, Any]
 HASH = "monorepo.gitops/applied-sha256"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+# What a container waits for that no patience cures.
+BROKEN = {
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "ErrImageNeverPull",
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "RunContainerError",
+}
 HIDDEN = "(not shown)"
 HIDDEN_CHANGED = "(not shown, different)"
 DIFF_LIMIT = 100_000
 ERRORS_SHOWN = 5
 POLL_SECONDS = 0.3
 ESTABLISHED_SECONDS = 60
+STEADY_SECONDS = 10
+PODS_SECONDS = 2
 BUSY_RETRIES = 4
 RACE_RETRIES = 5
 
@@ -280,6 +293,9 @@ class Applier:
         self.results: list[Applied] = []
         self.warnings: list[str] = []
         self.defined: set[tuple[str, str]] = set()
+        self.deleted_pods: list[str] = []
+        self.pods_read: dict[str, float] = {}
+        self.crashes: dict[str, tuple[float, str]] = {}
 
     def apply(self, items: list[Manifest]) -> list[Applied]:
         """Apply all objects and return what happened; all that can be applied is, also when others are rejected."""
@@ -403,6 +419,54 @@ class Applier:
         self._await(crds, timeout, established)
         workloads = [result for result in self.results if result.item["kind"] in WORKLOADS]
         self._await(workloads, timeout - (time.monotonic() - started), pending_rollout)
+        # Their pods count as ready the moment they start, and may have crashed while others were waited for.
+        unprobed = [result for result in workloads if lacks_probe(result.item)]
+        left = timeout - (time.monotonic() - started)
+        self._await(unprobed, max(left, 2 * STEADY_SECONDS), self._unsteady)
+
+    def _unsteady(self, workload: Manifest) -> str:
+        """Return why a workload without readiness probe is not at rest, or nothing."""
+        name = label(workload)
+        crash = next((text for pod in self._pods(workload) if (text := pod_crash(pod))), "")
+        if crash:
+            self.crashes[name] = (time.monotonic(), crash)
+        since, text = self.crashes.get(name, (0.0, ""))
+        if text and time.monotonic() - since < STEADY_SECONDS:
+            return pending_rollout(workload) or text
+        return pending_rollout(workload)
+
+    def _unblock(self, workload: Manifest) -> None:
+        """Delete a pod of an older revision that does not start: a StatefulSet waits for it before it makes newer ones.
+
+        The Kubernetes documentation, StatefulSets, calls this a forced rollback.
+        """
+        name = label(workload)
+        if not may_be_blocked(workload) or time.monotonic() - self.pods_read.get(name, -PODS_SECONDS) < PODS_SECONDS:
+            return
+        self.pods_read[name] = time.monotonic()
+        for pod in self._pods(workload):
+            if not (why := blocks(workload, pod)):
+                continue
+            metadata = pod["metadata"]
+            # Not when it has changed since: it may have come up.
+            body = {"preconditions": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}}
+            path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
+            status, _answer = self.api.request("DELETE", path, None, body, "application/json")
+            if status in (200, 202):
+                self.deleted_pods.append(f"{metadata['namespace']}/{metadata['name']}")
+                self.warnings.append(
+                    f"Pod {self.deleted_pods[-1]} was deleted: it is of an older revision of {name}, did not start "
+                    f"({why}), and a StatefulSet replaces no pod before the one that it waits for is ready."
+                )
+
+    def _pods(self, workload: Manifest) -> list[Manifest]:
+        """Return the pods of a workload that are not being deleted, as far as they can be read."""
+        labels = workload["spec"]["selector"].get("matchLabels") or {}
+        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())}
+        path = f"/api/v1/namespaces/{workload['metadata']['namespace']}/pods"
+        status, pods = self.api.request("GET", path, query)
+        items = pods.get("items") or [] if status == 200 else []
+        return [pod for pod in items if not pod["metadata"].get("deletionTimestamp")]
 
     def _await(self, results: list[Applied], timeout: float, reason: Callable[[Manifest], str]) -> None:
         started = time.monotonic()
@@ -417,20 +481,22 @@ class Applier:
     def _reason(self, item: Manifest, last: str, reason: Callable[[Manifest], str]) -> str:
         try:
             status, live = self.api.request("GET", self.api.path(item) or "")
+            if status == 404:
+                return "it was deleted meanwhile"
+            if status != 200:
+                return str(live.get("message") or status)
+            why = reason(live)
+            if why and live.get("kind") == "StatefulSet":
+                self._unblock(live)
         except UnavailableError:  # it may come back before the timeout
             return last
-        if status == 404:
-            return "it was deleted meanwhile"
-        return reason(live) if status == 200 else str(live.get("message") or status)
+        return why
 
     def _trouble(self, item: Manifest) -> str:
         """Return why pods of a workload do not run, as far as the cluster says so."""
         if item["kind"] not in WORKLOADS:
             return ""
-        labels = item["spec"]["selector"].get("matchLabels") or {}
-        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())}
-        status, pods = self.api.request("GET", f"/api/v1/namespaces/{item['metadata']['namespace']}/pods", query)
-        troubles = [text for pod in (pods.get("items") or [] if status == 200 else []) if (text := pod_trouble(pod))]
+        troubles = [text for pod in self._pods(item) if (text := pod_trouble(pod))]
         return f" ({troubles[0]})" if troubles else ""
 
 
@@ -460,6 +526,60 @@ def pending_rollout(workload: Manifest) -> str:
     newest = 0 if strategy.get("type") == "OnDelete" else max(wanted - partition, 0)
     if updated < newest or ready < wanted or status.get("replicas", wanted) > wanted:
         return f"{ready} of {wanted} pods are available, {updated} of the newest revision"
+    return ""
+
+
+def lacks_probe(workload: Manifest) -> bool:
+    """Return whether a container of a workload counts as ready as soon as it runs."""
+    return any("readinessProbe" not in entry for entry in workload["spec"]["template"]["spec"]["containers"])
+
+
+def may_be_blocked(workload: Manifest) -> bool:
+    """Return whether a StatefulSet replaces its pods one after the other and its controller knows the newest one."""
+    spec, status = workload["spec"], workload.get("status") or {}
+    return (
+        (spec.get("updateStrategy") or {}).get("type", "RollingUpdate") == "RollingUpdate"
+        and spec.get("podManagementPolicy", "OrderedReady") == "OrderedReady"
+        and status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 1)
+        and bool(status.get("updateRevision"))
+    )
+
+
+def blocks(workload: Manifest, pod: Manifest) -> str:
+    """Return why a pod of an older revision of a StatefulSet never becomes ready, or nothing.
+
+    A pod that runs, is being scheduled or still starts is left alone, and so is one below the partition of the update.
+    """
+    metadata, spec = pod["metadata"], workload["spec"]
+    owners = {owner.get("uid") for owner in metadata.get("ownerReferences") or []}
+    revision = (metadata.get("labels") or {}).get("controller-revision-hash")
+    partition = ((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition") or 0
+    ordinal = metadata["name"].rpartition("-")[2]
+    if (
+        workload["metadata"].get("uid") not in owners
+        or revision in (None, workload["status"]["updateRevision"])
+        or metadata.get("deletionTimestamp")
+        or not ordinal.isdigit()
+        or int(ordinal) < partition
+    ):
+        return ""
+    status = pod.get("status") or {}
+    for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") in BROKEN:
+            return waiting["reason"]
+    return ""
+
+
+def pod_crash(pod: Manifest) -> str:
+    """Return which container of a pod has just ended and is started again and again, or nothing."""
+    status = pod.get("status") or {}
+    for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
+        state = container.get("state") or {}
+        if (state.get("waiting") or {}).get("reason") == "CrashLoopBackOff":
+            return f"pod {pod['metadata']['name']}: container {container.get('name')} crashes again and again"
+        if (state.get("terminated") or {}).get("exitCode") and container.get("restartCount"):
+            return f"pod {pod['metadata']['name']}: container {container.get('name')} crashes again and again"
     return ""
 
 

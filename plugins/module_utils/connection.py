@@ -9,6 +9,7 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 
 PREFIX = "K8S_AUTH_"
+# The releases of Kubernetes for which the operators are made, and the newest one that was tried.
+OLDEST, NEWEST = "1.34", "1.37"
 KINDS = ("clusters", "contexts", "users")
 # Entries of a kubeconfig by kind and name, each as what it holds: its `cluster`, its `context` or its `user`.
 Entries = dict[str, dict[str, dict[str, Any]]]
@@ -121,3 +124,24 @@ def check_uid(found: str, wanted: str, server: str) -> None:
             f"This is not the intended cluster: its namespace kube-system has the UID {found}, "
             f"cluster_uid says {wanted}. It was reached at {server}."
         )
+
+
+def check_version(found: str, oldest: str, server: str) -> str:
+    """Refuse a Kubernetes that is older than the operators allow; return a warning for one that nobody has tried."""
+    release, supported = release_of(found), f"supported are {OLDEST} to {NEWEST}."
+    if release is None:
+        return f"{server} does not say which Kubernetes it is ({found or 'nothing'}); {supported}"
+    if release < (release_of(oldest) or (0, 0)):
+        raise GitopsError(
+            f"{server} is Kubernetes {found}; {supported} Upgrade the cluster, or set cluster_oldest_version when all "
+            "components of the inventory run on it."
+        )
+    if release > (release_of(NEWEST) or (0, 0)):
+        return f"{server} is Kubernetes {found}, which is newer than what was tried; {supported}"
+    return ""
+
+
+def release_of(version: str) -> tuple[int, int] | None:
+    """Return major and minor number of a version such as v1.36.2 or v1.34.1-eks-113cf36."""
+    found = re.match(r"v?(\d+)\.(\d+)", version)
+    return (int(found[1]), int(found[2])) if found else None

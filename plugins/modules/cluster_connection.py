@@ -30,6 +30,10 @@ options:
     description: UID of the namespace C(kube-system) of the intended cluster. Empty means that any UID will do.
     type: str
     default: ""
+  oldest_version:
+    description: Release of Kubernetes, such as V(1.34). An older cluster is refused.
+    type: str
+    default: "1.34"
 attributes:
   check_mode:
     support: full
@@ -47,6 +51,8 @@ notes:
     C(insecure-skip-tls-verify) and C(exec) plugins. No value of it is returned or printed except names, the address and
     paths of files.
   - "Error C(has several contexts): set O(context) to one of those that the message lists."
+  - "Error C(... is Kubernetes ...): the operators do not support this release. One that is newer than those that were
+    tried is a warning."
   - "Error C(This is not the intended cluster): the kubeconfig or O(uid) is that of another cluster."
 """
 
@@ -72,6 +78,10 @@ server:
   type: str
 uid:
   description: UID of the namespace C(kube-system).
+  returned: success
+  type: str
+version:
+  description: Version of Kubernetes.
   returned: success
   type: str
 """
@@ -116,12 +126,17 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     if not uid:
         raise GitopsError(f"{api.host} is not a Kubernetes API server: its namespace kube-system has no UID.")
     connection.check_uid(uid, params["uid"], api.host)
+    version = api.request("GET", "/version")[1].get("gitVersion") or ""
+    warning = connection.check_version(version, params["oldest_version"], api.host)
+    if warning:
+        module.warn(warning)
     return {
         "changed": False,
         "kubeconfig": params["kubeconfig"],
         "context": params["context"],
         "server": api.host,
         "uid": uid,
+        "version": version,
     }
 
 
@@ -130,7 +145,8 @@ def main() -> None:
     _k8s.run_module(
         run,
         connect,
-        argument_spec={name: {"type": "str", "default": ""} for name in ("kubeconfig", "context", "uid")},
+        argument_spec={name: {"type": "str", "default": ""} for name in ("kubeconfig", "context", "uid")}
+        | {"oldest_version": {"type": "str", "default": connection.OLDEST}},
         supports_check_mode=True,
     )
 

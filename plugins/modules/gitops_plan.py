@@ -62,6 +62,7 @@ components:
     depends_on: {description: Components that must be Healthy before., type: list, elements: str}
     stage: {description: 0 for what depends on nothing; otherwise one more than the latest dependency., type: int}
     endpoints: {description: "List of {name, url, protocol, purpose}.", type: list, elements: dict}
+    warnings: {description: Sentences of the report of an existing cluster., type: list, elements: str}
     role: {description: Full name of the role., type: str}
     role_path: {description: Folder of the role., type: str}
     stages: {description: Files with KWOK Stages for the rehearsal cluster., type: list, elements: str}

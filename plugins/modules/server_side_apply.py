@@ -55,7 +55,10 @@ options:
   wait:
     description:
       - Wait until CustomResourceDefinitions are Established, and Deployments, StatefulSets and DaemonSets run their
-        newest revision on all replicas.
+        newest revision on all replicas. A pod without readiness probe must not be crashing again and again.
+      - A StatefulSet replaces no pod before the one that it waits for is ready, so a pod of an older revision that
+        never starts would block every newer one. Such a pod of a StatefulSet among these objects is deleted, with a
+        warning, as the Kubernetes documentation says under StatefulSets, forced rollback.
     type: bool
     default: false
   wait_timeout:
@@ -114,6 +117,11 @@ counts:
   returned: success, and when an object was rejected
   type: dict
   sample: {configured: 1, unchanged: 59}
+deleted_pods:
+  description: Pods, as C(<namespace>/<name>), that kept a StatefulSet from its newest revision and were deleted.
+  returned: success
+  type: list
+  elements: str
 elapsed:
   description: Seconds, waiting included.
   returned: success
@@ -153,11 +161,14 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     )
     applier = Applier(PatientApi(client, settings.concurrency), settings, params["namespace"])
     results = applier.apply(items)
-    for warning in applier.warnings:
-        module.warn(warning)
-    if params["wait"] and not module.check_mode:
-        applier.await_rolled_out(params["wait_timeout"])
-    result = report(results) | {"elapsed": round(time.monotonic() - started, 3)}
+    try:
+        if params["wait"] and not module.check_mode:
+            applier.await_rolled_out(params["wait_timeout"])
+    finally:
+        for warning in applier.warnings:
+            module.warn(warning)
+    result = report(results) | {"deleted_pods": applier.deleted_pods, "elapsed": round(time.monotonic() - started, 3)}
+    result["changed"] = result["changed"] or bool(applier.deleted_pods)
     if module._diff:
         result["diff"] = [as_diff(entry) for entry in results if entry.action in ("created", "configured")]
     return result

@@ -22,7 +22,7 @@ NOTES = {
     "{apiVersion: v1, kind: ConfigMap, metadata: {name: optional, namespace: notes}, data: {text: hello}}\n"
     "{% endif %}",
 }
-DEPLOYMENT = "/apis/apps/v1/namespaces/maildev/deployments/maildev"
+DEPLOYMENT = "/apis/apps/v1/namespaces/services/deployments/socat-auth"
 
 
 @pytest.fixture(scope="module")
@@ -89,20 +89,20 @@ def test_a_run_for_dev_changes_no_byte_of_production(prod, tmp_path):
 
 def test_a_change_reaches_production_by_promotion_only(prod):
     before = prod.git("rev-parse", "prod")
-    prod.set(maildev_replicas=2)
+    prod.set(auth_replicas=3)
     output = words(prod.site())
     assert "prod follows prod, which is 1 commits behind main. Files that would change: 1." in output
     assert prod.git("rev-parse", "prod") == before
-    assert prod.live(DEPLOYMENT)["spec"]["replicas"] == 1
+    assert prod.live(DEPLOYMENT)["spec"]["replicas"] == 2
 
     shown = prod.playbook("playbooks/promote.yml", "--check", "--diff")
     words(shown)
-    assert re.search(r"^\+ *- \{name: maildev, count: 2\}", shown.stdout, re.MULTILINE)
+    assert re.search(r"^\+ *- \{name: socat-auth, count: 3\}", shown.stdout, re.MULTILINE)
     assert prod.git("rev-parse", "prod") == before
 
     words(prod.playbook("playbooks/promote.yml"))
     assert prod.git("rev-parse", "prod") == prod.git("rev-parse", "main") != before
-    assert prod.live(DEPLOYMENT)["status"]["availableReplicas"] == 2
+    assert prod.live(DEPLOYMENT)["status"]["availableReplicas"] == 3
     assert "changed=0 " in words(prod.playbook("playbooks/promote.yml"))
 
 

@@ -43,6 +43,7 @@ UNUSUAL = {
     "kafka_connect_image": "registry.example.com/connect:1",
     "kafka_external_authentication": "scram-sha-512",
     "kafka_image": "registry.example.com/kafka:1",
+    "kafka_internal_authentication": "scram-sha-512",
     "kafka_storage_class": "fast",
     "kafka_topics": [{"name": "orders", "partitions": 6, "config": {"retention.ms": -1}}, {"name": "plain"}],
     "kafka_users": [

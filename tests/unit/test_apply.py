@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -18,13 +19,17 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.apply import (
     PatientApi,
     Settings,
     as_diff,
+    blocks,
     comparable,
     contains,
     established,
     label,
+    lacks_probe,
     load,
+    may_be_blocked,
     pending_rollout,
     phases,
+    pod_crash,
     pod_trouble,
     report,
     shown,
@@ -431,6 +436,219 @@ def test_a_rollout_that_does_not_come_names_pods(monkeypatch):
     assert str(error.value) == (
         "Not ready after 0 s: Deployment n/d: its controller has not seen the newest revision (pod p: ImagePullBackOff)"
     )
+
+
+# --- pods that block or crash --------------------------------------------------------------------------------------
+
+# As recorded from a kubelet and its controllers, shortened: a StatefulSet with a wrong image, and then the right one.
+CONTROLLER = {
+    "apiVersion": "apps/v1",
+    "kind": "StatefulSet",
+    "metadata": {"name": "controller", "namespace": "argocd", "uid": "u1", "generation": 3},
+    "spec": {
+        "replicas": 1,
+        "podManagementPolicy": "OrderedReady",
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
+        "selector": {"matchLabels": {"app": "controller"}},
+        "template": {"spec": {"containers": [{"name": "controller", "image": "right", "readinessProbe": {}}]}},
+    },
+    "status": {
+        "observedGeneration": 3,
+        "replicas": 1,
+        "currentRevision": "controller-a",
+        "updateRevision": "controller-c",
+    },
+}
+BROKEN_POD = {
+    "metadata": {
+        "name": "controller-0",
+        "namespace": "argocd",
+        "uid": "p1",
+        "resourceVersion": "41",
+        "labels": {"app": "controller", "controller-revision-hash": "controller-b"},
+        "ownerReferences": [{"kind": "StatefulSet", "name": "controller", "uid": "u1"}],
+    },
+    "status": {
+        "phase": "Pending",
+        "containerStatuses": [
+            {
+                "name": "controller",
+                "restartCount": 0,
+                "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}},
+            }
+        ],
+    },
+}
+CONTROLLER_PATH, PODS = "/argocd/StatefulSet/controller", "/api/v1/namespaces/argocd/pods"
+
+
+def changed(item, **parts):
+    """Return an object with other values; a double underscore goes one level down."""
+    item = json.loads(json.dumps(item))
+    for path, value in parts.items():
+        *parents, last = path.split("__")
+        target = item
+        for key in parents:
+            target = target[key]
+        target[last] = value
+    return item
+
+
+def with_state(**state):
+    return changed(BROKEN_POD, status__containerStatuses=[{"name": "controller", "restartCount": 2, "state": state}])
+
+
+@pytest.mark.parametrize(
+    ("workload", "pod", "expected"),
+    [
+        (CONTROLLER, BROKEN_POD, "ImagePullBackOff"),
+        # Back to the revision before: then the newest one is the current one.
+        (changed(CONTROLLER, status__updateRevision="controller-a"), BROKEN_POD, "ImagePullBackOff"),
+        (CONTROLLER, with_state(waiting={"reason": "CrashLoopBackOff"}), "CrashLoopBackOff"),
+        (CONTROLLER, with_state(waiting={"reason": "ContainerCreating"}), ""),
+        (CONTROLLER, with_state(running={"startedAt": "2026-11-26T10:00:00Z"}), ""),
+        # The newest revision is as broken: a person must look.
+        (changed(CONTROLLER, status__updateRevision="controller-b"), BROKEN_POD, ""),
+        (CONTROLLER, changed(BROKEN_POD, metadata__deletionTimestamp="2026-11-26T10:00:00Z"), ""),
+        (changed(CONTROLLER, spec__updateStrategy__rollingUpdate__partition=1), BROKEN_POD, ""),
+        (CONTROLLER, changed(BROKEN_POD, metadata__ownerReferences=[{"uid": "of somebody else"}]), ""),
+        (CONTROLLER, changed(BROKEN_POD, metadata__labels={}), ""),
+    ],
+)
+def test_a_pod_of_an_older_revision_that_never_starts_blocks_its_statefulset(workload, pod, expected):
+    assert blocks(workload, pod) == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ({}, True),
+        ({"status__updateRevision": "controller-a"}, True),
+        ({"spec__updateStrategy": {"type": "OnDelete"}}, False),
+        ({"spec__podManagementPolicy": "Parallel"}, False),
+        ({"status__observedGeneration": 2}, False),
+        ({"status": {}}, False),
+    ],
+)
+def test_which_statefulsets_may_be_blocked(parts, expected):
+    assert may_be_blocked(changed(CONTROLLER, **parts)) == expected
+
+
+class PodServer(Server):
+    """Has pods, and a controller that answers to their deletion as the test says."""
+
+    def __init__(self, live, on_delete=None):
+        super().__init__(live, kinds=["StatefulSet", "Deployment"])
+        self.on_delete, self.bodies = on_delete, []
+
+    def request(self, method, path, query=None, body=None, content_type=None):
+        """Delete a pod, or answer as the other one."""
+        if method != "DELETE":
+            return super().request(method, path, query, body, content_type)
+        self.log.append(f"DELETE {path}")
+        self.bodies.append(body)
+        return self.on_delete(self) if self.on_delete else (409, {})
+
+
+def awaiting(server, item, monkeypatch, seconds=0.2):
+    monkeypatch.setattr(apply, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(apply, "STEADY_SECONDS", 0.05)
+    applier = Applier(server, Settings("m", True, False, False, 1), "argocd")
+    applier.results = [Applied(item, "configured", {}, item)]
+    applier.await_rolled_out(seconds)
+    return applier
+
+
+def test_the_pod_that_blocks_is_deleted_and_the_run_says_so(monkeypatch):
+    def controller(server):
+        server.live[CONTROLLER_PATH] = changed(
+            CONTROLLER, status=CONTROLLER["status"] | {"updatedReplicas": 1, "availableReplicas": 1}
+        )
+        return 200, {}
+
+    server = PodServer({CONTROLLER_PATH: CONTROLLER, PODS: {"items": [BROKEN_POD]}}, controller)
+    applier = awaiting(server, CONTROLLER, monkeypatch)
+    assert [line for line in server.log if line.startswith("DELETE")] == [f"DELETE {PODS}/controller-0"]
+    assert server.bodies == [{"preconditions": {"uid": "p1", "resourceVersion": "41"}}]
+    assert applier.deleted_pods == ["argocd/controller-0"]
+    assert applier.warnings == [
+        "Pod argocd/controller-0 was deleted: it is of an older revision of StatefulSet argocd/controller, did not "
+        "start (ImagePullBackOff), and a StatefulSet replaces no pod before the one that it waits for is ready."
+    ]
+
+
+def test_a_pod_that_changed_meanwhile_is_not_deleted(monkeypatch):
+    server = PodServer({CONTROLLER_PATH: CONTROLLER, PODS: {"items": [BROKEN_POD]}})
+    with pytest.raises(GitopsError) as error:
+        awaiting(server, CONTROLLER, monkeypatch)
+    assert "StatefulSet argocd/controller: 0 of 1 pods are available, 0 of the newest revision (pod " in str(
+        error.value
+    )
+    assert len([line for line in server.log if line.startswith("DELETE")]) == 1
+
+
+DEX = manifest("Deployment", "dex", "apps/v1") | {
+    "metadata": {"name": "dex", "namespace": "argocd", "generation": 1},
+    "spec": {
+        "replicas": 1,
+        "selector": {"matchLabels": {"app": "dex"}},
+        "template": {"spec": {"containers": [{"name": "dex"}]}},
+    },
+    "status": {"observedGeneration": 1} | {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1},
+}
+
+
+def dex_pod(count=1, **state):
+    containers = [{"name": "dex", "restartCount": count, "state": state}]
+    return {"metadata": {"name": "dex-1", "namespace": "argocd"}, "status": {"containerStatuses": containers}}
+
+
+def test_which_workloads_count_as_ready_the_moment_they_start():
+    assert lacks_probe(DEX)
+    assert not lacks_probe(CONTROLLER)
+
+
+def test_what_a_crash_is():
+    said = "pod dex-1: container dex crashes again and again"
+    assert pod_crash(dex_pod(waiting={"reason": "CrashLoopBackOff"})) == said
+    assert pod_crash(dex_pod(terminated={"exitCode": 1})) == said
+    assert pod_crash(dex_pod(count=0, terminated={"exitCode": 1})) == ""
+    assert pod_crash(dex_pod(terminated={"exitCode": 0})) == ""
+    assert pod_crash(dex_pod(running={})) == ""
+
+
+def test_a_pod_without_readiness_probe_that_crashes_is_not_rolled_out(monkeypatch):
+    crashing = {"items": [dex_pod(waiting={"reason": "CrashLoopBackOff", "message": "back-off 10s"})]}
+    server = PodServer({"/argocd/Deployment/dex": DEX, PODS: crashing})
+    with pytest.raises(GitopsError) as error:
+        awaiting(server, DEX, monkeypatch)
+    assert str(error.value).endswith(
+        "Deployment argocd/dex: pod dex-1: container dex crashes again and again "
+        "(pod dex-1: CrashLoopBackOff back-off 10s)"
+    )
+
+
+def test_a_pod_that_crashed_must_run_for_a_while(monkeypatch):
+    """Between two crashes it runs for a moment, and then its Deployment calls it available."""
+
+    class Flapping(PodServer):
+        def request(self, method, path, query=None, body=None, content_type=None):
+            if path == PODS:
+                reads = sum(line == f"GET {PODS}" for line in self.log)
+                pod = dex_pod(running={}) if reads else dex_pod(waiting={"reason": "CrashLoopBackOff"})
+                self.live[PODS] = {"items": [pod]}
+            return super().request(method, path, query, body, content_type)
+
+    server = Flapping({"/argocd/Deployment/dex": DEX})
+    began = time.monotonic()
+    awaiting(server, DEX, monkeypatch)
+    assert time.monotonic() - began > 0.05
+
+
+def test_a_pod_that_runs_costs_one_look(monkeypatch):
+    server = PodServer({"/argocd/Deployment/dex": DEX, PODS: {"items": [dex_pod(running={})]}})
+    awaiting(server, DEX, monkeypatch)
+    assert server.log == [f"GET {PODS}"]
 
 
 # --- the connection ------------------------------------------------------------------------------------------------

@@ -16,9 +16,12 @@ from ansible_collections.kubernetes.core.plugins.module_utils.k8s import client 
 from ansible_collections.monorepo.gitops.plugins.lookup.environments import LookupModule
 from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s
 from ansible_collections.monorepo.gitops.plugins.module_utils.connection import (
+    NEWEST,
+    OLDEST,
     check_complete,
     check_environment,
     check_uid,
+    check_version,
     choose_context,
     kubeconfig_files,
     plugin_of,
@@ -221,6 +224,31 @@ def test_another_cluster_than_the_pinned_one_is_refused():
         "This is not the intended cluster: its namespace kube-system has the UID a, cluster_uid says b. "
         "It was reached at https://dev.invalid."
     )
+
+
+def test_kubernetes_is_one_that_the_operators_support():
+    assert check_version("v1.34.0", OLDEST, "https://h") == ""
+    assert check_version("v1.36.4-eks-113cf36", OLDEST, "https://h") == ""
+    assert check_version(f"v{NEWEST}.2", OLDEST, "https://h") == ""
+    with pytest.raises(GitopsError) as error:
+        check_version("v1.33.9+k3s1", OLDEST, "https://h")
+    assert str(error.value) == (
+        "https://h is Kubernetes v1.33.9+k3s1; supported are 1.34 to 1.37. Upgrade the cluster, or set "
+        "cluster_oldest_version when all components of the inventory run on it."
+    )
+    assert check_version("v1.33.9+k3s1", "1.33", "https://h") == ""
+    assert check_version("v1.100.0", OLDEST, "https://h") == (
+        "https://h is Kubernetes v1.100.0, which is newer than what was tried; supported are 1.34 to 1.37."
+    )
+    assert check_version("", OLDEST, "https://h") == (
+        "https://h does not say which Kubernetes it is (nothing); supported are 1.34 to 1.37."
+    )
+
+
+def test_the_oldest_version_is_the_same_everywhere():
+    defaults = yaml.safe_load((ROOT / "roles" / "cluster" / "defaults" / "main.yml").read_text())
+    assert defaults["cluster_oldest_version"] == OLDEST
+    assert f"Kubernetes {OLDEST} to {NEWEST}" in (ROOT / "README.md").read_text()
 
 
 def test_a_client_that_cannot_be_made_says_nothing_of_the_credentials(tmp_path):

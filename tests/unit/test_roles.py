@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,24 @@ def test_a_module_that_talks_to_the_api_server_is_in_the_action_group(module):
     group = load(ROOT / "meta" / "runtime.yml")["action_groups"]["argocd"]
     talks = "k8s_auth_options" in (ROOT / "plugins" / "modules" / f"{module}.py").read_text()
     assert (module in group) == talks
+
+
+def typed_options(kind):
+    specs = [spec for role in ROLES for spec in load(role / "meta" / "argument_specs.yml")["argument_specs"].values()]
+    return {name for spec in specs for name, option in spec["options"].items() if option["type"] == kind}
+
+
+def test_a_boolean_is_converted_wherever_it_decides_something():
+    """What is set with -e is a string, and the string false is not empty."""
+    names = "|".join(typed_options("bool") | {"gitops_tls"})
+    used = re.compile(rf"(?<![\w'])(?<!set )({names})(?! \| bool| \| default\([^)]*\) \| bool| to )(?![\w:])")
+    handed_on = re.compile(rf"\s*\w+: \"\{{\{{ ({names})( \| default\(\w+\))? \}}\}}\"$")
+    files = [path for folder in ("roles", "playbooks") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in files
+        if path.suffix in (".yml", ".j2") and path.parent.name not in ("meta", "files")
+        for line in path.read_text().splitlines()
+        if used.search(line) and not handed_on.match(line) and not re.match(r"\s*(#|fail_msg:)", line)
+    ]
+    assert found == []

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The objects of every component of an inventory, rendered by its role and built by kustomize, without a cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+Objects = list[dict[str, Any]]
+
+
+@cache
+def programs() -> Path:
+    """Return the folder with the programs of the rehearsal and Argo CD's manifests, which `make test` builds first."""
+    script = ROOT / "roles" / "rehearsal_cluster" / "files" / "build.py"
+    done = subprocess.run([sys.executable, script, "--where"], check=True, capture_output=True, text=True)
+    folder = Path(done.stdout.split()[-1])
+    if not folder.exists():
+        pytest.skip(f"{script} builds kustomize and Argo CD's manifests; run it first")
+    return folder
+
+
+def run(folder: Path, inventory: str, variables: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """Render and build an inventory of this clone as it is, but with stand-ins for the official manifests."""
+    manifests = [str(path) for path in (programs() / "argocd").rglob("install.yaml")]
+    settings = {
+        "component_rehearsal": True,
+        "component_stand_in": "always",
+        "argocd_manifest_alternatives": manifests,
+        "gitops_kustomize_command": [str(programs() / "bin" / "kustomize"), "build"],
+        "gitops_tree": str(folder / "tree"),
+    }
+    return subprocess.run(
+        [
+            *(Path(sys.executable).parent / "ansible-playbook", ROOT / "tests" / "render.yml"),
+            *("-i", ROOT / "inventories" / inventory, "-e", json.dumps(settings | variables)),
+        ],
+        cwd=folder,
+        env=os.environ
+        | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
+        | {"ANSIBLE_NOCOLOR": "1", "XDG_CACHE_HOME": str(folder / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+class Renderings:
+    """Rendered inventories; each is made once."""
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        self.factory = factory
+        self.made: dict[str, dict[str, Objects]] = {}
+
+    def __call__(self, inventory: str, **variables: Any) -> dict[str, Objects]:
+        """Return the objects of each component of an inventory, and those of `argocd`, with variables that win."""
+        key = json.dumps([inventory, variables], sort_keys=True)
+        if key not in self.made:
+            folder = self.factory.mktemp(inventory)
+            done = run(folder, inventory, variables)
+            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+            builds = json.loads((folder / "tree" / "made.json").read_text())["builds"]
+            self.made[key] = {name: load(path) for name, path in builds.items()}
+        return self.made[key]
+
+
+def load(path: str) -> Objects:
+    """Return the objects of a file."""
+    return [item for item in yaml.load_all(Path(path).read_text(), Loader=yaml.CSafeLoader) if item]

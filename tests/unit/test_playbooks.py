@@ -1,0 +1,52 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long the playbooks wait: pods of a real cluster pull images, and its databases restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WAIT = "monorepo.gitops.argocd_app_wait"
+
+
+def tasks(node):
+    """Return all mappings of a playbook."""
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
+    return ([node] if isinstance(node, dict) else []) + [found for child in children for found in tasks(child)]
+
+
+@pytest.mark.parametrize("playbook", ["site", "promote"])
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"cluster_kind": "rehearsal"}, [600, 10]),
+        ({"cluster_kind": "existing"}, [1800, 300]),
+        (
+            {"cluster_kind": "existing", "gitops_converge_timeout": 60, "gitops_degraded_timeout": 20},
+            [60, 20],
+        ),
+    ],
+)
+def test_the_time_limits_of_a_run(playbook, variables, expected):
+    (wait,) = [
+        task[WAIT]
+        for task in tasks(yaml.safe_load((ROOT / "playbooks" / f"{playbook}.yml").read_text()))
+        if WAIT in task
+    ]
+    templar = Templar(DataLoader(), variables)
+    limits = [wait["wait_timeout"], wait["allow_degraded_seconds"]]
+    assert [templar.template(trust_as_template(text)) for text in limits] == expected
+
+
+def test_the_time_limit_of_the_rollout():
+    defaults = yaml.safe_load((ROOT / "roles" / "argocd" / "defaults" / "main.yml").read_text())
+    text = trust_as_template(defaults["argocd_rollout_timeout"])
+    found = [Templar(DataLoader(), {"cluster_kind": kind}).template(text) for kind in ("rehearsal", "existing")]
+    assert found == [300, 600]
