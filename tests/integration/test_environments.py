@@ -23,6 +23,7 @@ NOTES = {
     "{% endif %}",
 }
 DEPLOYMENT = "/apis/apps/v1/namespaces/services/deployments/socat-auth"
+MAILDEV = "/apis/apps/v1/namespaces/maildev/deployments/maildev"
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +137,7 @@ def test_applications_without_automated_sync_are_synced_and_pruned_by_a_run(tmp_
         assert manual.live(NOTE)["data"] == {"text": "hello"}
         manual.set(maildev_replicas=2, notes_optional=False)
         words(manual.site())
-        assert manual.live(DEPLOYMENT)["status"]["availableReplicas"] == 2
+        assert manual.live(MAILDEV)["status"]["availableReplicas"] == 2
         assert manual.live(NOTE) is None
         assert manual.live("/api/v1/namespaces/notes/serviceaccounts/notes")
         assert "changed=0 " in words(manual.site())
