@@ -280,6 +280,7 @@ def test_the_real_crds_also_accept_production_and_what_no_inventory_sets(real, o
     repository = tmp_path / "repository"
     settings = {"gitops_upstream_mirror": MIRROR, "component_stand_in": "auto", "gitops_environment": "judged"}
     settings |= {"rehearsal_cluster_name": real.folder.name, "gitops_repo_rehearsal_folder": str(repository)}
+    settings["gitops_components"] = sorted(objects)  # all, also those that production does without
     done = Environment(tmp_path, "prod", **settings, **UNUSUAL).site("--tags", "render")
     assert done.returncode == 0, done.stdout[-4000:]
     tree = repository / "clone" / "argocd"
