@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.errors import Gito
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
 from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import (
     build_all,
+    build_others,
     cluster_kinds,
     component,
     identities,
@@ -56,6 +58,7 @@ class Comparison:
     def __init__(self, clone: Clone, survey: Survey, options: Options) -> None:
         self.clone, self.survey, self.options = clone, survey, options
         self.notes: list[str] = []
+        self._listed: dict[str, dict[str, tuple[str, str]]] = {}
         self.published = clone.head()
         self.before = clone.followed(options.revision)  # what Argo CD has
         if options.commit:
@@ -71,12 +74,22 @@ class Comparison:
             raise GitopsError(f"Nothing was written. {self.clone.branch} has no commit {name}: publish first.")
         return commit
 
+    def _overlays(self, commit: str) -> dict[str, tuple[str, str]]:
+        """Return layer and name of the components that have an overlay of this environment in a commit."""
+        if commit not in self._listed:
+            self._listed[commit] = publish.overlays(self.clone.files(commit), self.options.environment)
+        return self._listed[commit]
+
+    def _rendered(self, commit: str) -> dict[str, tuple[str, str]]:
+        """Return those that a run wrote."""
+        return publish.overlays(self.clone.rendered(commit, self.options.environment), self.options.environment)
+
     # --- whose cluster ------------------------------------------------------------------------------------------------
 
     @cached_property
     def wanted_side(self) -> identity.Side:
         """Return what the inventory serves."""
-        return identity.inventory_side(self.options.environment, self.options.repository, self.options.revision)
+        return identity.Side(self.options.environment, self.options.repository, self.options.revision or "HEAD")
 
     def check_identity(self) -> None:
         """Stop before another cluster's, environment's or repository's work is touched."""
@@ -126,7 +139,7 @@ class Comparison:
         """Return the overlays of this environment that Git has and the commit of this run would change or remove."""
         if self.options.commit:
             return []
-        present = publish.overlays(self.clone.files(self.published), self.options.environment).values()
+        present = self._overlays(self.published).values()
         staged = self.clone.changed_files(self.published)
         mark = f"/envs/{self.options.environment}/"
         changed = {publish.component_of(path) for path in staged if mark in path}
@@ -140,8 +153,7 @@ class Comparison:
         """Return what each side knows of components."""
         environment = self.options.environment
         base = self.before if self.options.commit else self.published
-        rendered = publish.overlays(self.clone.rendered(base, environment), environment)
-        present = publish.overlays(self.clone.files(base), environment)
+        rendered, present = self._rendered(base), self._overlays(base)
         return Found(
             environment=environment,
             wanted=self.wanted,
@@ -155,7 +167,7 @@ class Comparison:
     def wanted(self) -> set[str]:
         """Return the components that are wanted: those of the inventory, or of the commit that is promoted."""
         if self.options.commit:
-            return set(publish.overlays(self.clone.files(self.options.commit), self.options.environment))
+            return set(self._overlays(self.options.commit))
         return {entry["name"] for entry in self.options.components}
 
     def _past(self) -> set[str]:
@@ -238,7 +250,7 @@ class Comparison:
             )
             # Argo CD would make again what the revision that it follows still has.
             return had and (self.moves or found not in self.earlier.get(name, set()))
-        return self.moves or name not in publish.overlays(self.clone.files(self.before), self.options.environment)
+        return self.moves or name not in self._overlays(self.before)
 
     @property
     def moves(self) -> bool:
@@ -266,13 +278,11 @@ class Comparison:
     @cached_property
     def earlier(self) -> dict[str, set[Identity]]:
         """Return the objects of components as Argo CD has them from Git, of those only that differ or leave."""
-        present = publish.overlays(self.clone.files(self.before), self.options.environment)
+        present = self._overlays(self.before)
         entries = [entry for name, entry in sorted(present.items()) if name in self.changed or name not in self.wanted]
-        summaries = []
-        for entry in entries:
+        with self._exported(self.before, entries) as tree:
             # What does not build was never deployed from here; the cluster says what it has.
-            with contextlib.suppress(GitopsError):
-                summaries += self._build_from(self.before, [entry])
+            summaries, _errors = self._build_each(tree, entries)
         return self._identities(summaries, summaries + self._wanted_summaries)
 
     @cached_property
@@ -285,30 +295,29 @@ class Comparison:
     def _wanted_summaries(self) -> list[dict[str, Any]]:
         if not self.options.commit:
             return self._build(self.clone.path, self.options.components)
-        present = publish.overlays(self.clone.files(self.options.commit), self.options.environment)
-        ours = publish.overlays(
-            self.clone.rendered(self.options.commit, self.options.environment), self.options.environment
-        )
-        summaries = self._build_from(self.options.commit, sorted(ours.values()))
-        for entry in sorted(set(present.values()) - set(ours.values())):
-            try:
-                summaries += self._build_from(self.options.commit, [entry])
-            except GitopsError as error:
-                self.notes.append(f"An overlay that a person wrote does not build: {error}")
-        return summaries
+        present, ours = self._overlays(self.options.commit).values(), self._rendered(self.options.commit).values()
+        with self._exported(self.options.commit, sorted(present)) as tree:
+            summaries = self._build(tree, [component(*entry) for entry in sorted(ours)])
+            others, errors = self._build_each(tree, sorted(set(present) - set(ours)))
+        self.notes += [f"An overlay that a person wrote does not build: {text}" for text in errors]
+        return summaries + others
 
-    def _build_from(self, commit: str, entries: list[tuple[str, str]]) -> list[dict[str, Any]]:
-        """Build overlays as a commit has them."""
+    @contextlib.contextmanager
+    def _exported(self, commit: str, entries: list[tuple[str, str]]) -> Iterator[Path]:
+        """Have overlays, with their bases, as a commit has them."""
         with tempfile.TemporaryDirectory(prefix="monorepo-gitops-") as folder:
-            target = Path(folder)
             parts = ("base", f"envs/{self.options.environment}")
-            self.clone.export(
-                commit, [f"argocd/{'/'.join(entry)}/{part}" for entry in entries for part in parts], target
-            )
-            return self._build(target, [component(*entry) for entry in entries])
+            folders = [f"argocd/{'/'.join(entry)}/{part}" for entry in entries for part in parts]
+            self.clone.export(commit, folders, Path(folder))
+            yield Path(folder)
 
     def _build(self, tree: Path, components: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return build_all(str(tree), self.options.environment, components, self.options.kustomize)
+
+    def _build_each(self, tree: Path, entries: list[tuple[str, str]]) -> tuple[list[dict[str, Any]], list[str]]:
+        """Build overlays of which some may be broken; return why."""
+        names = ["/".join(entry) for entry in entries]
+        return build_others(str(tree), self.options.environment, names, self.options.kustomize)
 
     def _identities(self, summaries: list[dict[str, Any]], known: list[dict[str, Any]]) -> dict[str, set[Identity]]:
         """Return what the objects are called in the cluster; `known` say which kinds have no namespace."""
@@ -330,7 +339,7 @@ class Comparison:
         names = self.check_components()
         volumes = self.check_data(names)
         living = self.found.living.keys()
-        present = publish.overlays(self.clone.files(self.before), self.options.environment)
+        present = self._overlays(self.before)
         gone = [name for name in names if name in living and (self.moves or name not in present)]
         stay = [name for name in self.staying if name in living]
         pruned = {entry for name in stay for entry in self._had(name) - self.after if self._is_lost(entry, "Prune")}
@@ -351,7 +360,7 @@ class Comparison:
                 f"{layer}/{name}" for name, layer in self.found.handwritten.items() if name not in self.wanted
             ),
             "leftovers": sorted(living - self.found.rendered.keys() - self.found.handwritten.keys() - self.wanted),
-            "tree": "" if self.options.commit else self.clone.tree(),
+            "tree": "" if self.options.commit else self.clone.staged_tree(),
             "uid": self.survey.uid,
         }
 

@@ -244,8 +244,9 @@ class Clone:
         commit = "" if done.returncode else done.stdout.split("\t")[0].strip()
         return "" if not commit or self.commit_of(commit) else commit
 
-    def tree(self) -> str:
-        """Return the name of the tree that is staged."""
+    def staged_tree(self) -> str:
+        """Stage everything below argocd/ and return the name of the tree."""
+        self.staged()
         return self.git("write-tree").strip()
 
     def is_reachable(self, commit: str) -> bool:

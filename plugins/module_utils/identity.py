@@ -17,11 +17,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import public
+from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import listed
 
 CONFIG_MAP = "monorepo-gitops"
+NAMED = 3
 FIELD_MANAGER = "monorepo.gitops"
-LAYERS = ("infra", "services")
-OVERLAY = re.compile(r"argocd/(?:infra|services)/\*/envs/(?P<environment>[^/]+)")
+# Of a directory generator, whose name is `*`, and of an Application.
+OVERLAY = re.compile(r"argocd/(?:infra|services)/(?P<name>[^/]+)/envs/(?P<environment>[^/]+)")
 SCP = re.compile(r"(?:[^/@]+@)?(?P<host>[^/:]+):(?P<path>[^/].*)")
 DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
 PREFIX = "ARGOCD_APPLICATIONSET_CONTROLLER"
@@ -63,11 +65,6 @@ class Facts:
     head: str = ""
 
 
-def inventory_side(environment: str, repository: str, revision: str) -> Side:
-    """Return what the inventory wants."""
-    return Side(environment, repository, revision or "HEAD")
-
-
 def recorded_side(config_map: Object | None) -> Side | None:
     """Return what our ConfigMap says, if there is one."""
     data = (config_map or {}).get("data") or {}
@@ -83,16 +80,23 @@ def applicationset_side(applicationset: Object) -> Side:
     source = ((spec.get("template") or {}).get("spec") or {}).get("source") or {}
     git = next((entry for entry in generators if entry.get("repoURL")), {})
     paths = tuple(entry.get("path", "") for entry in git.get("directories") or [] if not entry.get("exclude"))
-    found = [match["environment"] for path in paths if (match := OVERLAY.fullmatch(path))]
+    matches = [match for path in paths if (match := OVERLAY.fullmatch(path))]
+    found = [match["environment"] for match in matches if match["name"] == "*"]
     environment = found[0] if len(found) == len(paths) and len(set(found)) == 1 else ""
     repository = str(git.get("repoURL") or source.get("repoURL") or "")
     return Side(environment, repository, str(git.get("revision") or "HEAD"), paths)
 
 
+def overlay_of(application: Object) -> re.Match[str] | None:
+    """Return the overlay that an Application reads, if it is one of our layout."""
+    source = (application.get("spec") or {}).get("source") or {}
+    return OVERLAY.fullmatch(str(source.get("path") or "").rstrip("/"))
+
+
 def application_side(application: Object) -> Side:
     """Return what an Application that lost its ApplicationSet follows."""
     source = (application.get("spec") or {}).get("source") or {}
-    found = OVERLAY.fullmatch(re.sub(r"^(argocd/[^/]+)/[^/]+/", r"\1/*/", str(source.get("path", ""))))
+    found = overlay_of(application)
     return Side(
         found["environment"] if found else "", source.get("repoURL", ""), source.get("targetRevision") or "HEAD"
     )
@@ -142,8 +146,8 @@ def compare(wanted: Side, living: list[Side], facts: Facts) -> tuple[list[str], 
     if facts.is_new and facts.changed_overlays:
         stops.append(
             f"Git already has environment {wanted.environment}, but this cluster (UID {facts.uid}) does not serve it "
-            f"yet, and the run would change {_some(facts.changed_overlays)}: was the inventory copied for a new "
-            "cluster, and gitops_environment left as it was?"
+            f"yet, and the run would change {listed(facts.changed_overlays, NAMED)}: was the inventory copied for a "
+            "new cluster, and gitops_environment left as it was?"
         )
     if _older(facts.own_version, facts.recorded_version):
         stops.append(
@@ -197,11 +201,6 @@ def _follows(side: Side) -> tuple[str, str]:
 
 def _listed(sides: list[Side]) -> str:
     return "; ".join(dict.fromkeys(side.text() for side in sides))
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
 
 
 def _older(own: str, recorded: str) -> bool:
@@ -301,7 +300,7 @@ def foreign_argocd(found: dict[str, str], applications: list[str], namespace: st
     text = f"Argo CD {found['version']} in namespace {found['namespace']} was installed {by}{release}"
     if applications:
         plural = "s" if len(applications) > 1 else ""
-        text += f", and has {len(applications)} other Application{plural} ({_some(applications)})"
+        text += f", and has {len(applications)} other Application{plural} ({listed(applications, NAMED)})"
     if not here:
         return f"{text}. This inventory would install another one: set argocd_namespace to {found['namespace']}."
     if not managed:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.plan import LAYERS
+from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import listed, resource_name
 
-LAYERS = ("infra", "services")
 SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
 # Kinds whose objects hold data, or take objects that do along with them.
 DATA = {
@@ -27,7 +28,6 @@ DATA = {
     ("kafka.strimzi.io", "KafkaNodePool"),
     ("kafka.strimzi.io", "KafkaTopic"),
 }
-SHOWN = 5
 
 Identity = tuple[str, str, str, str]  # group, kind, namespace, name
 
@@ -159,13 +159,7 @@ def data_refusal(losses: dict[str, list[str]]) -> str:
 def label(identity: Identity) -> str:
     """Return kind, namespace and name as people write them."""
     _group, kind, namespace, name = identity
-    return f"{kind} {namespace + '/' if namespace else ''}{name}"
-
-
-def listed(entries: list[str]) -> str:
-    """Return the first entries and how many more there are."""
-    more = f" and {len(entries) - SHOWN} more" if len(entries) > SHOWN else ""
-    return ", ".join(entries[:SHOWN]) + more
+    return resource_name({"kind": kind, "namespace": namespace, "name": name})
 
 
 def holds_data(identity: Identity) -> bool:

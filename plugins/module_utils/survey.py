@@ -14,12 +14,17 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.identity import CONFIG_MAP, LAYERS, Object, applied_by_us
+from ansible_collections.monorepo.gitops.plugins.module_utils.identity import (
+    CONFIG_MAP,
+    Object,
+    applied_by_us,
+    overlay_of,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils.plan import LAYERS
 from ansible_collections.monorepo.gitops.plugins.module_utils.removal import Identity
 
 ARGO = "/apis/argoproj.io/v1alpha1"
 COMMIT = re.compile(r"[0-9a-f]{40}")
-PATH = re.compile(r"argocd/(?:infra|services)/(?P<name>[^/]+)/envs/[^/]+/?")
 # Upstream's manifests, its Helm chart and the operator agree on these labels.
 CONTROLLER = "app.kubernetes.io/part-of=argocd,app.kubernetes.io/component=application-controller"
 APPLICATIONSETS = "app.kubernetes.io/part-of=argocd,app.kubernetes.io/component=applicationset-controller"
@@ -30,6 +35,7 @@ class Survey:
 
     def __init__(self, api: Api, namespace: str) -> None:
         self.api, self.namespace = api, namespace
+        self._live: dict[Identity, Object | None] = {}
 
     def get(self, path: str, query: dict[str, Any] | None = None) -> Object | None:
         """Return an object or a list; None when the cluster does not have it."""
@@ -58,21 +64,21 @@ class Survey:
 
     @cached_property
     def applications(self) -> list[Object]:
-        """Return the Applications of Argo CD's namespace."""
-        return (self.get(f"{ARGO}/namespaces/{self.namespace}/applications") or {"items": []})["items"]
+        """Return the Applications of the cluster."""
+        return (self.get(f"{ARGO}/applications") or {"items": []})["items"]
 
     @cached_property
     def ours(self) -> dict[str, Object]:
         """Return the Applications of our ApplicationSets, also those that lost their owner with its deletion."""
         owners = {item["metadata"]["uid"] for item in self.applicationsets}
-        return {item["metadata"]["name"]: item for item in self.applications if is_ours(item, owners)}
+        here = [item for item in self.applications if item["metadata"]["namespace"] == self.namespace]
+        return {item["metadata"]["name"]: item for item in here if is_ours(item, owners)}
 
     @cached_property
     def others(self) -> list[Object]:
         """Return all other Applications of the cluster."""
         ours = {item["metadata"]["uid"] for item in self.ours.values()}
-        everywhere = (self.get(f"{ARGO}/applications") or {"items": []})["items"]
-        return [item for item in everywhere if item["metadata"]["uid"] not in ours]
+        return [item for item in self.applications if item["metadata"]["uid"] not in ours]
 
     @cached_property
     def controllers(self) -> list[Object]:
@@ -106,6 +112,11 @@ class Survey:
 
     def live(self, identity: Identity) -> Object | None:
         """Return an object by group, kind, namespace and name, or None."""
+        if identity not in self._live:
+            self._live[identity] = self._read(identity)
+        return self._live[identity]
+
+    def _read(self, identity: Identity) -> Object | None:
         group, kind, namespace, name = identity
         version = "v1"
         if group:
@@ -123,7 +134,7 @@ def is_ours(application: Object, owners: set[str]) -> bool:
     references = application["metadata"].get("ownerReferences") or []
     if references:
         return any(entry["uid"] in owners for entry in references)
-    match = PATH.fullmatch(((application.get("spec") or {}).get("source") or {}).get("path") or "")
+    match = overlay_of(application)
     return bool(match) and match["name"] == application["metadata"]["name"]
 
 

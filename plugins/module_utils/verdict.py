@@ -497,10 +497,10 @@ def with_details(text: str, application: Application) -> str:
     return f"{text} [{listed(failed)}]" if failed else text
 
 
-def listed(entries: list[str]) -> str:
+def listed(entries: list[str], named: int = NAMED) -> str:
     """Return the first entries and how many more there are."""
-    more = f" and {len(entries) - NAMED} more" if len(entries) > NAMED else ""
-    return ", ".join(entries[:NAMED]) + more
+    more = f" and {len(entries) - named} more" if len(entries) > named else ""
+    return ", ".join(entries[:named]) + more
 
 
 def summary(application: Application) -> dict[str, Any]:

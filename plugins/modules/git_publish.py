@@ -149,8 +149,7 @@ def remove(clone: Clone, environment: str, removals: list[str]) -> list[str]:
 
 def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Check, commit, push, and return the result of the module."""
-    clone.staged()
-    if params["tree"] not in ("", clone.tree()):
+    if params["tree"] and params["tree"] != clone.staged_tree():
         raise GitopsError(
             "Nothing was committed. The working tree is not the one that was compared: another run for this repository "
             "works in the same clone. Run again when it has ended."
