@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.k8s_action import K8sAction
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file
 
 COLLECTION = Path(__file__).resolve().parents[2]
 
@@ -35,13 +35,11 @@ def component_of(entry: str) -> str:
     """Return the component of a role's full name, which only its definition knows; anything else as it is."""
     if entry.count(".") < 2 or "/" in entry:
         return entry
-    collection, _, role = entry.rpartition(".")
-    found = _get_collection_role_path(role, [collection])
-    file = Path(found[1]) / "vars" / "main.yml" if found else Path()
-    if not file.is_file():  # it is not installed any more
+    file = definition_file(entry)
+    if not file:  # it is not installed any more
         return entry
     try:
-        definition = (yaml.safe_load(file.read_text()) or {}).get(f"{role}_component") or {}
+        definition = (yaml.safe_load(file.read_text()) or {}).get(f"{entry.rpartition('.')[2]}_component") or {}
     except yaml.YAMLError:
         return entry
     return str(definition.get("name", entry))

@@ -10,9 +10,9 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.plan import check_definition, plan, role_of
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file
 
 # Keys of a definition that may depend on variables of its role.
 LISTS = ("depends_on", "endpoints", "more_namespaces", "warnings")
@@ -40,12 +40,13 @@ class ActionModule(ActionBase):
 
     def _definition(self, entry: str, task_vars: dict[str, Any]) -> dict[str, Any]:
         role = role_of(entry)
-        path = self._role_path(role)
-        if not path or not (path / "vars" / "main.yml").is_file():
+        file = definition_file(role)
+        if not file:
             raise GitopsError(
                 f"gitops_components: there is no component {entry!r} (no role {role} with a component definition)."
             )
-        variables = self._load(path / "vars" / "main.yml")
+        path = file.parent.parent
+        variables = self._load(file)
         definition = check_definition(entry, variables.get(f"{role.rsplit('.', 1)[-1]}_component"))
         known = {key: definition.get(key) for key in ("name", "layer", "namespace")}
         # What these say may depend on variables of the role, as they are in this environment.
@@ -57,7 +58,3 @@ class ActionModule(ActionBase):
 
     def _load(self, path: Path) -> dict[str, Any]:
         return (self._loader.load_from_file(str(path), trusted_as_template=True) or {}) if path.is_file() else {}
-
-    def _role_path(self, role: str) -> Path | None:
-        found = _get_collection_role_path(role.rsplit(".", 1)[-1], [role.rsplit(".", 1)[0]])
-        return Path(found[1]) if found else None
