@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import BASE, Environment, bring_up, take_down
+from conftest import BASE, Environment, bring_up, take_down, words
 
 PROJECT = "/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/infra"
 CONNECT = "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkaconnects/kafka-cluster"
@@ -31,11 +31,6 @@ def prod(tmp_path_factory):
     environment = bring_up(Environment(tmp_path_factory.mktemp("prod"), "prod", gitops_environment="prod"))
     yield environment
     take_down(environment)
-
-
-def words(done):
-    assert done.returncode == 0, done.stdout[-4000:]
-    return re.sub(r"\s+", " ", done.stdout)
 
 
 def test_production_comes_up_in_one_run(prod):
@@ -122,6 +117,28 @@ def test_a_kind_leaves_the_project_of_production_with_its_promotion(prod):
     assert prod.live(CONNECT) is None
     words(prod.site())
     assert kind not in prod.live(PROJECT)["spec"]["namespaceResourceWhitelist"]
+    assert "changed=0 " in words(prod.site())
+
+
+def test_a_component_leaves_production_with_its_promotion(prod):
+    application = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/kafka-ui"
+    deployment = "/apis/apps/v1/namespaces/kafka-ui/deployments/kafka-ui"
+    prod.set(gitops_components=[name for name in prod.components() if name != "kafka-ui"], gitops_removals=["kafka-ui"])
+    words(prod.site())
+    assert prod.live(application) is not None
+    assert prod.live(deployment) is not None
+
+    prod.set(gitops_removals=[])
+    done = prod.playbook("playbooks/promote.yml")
+    assert done.returncode != 0
+    assert "delete components that gitops_components does not have: infra/kafka-ui" in re.sub(r"\s+", " ", done.stdout)
+    assert prod.live(application) is not None
+
+    prod.set(gitops_removals=["infra/kafka-ui"])
+    words(prod.playbook("playbooks/promote.yml"))
+    assert prod.live(application) is None
+    assert prod.live(deployment) is None
+    words(prod.site())  # the AppProject loses what nothing needs any more
     assert "changed=0 " in words(prod.site())
 
 
