@@ -12,7 +12,8 @@ import time
 
 import pytest
 import yaml
-from conftest import ARGO, BASE, ROOT, Environment, applications, existing, message, take_down, words
+
+from .conftest import ARGO, BASE, ROOT, Environment, applications, existing, message, take_down, words
 
 IDENTITY = "/api/v1/namespaces/argocd/configmaps/monorepo-gitops"
 CONTROLLER = "/apis/apps/v1/namespaces/argocd/statefulsets/argocd-application-controller"

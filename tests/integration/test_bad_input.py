@@ -11,7 +11,8 @@ import re
 
 import pytest
 import yaml
-from conftest import BASE
+
+from .conftest import BASE
 
 DATABASE = [*BASE, "cnpg-system", "external-secrets", "minio", "common"]
 EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.git"}

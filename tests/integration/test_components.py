@@ -9,7 +9,8 @@ import json
 
 import pytest
 import yaml
-from conftest import BASE
+
+from .conftest import BASE
 
 COMPONENT = {"name": "widgets", "layer": "infra", "namespace": "widgets", "depends_on": []}
 WIDGET = {

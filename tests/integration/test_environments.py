@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import BASE, Environment, bring_up, take_down, words
+
+from .conftest import BASE, Environment, bring_up, take_down, words
 
 PROJECT = "/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/infra"
 CONNECT = "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkaconnects/kafka-cluster"

@@ -16,7 +16,8 @@ import time
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import APPLY
-from conftest import ARGO, BASE, Environment, applications, bring_up, existing, message, take_down, words
+
+from .conftest import ARGO, BASE, Environment, applications, bring_up, existing, message, take_down, words
 
 TOPIC = "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkatopics/orders"
 SERVICE = "/api/v1/namespaces/maildev/services/maildev-web"

@@ -19,8 +19,9 @@ import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import APPLY
 from ansible_collections.monorepo.gitops.plugins.module_utils.plan import CLUSTER_NAMESPACES
-from conftest import MIRROR, ROOT, Environment, bring_up, take_down
 from kubernetes.utils.quantity import parse_quantity
+
+from .conftest import MIRROR, ROOT, Environment, bring_up, take_down
 
 APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
 RESYNCS = 5

@@ -12,8 +12,9 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import ROOT
-from overlays import build, run
+
+from .conftest import ROOT
+from .overlays import build, run
 
 
 @pytest.fixture(scope="module")

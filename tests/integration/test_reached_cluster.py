@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+
+from .conftest import ROOT
 
 SHELL = yaml.safe_load((ROOT / "playbooks" / "vars" / "connection.yml").read_text())["ansible_shell_executable"]
 VARIABLES = SHELL.split()[2:-1:2]

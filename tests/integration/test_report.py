@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+
+from .conftest import ROOT
 
 OPEN = "Kafka lets everybody do everything & more: set kafka_users."
 APPLICATION = {"name": "kafka", "revision": "4e84fb37b98a", "sync": "Synced", "health": "Healthy", "seconds": 1}

@@ -9,7 +9,8 @@ import re
 
 import pytest
 import yaml
-from conftest import Environment, bring_up, take_down
+
+from .conftest import Environment, bring_up, take_down
 
 APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
 TRACKING = "argocd.argoproj.io/tracking-id"

@@ -29,10 +29,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import (
     stages_in,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils.upstream import stand_in
-from conftest import MIRROR, ROOT
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from kubernetes import config, dynamic
+
+from .conftest import MIRROR, ROOT
 
 REFLECTOR = "reflector.v1.k8s.emberstack.com"
 NIGHTLY = {"metadata": {"name": "nightly", "namespace": "one"}}

@@ -8,8 +8,9 @@ from __future__ import annotations
 import copy
 
 import pytest
-from gateway_api import GROUP, HTTP_KINDS, ROUTES, attached, cilium_refuses, cilium_serves, intersection, refusal
 from rendering import run
+
+from .gateway_api import GROUP, HTTP_KINDS, ROUTES, attached, cilium_refuses, cilium_serves, intersection, refusal
 
 ENVIRONMENTS = [(name, tls) for name in ("dev", "prod") for tls in (False, True)]
 # Production publishes none of them unless it is told to.
