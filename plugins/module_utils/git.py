@@ -73,6 +73,7 @@ class Clone:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Let one run at a time work in the clone; the system drops the lock when the process ends, however it ends."""
+        self._check_private()
         with (self.path / ".git" / "monorepo-gitops.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             # Nobody else works here, so a lock of git's own is left from a process that was killed.
@@ -86,7 +87,7 @@ class Clone:
         if not (self.path / ".git").exists():
             self._clone()
         with self.locked():
-            self._check_private()
+            self.git("remote", "set-url", "origin", self.url)
             self._check_clean()
             self.fetch()
             self._reset()
@@ -119,12 +120,13 @@ class Clone:
         self.git("config", MARKER, "true")
 
     def _check_private(self) -> None:
+        if not (self.path / ".git").exists():
+            raise GitopsError(f"{self.path} is not a Git clone: let git_checkout make one there first.")
         if self.git("config", "--default", "", MARKER).strip() != "true":
             raise GitopsError(
                 f"{self.path} is a Git clone that this collection did not make, and somebody may work in it: "
                 "set gitops_repo_path to a folder of its own."
             )
-        self.git("remote", "set-url", "origin", self.url)
 
     def _check_clean(self) -> None:
         entries = self.git("status", "--porcelain", "--untracked-files=all", "-z").split("\0")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.server
 import os
 import re
-import subprocess
 import threading
 from pathlib import Path
 
@@ -17,12 +16,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.errors import Gito
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import CONFIGURATION, HEADER, Clone, public
 from ansible_collections.monorepo.gitops.plugins.modules.git_checkout import seed
 
-AUTHOR = ("Test", "test@localhost")
-
-
-def git(folder: Path, *args: str) -> str:
-    identity = ["-c", "user.name=Other", "-c", "user.email=other@localhost"]
-    return subprocess.run(["git", "-C", folder, *identity, *args], check=True, capture_output=True, text=True).stdout
+from .repositories import AUTHOR, git, publish, somebody_else_pushes
 
 
 @pytest.fixture
@@ -30,25 +24,6 @@ def clone(tmp_path):
     made = Clone(tmp_path / "clone", f"file://{tmp_path}/repo.git", "main")
     made.open(create=True)
     return made
-
-
-def publish(clone: Clone, name: str, text: str) -> None:
-    path = clone.path / "argocd" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{HEADER}\n{text}\n")
-    clone.staged()
-    clone.commit(f"change {name}", *AUTHOR)
-    clone.push(*AUTHOR)
-
-
-def somebody_else_pushes(tmp_path: Path, name: str, text: str) -> None:
-    other = tmp_path / "other"
-    git(tmp_path, "clone", "--quiet", f"file://{tmp_path}/repo.git", "other")
-    (other / name).parent.mkdir(parents=True, exist_ok=True)
-    (other / name).write_text(text)
-    git(other, "add", "--all")
-    git(other, "commit", "--quiet", "-m", "theirs")
-    git(other, "push", "--quiet", "origin", "main")
 
 
 def test_a_missing_repository_is_created_once(tmp_path, clone):
@@ -241,8 +216,22 @@ def test_work_by_hand_stops_the_run(clone, name):
 def test_a_clone_that_somebody_else_made_is_not_touched(tmp_path, clone):
     publish(clone, "infra/a/base/x.yaml", "a: 1")
     git(tmp_path, "clone", "--quiet", f"file://{tmp_path}/repo.git", "theirs")
+    (tmp_path / "theirs" / ".git" / "index.lock").touch()  # a git of theirs is at work
+    before = files_of(tmp_path / "theirs")
     with pytest.raises(GitopsError, match="is a Git clone that this collection did not make"):
         Clone(tmp_path / "theirs", clone.url, "main").open(create=False)
+    assert files_of(tmp_path / "theirs") == before
+
+
+@pytest.mark.parametrize("theirs", [False, True])
+def test_nothing_works_outside_a_clone_of_this_collection(tmp_path, clone, theirs):
+    folder = tmp_path / "theirs"
+    message = f"{folder} is not a Git clone: let git_checkout make one there first."
+    if theirs:
+        git(tmp_path, "clone", "--quiet", clone.url, str(folder))
+        message = f"{folder} is a Git clone that this collection did not make"
+    with pytest.raises(GitopsError, match=f"^{re.escape(message)}"), Clone(folder, clone.url, "main").locked():
+        pytest.fail("somebody's folder was locked")
 
 
 def test_a_wrong_branch_is_named(clone):
