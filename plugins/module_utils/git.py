@@ -25,6 +25,8 @@ MARKER = "monorepo-gitops.clone"
 HEADER = "# Rendered by monorepo.gitops."
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 PUSH_ATTEMPTS = 5
+# Somebody else pushed first. A server that forbids the push says `[remote rejected]` with another reason.
+OVERTAKEN = re.compile(r"\[rejected\]|cannot lock ref|failed to update ref|incorrect old value")
 REMOTE_SECONDS = 20
 # Variables with which a surrounding `git -c` or a user passes on configuration, as git itself does to its submodules.
 CONFIGURATION = {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
@@ -312,7 +314,7 @@ class Clone:
             try:
                 self.git("push", "--quiet", "origin", f"HEAD:refs/heads/{self.branch}")
             except GitopsError as error:
-                if not re.search(r"rejected|fetch first|non-fast-forward|cannot lock ref", str(error)):
+                if not OVERTAKEN.search(str(error)):
                     raise
             else:
                 return

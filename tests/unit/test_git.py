@@ -125,6 +125,29 @@ def test_a_conflict_is_reported_and_leaves_no_rebase_behind(tmp_path, clone):
     assert (clone.path / "argocd/infra/a/base/x.yaml").read_text() == f"{HEADER}\na: 7\n"
 
 
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_push_that_the_server_forbids_says_why(tmp_path, clone, empty):
+    if not empty:
+        publish(clone, "infra/a/base/x.yaml", "a: 1")
+    hook = tmp_path / "repo.git" / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\necho once >> tries\necho main is protected >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(GitopsError, match=r"(?s)^git push failed for file://.*main is protected.*hook declined"):
+        publish(clone, "infra/a/base/x.yaml", "a: 2")
+    assert (tmp_path / "repo.git" / "tries").read_text() == "once\n"
+
+
+def test_a_push_that_others_overtake_again_and_again_ends(tmp_path, clone):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    hook = tmp_path / "repo.git" / "hooks" / "update"
+    hook.write_text("#!/bin/sh\necho once >> tries\necho error: cannot lock ref refs/heads/main >&2\nexit 1\n")
+    hook.chmod(0o755)
+    message = f"{clone.url}: the push was rejected 5 times because others pushed; run again."
+    with pytest.raises(GitopsError, match=f"^{re.escape(message)}$"):
+        publish(clone, "infra/a/base/x.yaml", "a: 2")
+    assert (tmp_path / "repo.git" / "tries").read_text() == "once\n" * 5
+
+
 def test_leftovers_of_an_interrupted_run_are_dropped(clone):
     publish(clone, "infra/a/base/x.yaml", "a: 1")
     (clone.path / "argocd/infra/a/base/x.yaml").write_text(f"{HEADER}\nhalf")
