@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modules and action plugins in this process, called as Ansible calls them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play_context import PlayContext
+from ansible.playbook.task import Task
+from ansible.plugins.loader import action_loader, connection_loader
+from ansible.template import Templar
+
+
+def run_module(module: ModuleType, check: bool = False, **arguments: Any) -> dict[str, Any]:
+    """Return the result of a module, which main() prints; `warnings` are there when it has any."""
+    warnings: list[str] = []
+    # In this process the library would show warnings at once instead of returning them.
+    collect = mock.patch.object(AnsibleModule, "warn", lambda _module, text, **_more: warnings.append(text))
+    output = io.StringIO()
+    given = arguments | {"_ansible_check_mode": check, "_ansible_diff": True}
+    with patch_module_args(given), collect, contextlib.redirect_stdout(output), pytest.raises(SystemExit):
+        module.main()
+    result = json.loads(output.getvalue().splitlines()[-1])
+    del result["invocation"]
+    return result | ({"warnings": warnings} if warnings else {})
+
+
+def run_action(
+    name: str, variables: dict[str, Any] | None = None, check: bool = False, **arguments: Any
+) -> dict[str, Any]:
+    """Return the result of an action plugin of this collection, run by a task that has these variables."""
+    full_name, loader, context = f"monorepo.gitops.{name}", DataLoader(), PlayContext()
+    task = Task.load({full_name: arguments, "check_mode": check}, loader=loader)
+    plugin = action_loader.get(
+        full_name,
+        task=task,
+        connection=connection_loader.get("ansible.builtin.local", context),
+        play_context=context,
+        loader=loader,
+        templar=Templar(loader=loader, variables=variables or {}),
+    )
+    return plugin.run(task_vars=variables or {})
