@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from ansible_collections.monorepo.gitops.plugins.filter.argocd import (
     gateway_class_problem,
     host_network_warnings,
@@ -43,6 +45,22 @@ def test_a_table_has_a_heading_and_a_row_for_each():
     assert table(rows, {"name": "Application", "sync": "Sync"}) == (
         "Application  Sync\n-----------  ------\nkafka        Synced\nmaildev"
     )
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("rows | monorepo.gitops.table({'name': 'Name'})", "Name\n-----\nkafka"),
+        ("[wanted] | monorepo.gitops.widened([])", [WANTED]),
+        ("'infra' | monorepo.gitops.project('dev', 'https://git.example.com/x.git', found)", WANTED),
+        ("[] | monorepo.gitops.gateway_class_problem('x') is search('GatewayClass x')", True),
+        ("{} | monorepo.gitops.host_network_warnings([80], 9094)", []),
+    ],
+)
+def test_a_playbook_finds_the_filters(expression, value):
+    variables = {"rows": [{"name": "kafka"}], "wanted": WANTED, "found": FOUND}
+    templar = Templar(loader=DataLoader(), variables=variables)
+    assert templar.template(trust_as_template(f"{{{{ {expression} }}}}")) == value
 
 
 def gateway_class(controller, **accepted):

@@ -1,16 +1,30 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What built overlays contain."""
+"""What built overlays contain, and the module that builds them."""
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import build_all, check_one_owner
+from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import (
+    build_all,
+    build_others,
+    check_host_names,
+    check_one_owner,
+    find_command,
+    projects,
+)
+from ansible_collections.monorepo.gitops.plugins.modules import kustomize_build
+
+from .running import run_module
 
 # Stands in for kustomize: prints the one file of an overlay.
 COMMAND = ["sh", "-c", 'cat "$0/objects.yaml"']
@@ -32,12 +46,16 @@ def item(kind: str, name: str, namespace: str = "", api_version: str = "v1") -> 
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
 
 
+def overlay(tree: Path, entry: str, *objects: dict) -> None:
+    folder = tree / "argocd" / entry / "envs" / "dev"
+    folder.mkdir(parents=True)
+    (folder / "objects.yaml").write_text(yaml.safe_dump_all(objects))
+
+
 def built(tree, **overlays: list) -> list[dict]:
     """Build components of layer infra, whose namespace is called as they are."""
     for name, objects in overlays.items():
-        folder = tree / "argocd" / "infra" / name / "envs" / "dev"
-        folder.mkdir(parents=True)
-        (folder / "objects.yaml").write_text(yaml.safe_dump_all(objects))
+        overlay(tree, f"infra/{name}", *objects)
     components = [{"name": name, "layer": "infra", "namespace": name} for name in overlays]
     return build_all(str(tree), "dev", components, COMMAND)
 
@@ -101,3 +119,192 @@ def test_the_same_name_in_two_namespaces_or_groups_is_not_the_same_object(tmp_pa
     check_one_owner(
         built(tmp_path, shop=shop, maildev=[item("Service", "web"), item("Cluster", "db", "shop", "b.example.com/v1")])
     )
+
+
+# --- running kustomize -----------------------------------------------------------------------------------------------
+
+
+def program(folder: Path, name: str, text: str) -> str:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+    return str(folder / name)
+
+
+def test_kustomize_comes_before_kubectl_and_one_of_them_must_be_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    message = "Neither kustomize nor kubectl is on PATH: install one, or set gitops_kustomize_command."
+    with pytest.raises(GitopsError, match=f"^{re.escape(message)}$"):
+        find_command()
+    kubectl = program(tmp_path / "bin", "kubectl", "exit 0")
+    assert find_command() == [kubectl, "kustomize"]
+    kustomize = program(tmp_path / "bin", "kustomize", "exit 0")
+    assert find_command() == [kustomize, "build"]
+
+
+def test_an_overlay_is_built_again_only_when_a_file_or_the_command_changed(tmp_path):
+    log = tmp_path / "log"
+    command = [program(tmp_path / "bin", "kustomize", f'echo built >> {log}; cat "$1/objects.yaml"')]
+    folder = tmp_path / "argocd" / "infra" / "shop"
+    components = [{"name": "shop", "layer": "infra", "namespace": "shop"}]
+    overlay(tmp_path, "infra/shop", item("Service", "web"), WIDGETS, None)
+    (folder / "base").mkdir()
+
+    def builds(command: list[str] = command) -> int:
+        (summary,) = build_all(str(tmp_path), "dev", components, command)
+        assert summary["objects"] == 2
+        assert json.loads(Path(summary["crds"]).read_text())["items"] == [WIDGETS]
+        assert item("Service", "web") in list(yaml.safe_load_all(Path(summary["path"]).read_text()))
+        return log.read_text().count("built")
+
+    assert (builds(), builds()) == (1, 1)
+    (folder / "base" / "more.yaml").write_text("more")
+    assert builds() == 2
+    assert builds(["env", *command]) == 3
+
+
+def test_two_runs_may_build_the_same_at_the_same_time(tmp_path):
+    """Each waits for the other one in its build, so that both have a result to keep."""
+    overlay(tmp_path, "infra/shop", item("Service", "web"))
+    meet = f'touch {tmp_path}/$$; until [ "$(ls {tmp_path} | grep -c "^[0-9]*$")" = 2 ]; do sleep 0.01; done'
+    command = ["sh", "-c", f'{meet}; cat "$0/objects.yaml"']
+    components = [{"name": "shop", "layer": "infra", "namespace": "shop"}]
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _run: build_all(str(tmp_path), "dev", components, command), range(2))
+    assert first == second
+    assert [path.name for path in (tmp_path / "cache/monorepo.gitops/builds").iterdir()] == [
+        Path(first[0]["path"]).parent.name
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (
+            ["/nowhere/kustomize"],
+            "gitops_kustomize_command: /nowhere/kustomize cannot be run: No such file or directory.",
+        ),
+        (
+            ["sh", "-c", "echo Error: no base >&2; exit 1"],
+            "kustomize build of infra/shop/envs/dev failed: no base",
+        ),
+    ],
+)
+def test_a_build_that_fails_says_why(tmp_path, command, message):
+    (tmp_path / "argocd/infra/shop/envs/dev").mkdir(parents=True)
+    with pytest.raises(GitopsError, match=f"^{re.escape(message)}$"):
+        build_all(str(tmp_path), "dev", [{"name": "shop", "layer": "infra", "namespace": "shop"}], command)
+    assert list((tmp_path / "cache" / "monorepo.gitops" / "builds").iterdir()) == []
+
+
+def test_an_overlay_that_is_missing_is_named(tmp_path):
+    message = f"{tmp_path}/argocd/infra/shop/envs/dev is missing: render the component first."
+    with pytest.raises(GitopsError, match=f"^{re.escape(message)}$"):
+        build_all(str(tmp_path), "dev", [{"name": "shop", "layer": "infra", "namespace": "shop"}], COMMAND)
+
+
+def route(*names: str) -> dict:
+    return item("HTTPRoute", "web", api_version="gateway.networking.k8s.io/v1") | {"spec": {"hostnames": list(names)}}
+
+
+@pytest.mark.parametrize("name", ["Shop.example.com", "shop_1.example.com", "a.*.com", "-a.com", f"{'a.' * 126}aa", ""])
+def test_a_host_name_that_cannot_be_is_refused(name):
+    with pytest.raises(GitopsError, match=f"^HTTPRoute web: {re.escape(repr(name))} is "):
+        check_host_names([route("shop.example.com", name)])
+    gateway = item("Gateway", "gate", api_version="gateway.networking.k8s.io/v1")
+    with pytest.raises(GitopsError, match=f"^Gateway gate: {re.escape(repr(name))} is "):
+        check_host_names([gateway | {"spec": {"listeners": [{"name": "all"}, {"name": "one", "hostname": name}]}}])
+
+
+def test_host_names_of_other_kinds_are_no_concern():
+    check_host_names([route("*.example.com"), item("Pod", "web") | {"spec": {"hostnames": ["A"]}}])
+    check_host_names([item("Gateway", "gate", api_version="gateway.networking.k8s.io/v1")])
+
+
+def test_a_project_allows_what_its_overlays_have_and_no_more(tmp_path):
+    summaries = built(
+        tmp_path,
+        shop=[item("Service", "web"), item("Widget", "first", api_version="example.com/v1")],
+        operator=[WIDGETS, item("RoleBinding", "web", "kube-system", "rbac.authorization.k8s.io/v1")],
+    )
+    assert projects(summaries) == {
+        "infra": {
+            "cluster_kinds": [
+                {"group": "", "kind": "Namespace"},
+                {"group": "apiextensions.k8s.io", "kind": "CustomResourceDefinition"},
+                {"group": "example.com", "kind": "Widget"},
+            ],
+            "namespaced_kinds": [
+                {"group": "", "kind": "Service"},
+                {"group": "rbac.authorization.k8s.io", "kind": "RoleBinding"},
+            ],
+            "namespaces": ["kube-system", "operator", "shop"],
+        },
+        "services": {"cluster_kinds": [{"group": "", "kind": "Namespace"}], "namespaced_kinds": [], "namespaces": []},
+    }
+
+
+def test_overlays_of_people_get_the_namespace_of_their_application(tmp_path):
+    overlay(tmp_path, "infra/notes", item("Service", "web"))
+    overlay(tmp_path, "services/bank", item("Service", "web"))
+    summaries, errors = build_others(str(tmp_path), "dev", ["infra/notes", "services/bank", "infra/gone"], COMMAND)
+    assert [identities(summary) for summary in summaries] == [
+        [("", "Service", "notes", "web")],
+        [("", "Service", "services", "web")],
+    ]
+    assert errors == [f"{tmp_path}/argocd/infra/gone/envs/dev is missing: render the component first."]
+
+
+# --- the module ------------------------------------------------------------------------------------------------------
+
+
+def run(tree: Path, *names: str, **more) -> dict:
+    components = [{"name": name, "layer": "infra", "namespace": name} for name in names]
+    return run_module(kustomize_build, tree=str(tree), environment="dev", components=components, **more)
+
+
+def test_the_module_returns_builds_and_projects_and_changes_nothing(tmp_path):
+    overlay(tmp_path, "infra/shop", item("Service", "web"))
+    result = run(tmp_path, "shop", command=COMMAND)
+    (build,) = result.pop("builds")
+    cache = tmp_path / "cache" / "monorepo.gitops" / "builds"
+    assert (build["name"], build["objects"], Path(build["path"]).parent.parent) == ("shop", 1, cache)
+    assert build.keys() == {"name", "path", "crds", "objects"}
+    assert result["projects"]["infra"]["namespaces"] == ["shop"]
+    assert result.keys() == {"changed", "projects"}
+    assert result["changed"] is False
+
+
+def test_the_module_finds_a_command(tmp_path, monkeypatch):
+    overlay(tmp_path, "infra/shop", item("Service", "web"))
+    cat = shutil.which("cat")
+    kustomize = program(tmp_path / "bin", "kustomize", f'test "$1" = build && exec {cat} "$2/objects.yaml"')
+    monkeypatch.setenv("PATH", str(Path(kustomize).parent))
+    assert run(tmp_path, "shop")["builds"][0]["objects"] == 1
+
+
+def test_the_module_refuses_an_object_in_two_components(tmp_path):
+    overlay(tmp_path, "infra/shop", item("Namespace", "shared"))
+    overlay(tmp_path, "infra/bank", item("Namespace", "shared"))
+    assert run(tmp_path, "shop", "bank", command=COMMAND) == {
+        "failed": True,
+        "msg": "Namespace shared is in two components, infra/shop and infra/bank, and two Applications cannot share an "
+        "object: take it out of one of them.",
+    }
+
+
+def test_what_people_wrote_is_allowed_and_its_faults_are_warnings(tmp_path):
+    overlay(tmp_path, "infra/shop", item("Service", "web"))
+    overlay(tmp_path, "services/notes", item("ConfigMap", "notes"), item("Service", "web", "shop"))
+    result = run(tmp_path, "shop", command=COMMAND, others=["services/notes", "services/gone"])
+    assert result["projects"]["services"]["namespaced_kinds"] == [
+        {"group": "", "kind": "ConfigMap"},
+        {"group": "", "kind": "Service"},
+    ]
+    assert [build["name"] for build in result["builds"]] == ["shop"]
+    assert result["warnings"] == [
+        f"An overlay that a person wrote was left out: {tmp_path}/argocd/services/gone/envs/dev is missing: render the "
+        "component first.",
+        "Service shop/web is in two components, infra/shop and services/notes, and two Applications cannot share an "
+        "object: take it out of one of them.",
+    ]

@@ -64,6 +64,11 @@ def test_a_wrong_definition_is_refused(definition, message):
         check_definition("x", definition)
 
 
+def test_a_complete_definition_is_returned_as_it_is():
+    definition = component("shop") | {"layer": "services", "endpoints": []}
+    assert check_definition("x", definition) is definition
+
+
 def owned(*components: dict, **options: str) -> dict[str, list[str]]:
     return {entry["name"]: entry["namespaces"] for entry in plan(list(components), **options)}
 

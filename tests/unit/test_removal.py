@@ -148,6 +148,27 @@ def test_a_sync_option_keeps_an_object(options, kept):
     assert removal.is_kept({"metadata": {}}, "Prune") is False
 
 
+def test_argocd_keeps_a_definition_when_its_application_goes_but_prunes_it_when_it_leaves_git():
+    live = {"kind": "CustomResourceDefinition", "metadata": {"name": "widgets.example.com"}}
+    assert removal.is_kept(live, "Delete") is True
+    assert removal.is_kept(live, "Prune") is False
+    assert removal.is_kept(live | {"kind": "Namespace"}, "Delete") is False
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "lost"),
+    [
+        ("", "PersistentVolumeClaim", True),
+        ("apps", "StatefulSet", True),
+        ("postgresql.cnpg.io", "Cluster", True),
+        ("cluster.x-k8s.io", "Cluster", False),
+        ("apps", "Deployment", False),
+    ],
+)
+def test_what_holds_data(group, kind, lost):
+    assert removal.holds_data((group, kind, "shop", "db")) is lost
+
+
 def test_a_volume_needs_its_keys():
     assert removal.volume(VOLUME) == CLAIM
     with pytest.raises(GitopsError) as error:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import re
+import threading
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils import upstream
@@ -103,4 +105,89 @@ def test_a_stand_in_has_the_kinds_and_deployments():
         "name": "controller",
         "namespace": "gateway",
         "labels": {"app.kubernetes.io/name": "controller", "app.kubernetes.io/component": "stand-in"},
+    }
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Serve the file on loopback, with all that a mirror may answer; `asked` are the paths of the requests."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.asked.append(self.path)
+            if self.path.startswith("/moved/"):
+                self.send_response(302)
+                self.send_header("Location", self.path.removeprefix("/moved"))
+            elif self.path.endswith("/operator.yaml"):
+                self.send_response(200)
+            else:
+                self.send_response(404)
+            self.end_headers()
+            if self.path == "/example.invalid/releases/v1/operator.yaml":
+                self.wfile.write(TEXT)
+
+        def log_message(self, *_args):
+            pass
+
+    found = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found.asked = []
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    found.url = f"http://127.0.0.1:{found.server_port}"
+    yield found
+    found.shutdown()
+    thread.join()
+    found.server_close()
+
+
+def test_a_file_is_downloaded_once(server):
+    url = f"{server.url}/moved/example.invalid/releases/v1/operator.yaml"
+    assert upstream.fetch(url, SHA).read_bytes() == TEXT
+    path = upstream.fetch(url, SHA)
+    assert path.name == f"{SHA}-operator.yaml"
+    assert path.parent == upstream.cache_folder()
+    assert server.asked == [
+        "/moved/example.invalid/releases/v1/operator.yaml",
+        "/example.invalid/releases/v1/operator.yaml",
+    ]
+
+
+def test_a_mirror_on_a_server_is_asked_instead_of_the_origin(server):
+    assert upstream.fetch(URL, SHA, f"{server.url}/").read_bytes() == TEXT
+    assert server.asked == ["/example.invalid/releases/v1/operator.yaml"]
+
+
+def test_what_a_server_does_not_have_is_named(server):
+    message = f"{server.url}/example.invalid/gone.yaml cannot be read (HTTP Error 404: Not Found)."
+    with pytest.raises(upstream.UnreachableError, match=re.escape(message)):
+        upstream.fetch("https://example.invalid/gone.yaml", SHA, server.url)
+
+
+def test_another_file_is_not_kept(server):
+    source = f"{server.url}/other/operator.yaml"
+    empty = hashlib.sha256(b"").hexdigest()
+    with pytest.raises(GitopsError, match=re.escape(f"{source} has sha256 {empty}, expected {SHA}: ")):
+        upstream.fetch(source, SHA)
+    assert not upstream.cache_folder().exists()
+
+
+def test_a_mirror_may_lie_in_the_home_folder(tmp_path, mirror, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    path = upstream.fetch(URL, SHA, "~/mirror")
+    assert path.read_bytes() == mirror.read_bytes()
+    assert path.parent == tmp_path / ".cache" / "monorepo.gitops" / "upstream"
+
+
+def test_a_stand_in_of_an_ordinary_group_needs_no_approval():
+    kind = {"group": "example.com", "versions": ["v1"], "kind": "Widget", "plural": "widgets", "scope": "Cluster"}
+    (crd,) = upstream.stand_in({"kinds": [kind]}, "shop")
+    assert crd["metadata"] == {"name": "widgets.example.com"}
+    assert crd["spec"]["scope"] == "Cluster"
+    assert crd["spec"]["names"] == {
+        "kind": "Widget",
+        "listKind": "WidgetList",
+        "plural": "widgets",
+        "singular": "widget",
     }
