@@ -22,7 +22,7 @@ from ansible.plugins.loader import action_loader, connection_loader
 from ansible.template import Templar
 
 
-def run_module(module: ModuleType, check: bool = False, **arguments: Any) -> dict[str, Any]:
+def run_module(module: ModuleType, check: bool = False, /, **arguments: Any) -> dict[str, Any]:
     """Return the result of a module, which main() prints; `warnings` are there when it has any."""
     warnings: list[str] = []
     # In this process the library would show warnings at once instead of returning them.
@@ -37,10 +37,10 @@ def run_module(module: ModuleType, check: bool = False, **arguments: Any) -> dic
 
 
 def run_action(
-    name: str, variables: dict[str, Any] | None = None, check: bool = False, **arguments: Any
+    action: str, variables: dict[str, Any] | None = None, check: bool = False, /, **arguments: Any
 ) -> dict[str, Any]:
     """Return the result of an action plugin of this collection, run by a task that has these variables."""
-    full_name, loader, context = f"monorepo.gitops.{name}", DataLoader(), PlayContext()
+    full_name, loader, context = f"monorepo.gitops.{action}", DataLoader(), PlayContext()
     task = Task.load({full_name: arguments, "check_mode": check}, loader=loader)
     plugin = action_loader.get(
         full_name,

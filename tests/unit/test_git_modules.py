@@ -88,7 +88,7 @@ class TestCheckout:
         assert result["msg"].startswith("git fetch failed for https://127.0.0.1:1/x.git: ")
 
     def test_check_mode_does_nothing(self, tmp_path, where):
-        result = run_module(git_checkout, check=True, **where, create=True)
+        result = run_module(git_checkout, True, **where, create=True)
         assert result["skipped"]
         assert list(tmp_path.iterdir()) == []
 
