@@ -56,13 +56,14 @@ class ActionModule(ActionBase):
         own = folder / "envs" / args["environment"]
         templates = Path(args["templates"])
         try:
-            render = renderer(self._templar, task_vars or {}, [args["templates"]])
+            render = renderer(self._templar, task_vars or {}, templates)
             base = render_folder(templates / "base", render)
             overlay = render_folder(templates / "overlay", render)
             stood_in = self._add_upstream(args, "upstream", folder / "base", base)
             stood_in |= self._add_upstream(args, "overlay_upstream", own, overlay)
             if args["rehearsal_templates"]:
-                extra = render_folder(Path(args["rehearsal_templates"]), render)
+                source = Path(args["rehearsal_templates"])
+                extra = render_folder(source, renderer(self._templar, task_vars or {}, source))
                 overlay |= {f"rehearsal/{name}": content for name, content in extra.items()}
             add_namespaces(plain(args["namespaces"]), args["namespace"], base, overlay)
             write = not self._task.check_mode

@@ -34,8 +34,8 @@ class ActionModule(ActionBase):
         diff: list[dict[str, str]] = []
         try:
             for entry in args["trees"]:
-                render = renderer(self._templar, task_vars or {}, [entry["src"]])
-                files = render_folder(Path(entry["src"]), render, entry["manifests"])
+                source = Path(entry["src"])
+                files = render_folder(source, renderer(self._templar, task_vars or {}, source), entry["manifests"])
                 diff += write_tree(Path(entry["dest"]), files, not self._task.check_mode)
         except (GitopsError, OSError) as error:
             raise AnsibleActionFail(str(error)) from error

@@ -8,7 +8,7 @@ Used by action plugins of the collection monorepo.gitops only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ HEADER = "# Rendered by monorepo.gitops. Changes made here are overwritten: chan
 VERBATIM = ("upstream.yaml",)
 DIFF_LIMIT = 100_000
 
-Render = Callable[[str, dict[str, Any]], str]
+Render = Callable[[str], str]
 
 
 def templates(folder: Path) -> dict[str, str]:
@@ -51,9 +51,11 @@ def render_folder(folder: Path, render: Render, manifests: bool = True) -> dict[
     return rendered
 
 
-def renderer(templar: Any, task_vars: dict[str, Any], searchpath: Iterable[str]) -> Callable[[str], str]:
-    """Return a function that renders a template's text the way ansible.builtin.template does."""
-    own = templar.copy_with_new_env(searchpath=list(searchpath), available_variables=task_vars)
+def renderer(templar: Any, task_vars: dict[str, Any], folder: Path) -> Render:
+    """Return a function that renders a template's text the way ansible.builtin.template does it in that folder."""
+    if not folder.is_dir():  # nothing would be rendered, and all that was rendered before removed
+        raise GitopsError(f"{folder} is not a folder: name the one that has the templates.")
+    own = templar.copy_with_new_env(searchpath=[str(folder)], available_variables=task_vars)
     settings = {"trim_blocks": True, "lstrip_blocks": True}
 
     def render(text: str) -> str:

@@ -1,0 +1,321 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The action plugins that plan and render, with Ansible's own templates."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.template import trust_as_template
+from ansible.utils.display import Display
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER
+
+from .running import run_action
+
+
+def fails(message: str):
+    return pytest.raises(AnsibleActionFail, match=f"^{re.escape(message)}$")
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+class TestPlan:
+    @pytest.fixture
+    def role(self, tmp_path, monkeypatch):
+        """Return what makes a role of the collection acme.platform, which is found as every other collection."""
+        monkeypatch.setattr(
+            sys.modules["ansible_collections"],
+            "__path__",
+            [*sys.modules["ansible_collections"].__path__, str(tmp_path)],
+        )
+        yield lambda name, **files: write(
+            tmp_path / "acme" / "platform" / "roles" / name,
+            {f"{key}/main.yml": text for key, text in files.items()},
+        )
+        for name in [name for name in sys.modules if name.startswith("ansible_collections.acme")]:
+            del sys.modules[name]
+
+    def test_a_definition_may_depend_on_the_variables_of_its_role(self, role):
+        shop = role(
+            "shop",
+            defaults="shop_host: shop.{{ domain }}\nshop_port: 80\n",
+            vars="""\
+shop_component:
+  name: shop
+  layer: services
+  namespace: services
+  depends_on: "{{ ['bank'] if shop_pays else [] }}"
+  more_namespaces: [shop-jobs, delivery]
+  endpoints: [{name: Shop, url: "http://{{ shop_host }}:{{ shop_port }}"}]
+""",
+        )
+        write(shop, {"files/stages/b.yaml": "", "files/stages/a.yaml": "", "files/stages/readme.md": ""})
+        role("bank", vars="bank_component: {name: bank, layer: infra, namespace: bank}\n")
+        variables = {
+            "domain": "example.com",
+            "shop_port": 8080,
+            "shop_pays": True,
+            "argocd_namespace": trust_as_template("{{ namespace }}"),
+            "namespace": "delivery",
+        }
+        result = run_action("gitops_plan", variables, components=["acme.platform.shop", "acme.platform.bank"])
+        bank, planned = result.pop("components")
+        assert result == {"changed": False}
+        assert (bank["name"], bank["namespaces"], bank["stages"]) == ("bank", ["bank"], [])
+        assert planned == {
+            "name": "shop",
+            "layer": "services",
+            "namespace": "services",
+            "namespaces": ["services", "shop-jobs"],
+            "more_namespaces": ["shop-jobs", "delivery"],
+            "depends_on": ["bank"],
+            "stage": 1,
+            "endpoints": [{"name": "Shop", "url": "http://shop.example.com:8080"}],
+            "warnings": [],
+            "role": "acme.platform.shop",
+            "role_path": str(shop),
+            "stages": [f"{shop}/files/stages/a.yaml", f"{shop}/files/stages/b.yaml"],
+        }
+
+    def test_a_component_of_this_collection_needs_no_full_name(self):
+        (component,) = run_action("gitops_plan", {}, True, components=["strimzi"])["components"]
+        assert (component["role"], component["layer"]) == ("monorepo.gitops.strimzi", "infra")
+
+    @pytest.mark.parametrize(
+        ("entry", "message"),
+        [
+            (
+                "kafka-uy",
+                "there is no component 'kafka-uy' (no role monorepo.gitops.kafka_uy with a component definition).",
+            ),
+            (
+                "no.collection.shop",
+                "there is no component 'no.collection.shop' (no role no.collection.shop with a component definition).",
+            ),
+            ("report", "the role of 'report' defines no component with name, layer and namespace."),
+        ],
+    )
+    def test_what_is_not_a_component_is_named(self, entry, message):
+        with fails(f"gitops_components: {message}"):
+            run_action("gitops_plan", components=[entry])
+
+    def test_a_role_without_definition_is_named(self, role):
+        role("empty", tasks="")
+        message = "no role acme.platform.empty with a component definition"
+        with pytest.raises(AnsibleActionFail, match=re.escape(message)):
+            run_action("gitops_plan", components=["acme.platform.empty"])
+        role("void", vars="---\n")
+        with pytest.raises(AnsibleActionFail, match=r"the role of 'acme\.platform\.void' defines no component"):
+            run_action("gitops_plan", components=["acme.platform.void"])
+
+    def test_what_cannot_be_ordered_is_refused(self, role):
+        role("shop", vars="shop_component: {name: shop, layer: infra, namespace: shop, depends_on: [bank]}\n")
+        with fails("gitops_components: shop depends on bank, which is not in the list: add it or remove shop."):
+            run_action("gitops_plan", components=["acme.platform.shop"])
+
+    def test_a_variable_that_a_definition_misses_is_named(self, role):
+        role("shop", vars='shop_component: {name: shop, layer: infra, namespace: shop, warnings: ["{{ nowhere }}"]}\n')
+        with pytest.raises(AnsibleError, match="'nowhere' is undefined"):
+            run_action("gitops_plan", components=["acme.platform.shop"])
+
+    def test_the_list_is_required(self):
+        with pytest.raises(AnsibleError, match="missing required arguments: components"):
+            run_action("gitops_plan")
+
+
+URL = "https://example.invalid/v1/operator.yaml"
+OFFICIAL = "kind: Deployment\nmetadata: {name: operator}\n"
+UPSTREAM = {
+    "url": URL,
+    "sha256": hashlib.sha256(OFFICIAL.encode()).hexdigest(),
+    "kinds": [{"group": "example.com", "versions": ["v1"], "kind": "Widget", "plural": "widgets"}],
+    "stand_in_deployments": [{"name": "operator"}],
+}
+
+
+class TestRenderComponent:
+    @pytest.fixture(autouse=True)
+    def cache(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    @pytest.fixture
+    def templates(self, tmp_path):
+        return write(
+            tmp_path / "templates",
+            {
+                "base/service.yaml.j2": "kind: Service\nmetadata: {name: {{ name }}}\n",
+                "overlay/kustomization.yaml.j2": "resources: [../../base]\n",
+                "overlay/optional.yaml.j2": "{% if optional | default(false) %}\nkind: Job\n{% endif %}\n",
+            },
+        )
+
+    @pytest.fixture
+    def render(self, tmp_path, templates):
+        def render(variables=None, check=False, **more):
+            arguments = {
+                "name": "shop",
+                "layer": "infra",
+                "namespace": "shop",
+                "environment": "dev",
+                "tree": str(tmp_path / "tree"),
+                "templates": str(templates),
+            }
+            return run_action("render_component", {"name": "web"} | (variables or {}), check, **arguments | more)
+
+        return render
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        return tmp_path / "tree" / "argocd" / "infra" / "shop"
+
+    def test_templates_become_base_and_overlay(self, render, folder):
+        result = render(namespaces=["shop"])
+        names = ["base/service.yaml", "envs/dev/kustomization.yaml", "envs/dev/namespaces.yaml"]
+        assert result.pop("diff")[0] == {
+            "before_header": f"{folder}/base/service.yaml",
+            "after_header": f"{folder}/base/service.yaml",
+            "before": "",
+            "after": f"{HEADER}kind: Service\nmetadata: {{name: web}}\n",
+        }
+        assert result == {"changed": True, "files": [f"{folder}/{name}" for name in names], "stand_in": False}
+        assert (folder / names[1]).read_text() == f"{HEADER}resources: [../../base, namespaces.yaml]\n"
+
+    def test_a_second_time_changes_nothing_and_what_leaves_is_removed(self, render, folder):
+        render({"optional": True})
+        assert render({"optional": True}) == {"changed": False, "files": [], "stand_in": False, "diff": []}
+        result = render()
+        assert result["files"] == [f"{folder}/envs/dev/optional.yaml"]
+        assert (result["diff"][0]["before"], result["diff"][0]["after"]) == (f"{HEADER}kind: Job\n", "")
+        assert not (folder / "envs" / "dev" / "optional.yaml").exists()
+
+    def test_check_mode_shows_the_diff_and_writes_nothing(self, render, folder):
+        result = render(check=True)
+        assert result["files"] == [f"{folder}/base/service.yaml", f"{folder}/envs/dev/kustomization.yaml"]
+        assert not folder.exists()
+
+    def test_an_official_file_is_written_byte_for_byte(self, tmp_path, render, folder):
+        write(tmp_path / "mirror", {"example.invalid/v1/operator.yaml": OFFICIAL})
+        mirror = str(tmp_path / "mirror")
+        assert not render(upstream=UPSTREAM, overlay_upstream=UPSTREAM, mirror=mirror)["stand_in"]
+        assert (folder / "base" / "upstream.yaml").read_text() == OFFICIAL
+        assert (folder / "envs" / "dev" / "upstream.yaml").read_text() == OFFICIAL
+
+    def test_an_official_file_with_another_checksum_is_refused(self, tmp_path, render):
+        write(tmp_path / "mirror", {"example.invalid/v1/operator.yaml": "other"})
+        found, expected = hashlib.sha256(b"other").hexdigest(), UPSTREAM["sha256"]
+        source = f"{tmp_path}/mirror/example.invalid/v1/operator.yaml"
+        with fails(f"shop: {source} has sha256 {found}, expected {expected}: correct the pinned checksum or the file."):
+            render(upstream=UPSTREAM, mirror=str(tmp_path / "mirror"), stand_in="auto")
+
+    def test_a_stand_in_takes_the_place_of_an_official_file(self, render, folder):
+        name = trust_as_template("{{ name }}")
+        upstream = UPSTREAM | {"stand_in_deployments": [{"name": name, "args": ["--watch"]}]}
+        assert render(upstream=upstream, stand_in="always")["stand_in"] is True
+        text = (folder / "base" / "upstream.yaml").read_text()
+        crd, deployment = yaml.safe_load_all(text)
+        assert text.startswith(HEADER)
+        assert crd["metadata"]["name"] == "widgets.example.com"
+        assert deployment["metadata"]["namespace"] == "shop"
+        assert deployment["spec"]["template"]["spec"]["containers"][0]["args"] == ["--watch"]
+
+    @pytest.fixture
+    def warnings(self, monkeypatch):
+        shown: list[str] = []
+        monkeypatch.setattr(Display, "warning", lambda _display, text, **_more: shown.append(text))
+        return shown
+
+    def test_without_a_checksum_a_rehearsal_gets_a_stand_in_and_a_warning(self, render, warnings):
+        upstream = UPSTREAM | {"sha256": "", "sha256_variable": "shop_sha256"}
+        assert render(upstream=upstream, stand_in="auto")["stand_in"] is True
+        reason = f"No checksum is set: pin shop_sha256 to the sha256 checksum of {URL}."
+        assert warnings == [f"shop: a stand-in takes the place of the official manifest. {reason}"]
+        with fails(f"shop: {reason}"):
+            render(upstream=upstream)
+
+    def test_a_mirror_must_have_the_file_but_not_that_of_an_overlay(self, tmp_path, render, warnings):
+        (tmp_path / "mirror").mkdir()
+        with pytest.raises(
+            AnsibleActionFail, match=r"^shop: .*/mirror/example\.invalid/v1/operator\.yaml cannot be read"
+        ):
+            render(upstream=UPSTREAM, mirror=str(tmp_path / "mirror"), stand_in="auto")
+        assert warnings == []
+        assert render(overlay_upstream=UPSTREAM, mirror=str(tmp_path / "mirror"), stand_in="auto")["stand_in"] is True
+        assert len(warnings) == 1
+
+    def test_what_a_rehearsal_adds_is_in_a_folder_of_its_own(self, tmp_path, render, folder):
+        extra = write(tmp_path / "rehearsal", {"webhooks.yaml.j2": "kind: Job\nmetadata: {name: {{ name }}}\n"})
+        render(rehearsal_templates=str(extra))
+        text = f"{HEADER}kind: Job\nmetadata: {{name: web}}\n"
+        assert (folder / "envs" / "dev" / "rehearsal" / "webhooks.yaml").read_text() == text
+
+    def test_a_template_that_fails_is_named(self, templates, render, folder):
+        write(templates, {"overlay/bad.yaml.j2": "a: {{ nowhere }}\n"})
+        with pytest.raises(AnsibleActionFail) as error:
+            render()
+        assert str(error.value).startswith(f"shop: {templates}/overlay/bad.yaml: ")
+        assert "'nowhere' is undefined" in str(error.value)
+        assert not folder.exists()
+
+    def test_a_tree_that_cannot_be_written_is_named(self, tmp_path, render):
+        write(tmp_path, {"tree": "a file"})
+        with fails(f"shop: [Errno 20] Not a directory: '{tmp_path}/tree/argocd/infra/shop/base'"):
+            render()
+
+    def test_folders_without_templates_are_refused_and_nothing_is_removed(self, tmp_path, render, folder):
+        render()
+        for option in ("templates", "rehearsal_templates"):
+            with fails(f"shop: {tmp_path}/nowhere is not a folder: name the one that has the templates."):
+                render(**{option: str(tmp_path / "nowhere")})
+        assert (folder / "base" / "service.yaml").exists()
+
+    def test_layers_are_known(self, render):
+        with pytest.raises(AnsibleError, match="value of layer must be one of: infra, services, got: apps"):
+            render(layer="apps")
+
+
+class TestRenderTree:
+    def test_every_tree_is_rendered(self, tmp_path):
+        write(tmp_path / "a", {"one.yaml.j2": "a: {{ value }}"})
+        write(tmp_path / "b", {"page.html.j2": "{{ value }} [\n", "none.html.j2": "{% if false %}x{% endif %}"})
+        trees = [
+            {"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")},
+            {"src": str(tmp_path / "b"), "dest": str(tmp_path / "y"), "manifests": False},
+        ]
+        checked = run_action("render_tree", {"value": 1}, True, trees=trees)
+        assert not (tmp_path / "x").exists()
+        result = run_action("render_tree", {"value": 1}, trees=trees)
+        assert result == checked
+        assert (result["changed"], result["files"]) == (True, [f"{tmp_path}/x/one.yaml", f"{tmp_path}/y/page.html"])
+        assert (tmp_path / "x" / "one.yaml").read_text() == f"{HEADER}a: 1\n"
+        assert (tmp_path / "y" / "page.html").read_text() == "1 [\n"
+        assert run_action("render_tree", {"value": 1}, trees=trees) == {"changed": False, "files": [], "diff": []}
+
+    def test_a_template_may_include_another_one(self, tmp_path):
+        write(
+            tmp_path / "a", {"one.yaml.j2": "{% include 'parts/two.yaml.j2' %}", "parts/two.yaml.j2": "a: {{ value }}"}
+        )
+        run_action("render_tree", {"value": 1}, trees=[{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}])
+        assert (tmp_path / "x" / "one.yaml").read_text() == f"{HEADER}a: 1\n"
+
+    def test_what_is_not_yaml_is_named(self, tmp_path):
+        write(tmp_path / "a", {"one.yaml.j2": "a: [{{ value }}"})
+        with pytest.raises(
+            AnsibleActionFail, match=f"^{re.escape(str(tmp_path))}/a/one.yaml does not render to YAML: "
+        ):
+            run_action("render_tree", {"value": 1}, trees=[{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}])
+
+    def test_a_folder_that_is_missing_is_refused(self, tmp_path):
+        with fails(f"{tmp_path}/nowhere is not a folder: name the one that has the templates."):
+            run_action("render_tree", trees=[{"src": str(tmp_path / "nowhere"), "dest": str(tmp_path / "x")}])
