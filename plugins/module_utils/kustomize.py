@@ -109,10 +109,18 @@ def build_one(folder: Path, environment: str, command: list[str]) -> dict[str, A
             staged = Path(temporary) / "build"
             staged.mkdir()
             run_build(overlay, command, staged)
-            if not cached.exists():
-                staged.rename(cached)
+            keep(staged, cached)
     summary = json.loads((cached / "summary.json").read_text())
     return summary | {"path": str(cached / "objects.yaml"), "crds": str(cached / "crds.json")}
+
+
+def keep(staged: Path, cached: Path) -> None:
+    """Put a complete result where the next run looks for it, unless another build of the same was faster."""
+    try:
+        staged.rename(cached)
+    except OSError:
+        if not (cached / "summary.json").exists():
+            raise
 
 
 def run_build(overlay: Path, command: list[str], target: Path) -> None:
