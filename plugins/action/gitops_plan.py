@@ -14,6 +14,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.errors import Gito
 from ansible_collections.monorepo.gitops.plugins.module_utils.plan import check_definition, plan, role_of
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file
 
+ARGUMENTS: dict[str, Any] = {"components": {"type": "list", "elements": "str", "required": True}}
 # Keys of a definition that may depend on variables of its role.
 LISTS = ("depends_on", "endpoints", "more_namespaces", "warnings")
 
@@ -27,9 +28,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the action."""
         result = super().run(tmp, task_vars)
-        _validated, args = self.validate_argument_spec(
-            {"components": {"type": "list", "elements": "str", "required": True}}
-        )
+        _validated, args = self.validate_argument_spec(ARGUMENTS)
         argocd_namespace = self._templar.template((task_vars or {}).get("argocd_namespace", "argocd"))
         try:
             definitions = [self._definition(entry, task_vars or {}) for entry in args["components"]]

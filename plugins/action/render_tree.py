@@ -13,6 +13,13 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import render_folder, renderer, write_tree
 
+TREE: dict[str, Any] = {
+    "src": {"type": "path", "required": True},
+    "dest": {"type": "path", "required": True},
+    "manifests": {"type": "bool", "default": True},
+}
+ARGUMENTS: dict[str, Any] = {"trees": {"type": "list", "elements": "dict", "required": True, "options": TREE}}
+
 
 class ActionModule(ActionBase):
     """Render folders of templates."""
@@ -23,14 +30,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the action."""
         result = super().run(tmp, task_vars)
-        tree = {
-            "src": {"type": "path", "required": True},
-            "dest": {"type": "path", "required": True},
-            "manifests": {"type": "bool", "default": True},
-        }
-        _validated, args = self.validate_argument_spec(
-            {"trees": {"type": "list", "elements": "dict", "required": True, "options": tree}}
-        )
+        _validated, args = self.validate_argument_spec(ARGUMENTS)
         diff: list[dict[str, str]] = []
         try:
             for entry in args["trees"]:

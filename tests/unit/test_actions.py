@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -29,6 +30,23 @@ def write(folder: Path, files: dict[str, str]) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return folder
+
+
+def documented(options: dict) -> dict:
+    """Return the argument spec that the documentation of options describes."""
+    keys = ("type", "elements", "required", "default", "choices")
+    return {
+        name: {key: option[key] for key in keys if key in option}
+        | ({"options": documented(option["suboptions"])} if "suboptions" in option else {})
+        for name, option in options.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["gitops_plan", "render_component", "render_tree"])
+def test_the_documentation_has_the_options_of_the_plugin(name):
+    plugins = "ansible_collections.monorepo.gitops.plugins"
+    module, action = (importlib.import_module(f"{plugins}.{kind}.{name}") for kind in ("modules", "action"))
+    assert documented(yaml.safe_load(module.DOCUMENTATION)["options"]) == action.ARGUMENTS
 
 
 class TestPlan:
