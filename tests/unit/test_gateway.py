@@ -208,7 +208,7 @@ def test_routes_come_last(environment):
 
 def test_the_judge_finds_what_was_wrong(rendered):
     """The same objects as they were: with kinds, and without sectionName."""
-    before = copy.deepcopy(Built(rendered("prod", gitops_tls=True)))
+    before = copy.deepcopy(Built(rendered("prod", gitops_tls=True, **PUBLISHED)))
     for item in before.routes:
         for parent in item["spec"]["parentRefs"]:
             del parent["sectionName"]
