@@ -23,7 +23,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
 
 
 def recorded(name):
-    application = yaml.safe_load((Path(__file__).parent / "fixtures" / f"{name}.yaml").read_text())
+    text = (Path(__file__).parent / "fixtures" / f"{name}.yaml").read_text()
+    application = yaml.load(text, Loader=yaml.CSafeLoader)  # called hundreds of times
     assert application["kind"] == "Application"
     return application
 
