@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import exempt_from_proxies
 
 ROOT = "argocd"
 MARKER = "monorepo-gitops.clone"
@@ -33,6 +34,16 @@ CONFIGURATION = {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
 # What else a hook is told of its own repository and its own commit.
 HOOK = re.compile(r"GIT_(NAMESPACE|QUARANTINE_PATH|(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE))")
 
+# What a user has set for repositories that people work in: it would start programs, or change what is committed.
+NEUTRAL = (
+    f"core.hooksPath={os.devnull}",
+    "core.fsmonitor=false",
+    "core.autocrlf=false",
+    f"core.attributesFile={os.devnull}",
+    f"core.excludesFile={os.devnull}",
+)
+NO_CONFIGURATION = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+
 
 @functools.cache
 def repository_variables() -> frozenset[str]:
@@ -41,31 +52,41 @@ def repository_variables() -> frozenset[str]:
     return frozenset(done.stdout.split()) - CONFIGURATION
 
 
-def without_repository() -> dict[str, str]:
-    """Return the environment without what ties git to a repository."""
+def git_environment(isolated: bool = False) -> dict[str, str]:
+    """Return the environment without what ties git to a repository, and when isolated without any configuration."""
     foreign = {name for name in os.environ if HOOK.fullmatch(name)} | repository_variables()
-    return {name: value for name, value in os.environ.items() if name not in foreign}
+    if isolated:
+        foreign = {name for name in os.environ if name.startswith("GIT_")}
+    environment = {name: value for name, value in os.environ.items() if name not in foreign}
+    exempt_from_proxies(environment)
+    return environment | (NO_CONFIGURATION if isolated else {}) | {"GIT_TEMPLATE_DIR": ""}
 
 
-def run_git(*args: str | Path, ssh_command: str = "", timeout: float | None = None) -> subprocess.CompletedProcess[str]:
-    """Run git without prompts and in English; every call of this collection goes through here."""
-    environment = without_repository() | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+def run_git(
+    *args: str | Path, ssh_command: str = "", timeout: float | None = None, isolated: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run git without prompts and in English; every call of this collection goes through here.
+
+    Of the user's configuration what reaches a remote counts, and what signs; when isolated, nothing does.
+    """
+    environment = git_environment(isolated) | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     if ssh_command:
         environment["GIT_SSH_COMMAND"] = ssh_command
-    command = ["git", *map(str, args)]
+    command = ["git", *(word for setting in NEUTRAL for word in ("-c", setting)), *map(str, args)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=timeout)
 
 
 class Clone:
     """A clone that only this collection works in, so that leftovers of an interrupted run can be told from work."""
 
-    def __init__(self, path: str | Path, url: str, branch: str, ssh_command: str = "") -> None:
+    def __init__(self, path: str | Path, url: str, branch: str, ssh_command: str = "", isolated: bool = False) -> None:
         self.path, self.url, self.branch = Path(path), url, branch
         self.ssh_command = ssh_command
+        self.isolated = isolated
 
     def git(self, *args: str, cwd: Path | None = None, check: bool = True) -> str:
         """Run git in the clone, without credentials in the error message."""
-        done = run_git("-C", cwd or self.path, *args, ssh_command=self.ssh_command)
+        done = run_git("-C", cwd or self.path, *args, ssh_command=self.ssh_command, isolated=self.isolated)
         if done.returncode and check:
             raise GitopsError(
                 f"git {args[0]} failed for {public(self.url)}: {public(done.stderr.strip() or done.stdout.strip())}"
@@ -108,8 +129,14 @@ class Clone:
         if not bare.is_absolute() or (bare / "HEAD").exists():
             return False
         bare.mkdir(parents=True, exist_ok=True)
-        self.git("init", "--quiet", "--bare", f"--initial-branch={self.branch}", str(bare), cwd=bare)
+        self.git(
+            "init", "--quiet", "--bare", "--object-format=sha1", f"--initial-branch={self.branch}", str(bare), cwd=bare
+        )
         return True
+
+    def _format(self) -> list[str]:
+        """Return options for a new repository: the format that Argo CD reads, whatever a user has set."""
+        return ["--object-format=sha1", f"--initial-branch={self.branch}"]
 
     def _clone(self) -> None:
         if self.path.exists() and any(self.path.iterdir()):
@@ -117,7 +144,7 @@ class Clone:
                 f"{self.path} exists and is no Git clone: set gitops_repo_path to another folder or remove it."
             )
         self.path.mkdir(parents=True, exist_ok=True)
-        self.git("init", "--quiet", f"--initial-branch={self.branch}")
+        self.git("init", "--quiet", *self._format())
         self.git("remote", "add", "origin", self.url)
         self.git("config", MARKER, "true")
 
@@ -211,14 +238,23 @@ class Clone:
         if not commit:
             return []
         pattern = f":(glob){ROOT}/*/*/envs/{environment}/[Kk]ustomization*"
-        found = self.git("grep", "-l", "--fixed-strings", HEADER, commit, "--", pattern, check=False)
+        found = self.git("grep", "-l", "--no-color", "--fixed-strings", HEADER, commit, "--", pattern, check=False)
         return [line.partition(":")[2] for line in found.splitlines()]
 
     def past(self, environment: str) -> list[str]:
         """Return the files of an environment's overlays that the history of the branch has had."""
         pattern = f":(glob){ROOT}/*/*/envs/{environment}/**"
         return self.git(
-            "log", "--format=", "--name-only", "--no-renames", "--diff-filter=A", "HEAD", "--", pattern, check=False
+            "log",
+            "--no-follow",
+            "--format=",
+            "--name-only",
+            "--no-renames",
+            "--diff-filter=A",
+            "HEAD",
+            "--",
+            pattern,
+            check=False,
         ).split()
 
     def changed_files(self, before: str, after: str = "") -> list[str]:

@@ -33,7 +33,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import without_repository
+from ansible_collections.monorepo.gitops.plugins.module_utils.git import git_environment
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller")
 ARGOCD = (
@@ -102,7 +102,7 @@ class RehearsalCluster:
     def run(self, *command: str | Path, timeout: int = 180) -> str:
         """Run one of the rehearsal's programs; its error output becomes the message."""
         # Argo CD's processes inherit it, and its repo-server runs git.
-        environment = without_repository() | {
+        environment = git_environment(isolated=True) | {
             "KWOK_WORKDIR": str(self.state_dir),
             "PATH": f"{self.binaries}:{os.environ['PATH']}",
         }

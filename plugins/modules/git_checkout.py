@@ -40,6 +40,12 @@ options:
     description: Command for SSH, such as C(ssh -i /path/of/key -o IdentitiesOnly=yes).
     type: str
     default: ""
+  isolated:
+    description:
+      - Whether nothing of the user's Git configuration counts, as in a rehearsal. Otherwise credentials, URL rewriting,
+        proxies and signing do. Hooks and templates never do.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: none
@@ -101,10 +107,11 @@ def main() -> None:
             "create": {"type": "bool", "default": False},
             "seed_url": {"type": "str", "default": ""},
             "ssh_command": {"type": "str", "default": ""},
+            "isolated": {"type": "bool", "default": False},
         },
     )
     params = module.params
-    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"])
+    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"], params["isolated"])
     try:
         made = params["create"] and seed(params["url"], params["seed_url"], params["ssh_command"])
         made = clone.open(params["create"]) or made

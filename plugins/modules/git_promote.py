@@ -47,6 +47,12 @@ options:
     description: Command for SSH.
     type: str
     default: ""
+  isolated:
+    description:
+      - Whether nothing of the user's Git configuration counts, as in a rehearsal. Otherwise credentials, URL rewriting,
+        proxies and signing do. Hooks and templates never do.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -124,7 +130,9 @@ def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any
     paths.append(f"argocd/appsets/{environment}")
     files = clone.git("diff", "--name-only", before, wanted, "--", *paths).splitlines() if before else []
     shown = [*paths, ":(exclude,glob)**/upstream.yaml"]
-    diff = clone.git("diff", before, wanted, "--", *shown) if before and not stays else ""
+    diff = (
+        clone.git("diff", "--no-ext-diff", "--no-color", before, wanted, "--", *shown) if before and not stays else ""
+    )
     changed = before != wanted and not stays
     if changed:
         clone.check_move(reference, before, wanted)
@@ -154,11 +162,12 @@ def main() -> None:
             "environment": {"type": "str", "required": True},
             "create_only": {"type": "bool", "default": False},
             "ssh_command": {"type": "str", "default": ""},
+            "isolated": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     params = module.params
-    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"])
+    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"], params["isolated"])
     try:
         with clone.locked():
             result = run(clone, params, module.check_mode)

@@ -61,6 +61,12 @@ options:
     description: Command for SSH.
     type: str
     default: ""
+  isolated:
+    description:
+      - Whether nothing of the user's Git configuration counts, as in a rehearsal. Otherwise credentials, URL rewriting,
+        proxies and signing do. Hooks and templates never do.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -191,11 +197,12 @@ def main() -> None:
             "author_name": {"type": "str", "default": "monorepo.gitops"},
             "author_email": {"type": "str", "default": "monorepo.gitops@localhost"},
             "ssh_command": {"type": "str", "default": ""},
+            "isolated": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     params = module.params
-    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"])
+    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"], params["isolated"])
     try:
         with clone.locked():
             result = run(clone, params, module.check_mode)

@@ -292,7 +292,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     """Compare and return the result of the module."""
     params = module.params
     survey = Survey(Api(client), params["namespace"])
-    clone = Clone(params["tree"], params["repo_url"], params["branch"], params["ssh_command"])
+    clone = Clone(params["tree"], params["repo_url"], params["branch"], params["ssh_command"], params["throwaway"])
     wanted = options(params)
     with clone.locked():
         comparison = Comparison(clone, survey, wanted)

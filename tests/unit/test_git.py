@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import CONFIGURATION, HEADER, Clone, public
 from ansible_collections.monorepo.gitops.plugins.modules.git_checkout import seed
+from ansible_collections.monorepo.gitops.plugins.modules.git_promote import run as promote
 
 from .repositories import AUTHOR, git, publish, somebody_else_pushes
 
@@ -324,3 +325,217 @@ def test_a_repository_behind_ssh(tmp_path):
     assert git(tmp_path / "repo.git", "rev-parse", "main").strip() == clone.head()
     assert "-i /key" in (tmp_path / "log").read_text()
     assert "git@git.example.com git-receive-pack" in (tmp_path / "log").read_text()
+
+
+# What people set, each of which changes what git does or prints.
+TASTE = """
+[core]
+    autocrlf = true
+    eol = crlf
+    safecrlf = true
+    quotePath = true
+    fileMode = false
+    pager = less
+    editor = false
+    fsmonitor = {hooks}/fsmonitor
+    excludesFile = {folder}/ignore
+    attributesFile = {folder}/attributes
+    logAllRefUpdates = false
+[color]
+    ui = always
+    grep = always
+    diff = always
+    branch = always
+[column]
+    ui = always
+[push]
+    default = nothing
+    followTags = true
+    autoSetupRemote = true
+[pull]
+    ff = only
+    rebase = true
+[clone]
+    defaultRemoteName = upstream
+    filterSubmodules = true
+[checkout]
+    defaultRemote = upstream
+    guess = false
+[remote]
+    pushDefault = upstream
+[diff]
+    noprefix = true
+    mnemonicPrefix = true
+    external = false
+    renames = copies
+    relative = true
+    submodule = log
+    orderFile = {folder}/order
+    colorMoved = zebra
+    wordRegex = .
+    context = 0
+[merge]
+    ff = only
+    conflictStyle = diff3
+[rebase]
+    autoStash = true
+    autoSquash = true
+    updateRefs = true
+    missingCommitsCheck = error
+[branch]
+    autoSetupMerge = always
+    autoSetupRebase = always
+    sort = -committerdate
+[tag]
+    sort = -creatordate
+    gpgSign = true
+[log]
+    decorate = full
+    showSignature = true
+    date = relative
+    follow = true
+    abbrevCommit = true
+[format]
+    pretty = oneline
+[status]
+    showUntrackedFiles = no
+    short = true
+    branch = true
+    relativePaths = true
+[grep]
+    lineNumber = true
+    column = true
+    fullName = true
+    patternType = perl
+[commit]
+    verbose = 2
+    cleanup = scissors
+    template = {folder}/message
+    status = false
+[fetch]
+    prune = false
+    pruneTags = true
+    all = true
+    writeCommitGraph = true
+    output = compact
+[init]
+    defaultBranch = trunk
+    defaultObjectFormat = sha256
+    templateDir = {folder}/template
+[advice]
+    detachedHead = false
+[submodule]
+    recurse = true
+[index]
+    version = 4
+[feature]
+    manyFiles = true
+    experimental = true
+[clean]
+    requireForce = true
+[apply]
+    whitespace = error
+[transfer]
+    fsckObjects = true
+[filter "shout"]
+    clean = tr a-z A-Z
+    smudge = tr a-z A-Z
+[alias]
+    commit = !false
+    push = !false
+[user]
+    useConfigOnly = true
+"""
+HOOKS = ("pre-commit", "commit-msg", "prepare-commit-msg", "post-commit", "pre-push", "pre-rebase", "post-checkout")
+HOOKS += ("post-rewrite", "post-index-change", "reference-transaction", "fsmonitor")
+
+
+@pytest.fixture
+def taste(tmp_path, monkeypatch):
+    """Return a Git configuration of a user whose hooks all fail, and which nothing of this repository knows."""
+    folder = tmp_path / "home"
+    for place in ("hooks", "template/hooks"):
+        (folder / place).mkdir(parents=True)
+        for name in HOOKS:
+            (folder / place / name).write_text(f"#!/bin/sh\necho {name} >> {folder}/ran\nexit 1\n")
+            (folder / place / name).chmod(0o755)
+    (folder / "ignore").write_text("*.yaml\nenvs/\n")
+    (folder / "attributes").write_text("*.yaml filter=shout text eol=crlf\n")
+    (folder / "order").write_text("*z\n")
+    (folder / "message").write_text("ticket: \n")
+    (folder / ".gitconfig").write_text(TASTE.format(folder=folder, hooks=folder / "hooks"))
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("GIT_DEFAULT_HASH", "sha256")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    return folder
+
+
+def publish_and_look(folder, monkeypatch, isolated):
+    """Publish before and after somebody else, promote, and return all that was seen of it."""
+    folder.mkdir()
+    made = Clone(folder / "clone", f"file://{folder}/repo.git", "main", isolated=isolated)
+    with monkeypatch.context() as somebody:
+        somebody.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        somebody.delenv("GIT_DEFAULT_HASH")
+        git(folder, "init", "--quiet", "--bare", "--initial-branch=main", "repo.git")
+    made.open(create=False)
+    publish(made, "infra/a/envs/dev/kustomization.yaml", "a: 1")
+    with monkeypatch.context() as somebody:
+        somebody.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        somebody_else_pushes(folder, "theirs", "theirs")
+    before = made.head()
+    publish(made, "services/\u00fc b/base/x.yaml", "b: 2")
+    publish(made, "infra/a/envs/dev/kustomization.yaml", "a: 3")
+    made.open(create=False)
+    promotion = {"environment": "dev", "revision": "prod", "create_only": False}
+    promote(made, promotion | {"commit": before}, check_mode=False)
+    promoted = promote(made, promotion | {"commit": made.head()}, check_mode=False)
+    assert "\n+a: 3\n" in promoted.pop("diff")["prepared"]
+    del promoted["before"], promoted["commit"]
+    seen = [made.files(made.head()), made.rendered(made.head(), "dev"), made.past("dev"), made.changed_files(before)]
+    made.export(made.head(), ["argocd"], folder)
+    seen += [files_of(folder / "argocd"), files_of(made.path / "argocd")]
+    (made.path / "argocd/infra/a/envs/dev/kustomization.yaml").unlink()
+    return [*seen, promoted, made.staged(), made.is_reachable(before), made.has(before, made.head())]
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_what_a_user_has_set_for_git_changes_nothing(tmp_path, taste, monkeypatch, isolated):
+    seen = publish_and_look(tmp_path / "with", monkeypatch, isolated)
+    assert not (taste / "ran").exists()
+    (taste / ".gitconfig").write_text("")
+    assert publish_and_look(tmp_path / "without", monkeypatch, isolated) == seen
+    assert seen[1] == ["argocd/infra/a/envs/dev/kustomization.yaml"]
+    assert seen[4]["infra/a/envs/dev/kustomization.yaml"] == f"{HEADER}\na: 3\n".encode()
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_only_a_commit_for_a_real_repository_is_signed(tmp_path, clone, taste, works):
+    program = taste / "gpg"
+    made = 'echo "[GNUPG:] SIG_CREATED " >&2; echo "-----BEGIN PGP SIGNATURE-----"'
+    program.write_text(f"#!/bin/sh\ncat > /dev/null\n{made if works else 'exit 1'}\n")
+    program.chmod(0o755)
+    (taste / ".gitconfig").write_text(f"[commit]\ngpgSign = true\n[gpg]\nprogram = {program}\n")
+    rehearsed = Clone(tmp_path / "rehearsed", f"file://{tmp_path}/rehearsal.git", "main", isolated=True)
+    rehearsed.open(create=True)
+    publish(rehearsed, "infra/a/base/x.yaml", "a: 1")
+    assert "gpgsig" not in git(rehearsed.path, "cat-file", "commit", "HEAD")
+    if works:
+        publish(clone, "infra/a/base/x.yaml", "a: 1")
+        assert "gpgsig -----BEGIN PGP SIGNATURE" in git(clone.path, "cat-file", "commit", "HEAD")
+    else:
+        with pytest.raises(GitopsError, match="gpg failed to sign the data"):
+            publish(clone, "infra/a/base/x.yaml", "a: 1")
+
+
+def test_only_a_real_repository_is_reached_as_the_user_has_configured(tmp_path, clone, taste, monkeypatch):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    (taste / ".gitconfig").write_text(f'[url "file://{tmp_path}/repo.git"]\ninsteadOf = https://git.invalid/x.git\n')
+    assert Clone(tmp_path / "real", "https://git.invalid/x.git", "main").open(create=False) is False
+    assert seed(f"file://{tmp_path}/seeded.git", "https://git.invalid/x.git", "")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{tmp_path}/repo.git.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://git.invalid/x.git")
+    rehearsed = Clone(tmp_path / "rehearsed", "https://git.invalid/x.git", "main", isolated=True)
+    with pytest.raises(GitopsError, match=r"git\.invalid"):
+        rehearsed.open(create=False)
