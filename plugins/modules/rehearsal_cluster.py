@@ -115,7 +115,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import (
     ARGOCD,
     CONTROL_PLANE,
     RehearsalCluster,
-    find_redis,
 )
 
 
@@ -169,7 +168,7 @@ def main() -> None:
     params = module.params
     keys = ("name", "state_dir", "binaries", "launcher", "argocd_namespace")
     try:
-        cluster = RehearsalCluster(**{key: params[key] for key in keys}, redis=find_redis())
+        cluster = RehearsalCluster(**{key: params[key] for key in keys})
         changed = would_change(cluster, params["state"]) if module.check_mode else apply_state(cluster, params)
     except GitopsError as error:
         module.fail_json(msg=str(error), **error.result)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import RehearsalCluster, find_redis
+from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import RehearsalCluster
 from kubernetes import config, dynamic
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -92,7 +93,7 @@ class Environment:
     def rehearsal(self, state: str, *components: str) -> dict[str, Any]:
         """Bring the rehearsal cluster into a state and return the module's result."""
         state_dir, launcher = str(self.folder.parent.parent), str(ROOT / "roles/rehearsal_cluster/files/launch.py")
-        cluster = RehearsalCluster(self.folder.name, state_dir, "/", launcher, find_redis(), "argocd")
+        cluster = RehearsalCluster(self.folder.name, state_dir, "/", launcher, "argocd")
         cluster.binaries = Path(json.loads((self.folder / "argocd.json").read_text())["binaries"])
         for component in components:
             cluster.stop(component) if state == "stopped" else cluster.restart(component)
@@ -204,8 +205,23 @@ def bring_up(environment: Environment) -> Environment:
 
 
 def take_down(environment: Environment) -> None:
-    """Remove the cluster of an environment."""
-    environment.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=absent")
+    """Remove the cluster of an environment, and see that it is gone."""
+    done = environment.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=absent")
+    assert done.returncode == 0, done.stdout[-3000:]
+    left = processes_of(environment.folder) if environment.status else []
+    assert not left, left
+    assert not environment.status or not environment.folder.exists()
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Return the command lines of processes that name a folder or work in it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_text().replace("\0", " ")
+            if str(folder) in command or (process / "cwd").readlink().is_relative_to(folder):
+                found.append(command)
+    return found
 
 
 @pytest.fixture(scope="session")

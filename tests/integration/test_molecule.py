@@ -29,7 +29,8 @@ def molecule(*args):
 def shared_cluster():
     """Remove the cluster after the last scenario."""
     yield
-    molecule("destroy", "-s", "default")
+    done = molecule("destroy", "-s", "default")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
 
 
 @pytest.mark.parametrize("scenario", sorted(SCENARIOS, key=lambda name: name != "default"))

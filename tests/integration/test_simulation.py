@@ -25,7 +25,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, Un
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import (
     RehearsalCluster,
-    find_redis,
     stages_in,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils.upstream import stand_in
@@ -273,7 +272,7 @@ class Simulation:
         build = ROOT / "roles/rehearsal_cluster/files/build.py"
         built = subprocess.run([sys.executable, build], check=True, capture_output=True, text=True).stdout.split()[-1]
         launcher = str(ROOT / "roles/rehearsal_cluster/files/launch.py")
-        self.cluster = RehearsalCluster("simulation", str(folder), built, launcher, find_redis(), "argocd")
+        self.cluster = RehearsalCluster("simulation", str(folder), built, launcher, "argocd")
         self.folder, self.history = folder, {}
 
     def start(self):

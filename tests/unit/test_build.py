@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
+import time
 from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,15 +44,74 @@ def test_a_failed_build_is_one_sentence(build, output, sentence):
     assert "\n" not in build.explain(output)
 
 
+def run(*args, **variables):
+    environment = os.environ | variables
+    done = subprocess.run([sys.executable, SOURCE, *args], env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout.strip(), done.stderr.strip()
+
+
 def test_too_little_disk_is_said_before_the_build(build, tmp_path, monkeypatch):
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(build.shutil, "disk_usage", lambda _path: usage(2_000_000_000))
+    for name in ("GOCACHE", "GOMODCACHE"):
+        monkeypatch.setenv(name, str(tmp_path / name))
     with pytest.raises(SystemExit) as error:
         build.build(tmp_path / "cache" / "abc")
-    assert str(error.value) == f"The build needs 9 GB of disk space, {tmp_path / 'cache'} has 2.0 GB: free some."
+    where = f"{tmp_path}/GOCACHE, {tmp_path}/GOMODCACHE, {tmp_path}/cache"
+    assert str(error.value) == f"The build needs 9 GB of disk space in {where}, and 2.0 GB are free: free some."
+    assert not (tmp_path / "cache").exists()
+
+
+def test_git_is_missed_before_the_build(tmp_path):
+    code, said, error = run(PATH=str(tmp_path), GITOPS_REHEARSAL_CACHE=str(tmp_path / "cache"))
+    assert (code, said) == (1, "")
+    assert error == "git is missing. Install it, for example: sudo apt-get install git"
+
+
+@pytest.mark.parametrize("name", ["GOCACHE", "GOMODCACHE", "GITOPS_REHEARSAL_CACHE"])
+def test_a_folder_that_cannot_be_written_is_said_before_the_build(tmp_path, name):
+    (tmp_path / "file").write_text("")
+    wanted = {
+        "GOCACHE": tmp_path,
+        "GOMODCACHE": tmp_path,
+        "GITOPS_REHEARSAL_CACHE": tmp_path,
+        name: tmp_path / "file" / "x",
+    }
+    code, said, error = run(**{key: str(value) for key, value in wanted.items()})
+    assert (code, said) == (1, "")
+    assert error == f"The build needs to write to {tmp_path}/file/x, and you may not: set {name}."
+
+
+def test_a_proxy_for_go_modules_that_does_not_answer_is_said_in_seconds(tmp_path):
+    settings = {name: str(tmp_path / name) for name in ("GOCACHE", "GOMODCACHE", "GITOPS_REHEARSAL_CACHE")}
+    before = time.monotonic()
+    code, said, error = run(GOPROXY="http://127.0.0.1:1", GOFLAGS="-modcacherw", **settings)
+    assert (code, "done" in said) == (1, False)
+    assert error.startswith("Go modules cannot be downloaded: check the network or set GOPROXY to a reachable proxy.")
+    assert time.monotonic() - before < 30
+
+
+def test_a_folder_of_somebody_else_is_used_when_it_is_complete(build, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITOPS_REHEARSAL_CACHE", str(tmp_path))
+    folder = build.cache_folder()
+    assert folder.parent == tmp_path
+    (folder / "bin").mkdir(parents=True)
+    tmp_path.chmod(0o555)
+    assert run(PATH="", GITOPS_REHEARSAL_CACHE=str(tmp_path)) == (0, str(folder), "")
+
+
+def test_our_own_program_is_part_of_the_key(build, tmp_path, monkeypatch):
+    first = build.cache_folder()
+    shutil.copytree(SOURCE.parent, tmp_path / "files")
+    monkeypatch.setattr(build, "HERE", tmp_path / "files")
+    assert build.cache_folder() == first
+    with (tmp_path / "files" / "redis" / "main.go").open("a") as file:
+        file.write("// changed")
+    assert build.cache_folder() != first
 
 
 def test_the_folder_depends_on_the_pinned_modules_only(build, tmp_path, monkeypatch):
+    monkeypatch.delenv("GITOPS_REHEARSAL_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     first = build.cache_folder()
     assert first.parent == tmp_path / "monorepo.gitops" / "rehearsal"

@@ -1,24 +1,29 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ports of rehearsal clusters: free ones, and never those of another cluster."""
+"""What belongs to one rehearsal cluster: its ports, its Redis, and a removal that leaves nothing behind."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils import rehearsal
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from rendering import programs
 
 RANGE = {*range(20000, 32000)}
 
 
 def cluster(state, name):
-    found = rehearsal.RehearsalCluster(name, str(state), "/", "/launch.py", "redis-server", "argocd")
+    found = rehearsal.RehearsalCluster(name, str(state), "/", "/launch.py", "argocd")
     found.folder.mkdir(parents=True)
     return found
 
@@ -101,3 +106,108 @@ def test_the_groups_of_simulated_resources_are_those_of_stages_in_lists_too():
 @pytest.mark.parametrize(("text", "line"), [("", "no output"), ("a\n b\nc\nd\n", "b | c | d"), ("\n", "no output")])
 def test_the_end_of_an_output_is_one_line(text, line):
     assert rehearsal.last_lines(text) == line
+
+
+def as_somebody(function):
+    """Run a function as an unprivileged user, in a process of its own, and return what it says."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.getuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            os.write(writer, repr(function()).encode())
+        except GitopsError as error:
+            os.write(writer, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader) as file:
+        return file.read()
+
+
+@pytest.fixture
+def shared():
+    """Return a folder that an unprivileged user can reach."""
+    folder = Path(as_somebody(lambda: subprocess.check_output(["mktemp", "-d"], text=True).strip()).strip("'"))
+    yield folder
+    subprocess.run(["chmod", "-R", "u+rwx", folder], check=True)
+    subprocess.run(["rm", "-r", folder], check=True)
+
+
+def test_a_folder_without_any_rights_is_removed_by_its_owner(shared):
+    def remove():
+        found = cluster(shared, "dev")
+        checkout = found.folder / "argocd" / "tmp" / "_argocd-repo"
+        (checkout / "one" / ".git").mkdir(parents=True)
+        (found.folder / "elsewhere").symlink_to("/usr")
+        (checkout / "one").chmod(0)
+        checkout.chmod(0)
+        return found.delete(), found.folder.exists()
+
+    assert as_somebody(remove) == "(True, False)"
+
+
+def test_what_cannot_be_removed_is_said(shared):
+    def remove():
+        found = cluster(shared, "dev")
+        rehearsal.make_removable = lambda _folder: None  # in this process only
+        (found.folder / "logs" / "old").mkdir(parents=True)
+        (found.folder / "logs").chmod(0o500)
+        return found.delete()
+
+    assert as_somebody(remove) == f"{shared}/clusters/dev cannot be removed: Permission denied (old)."
+
+
+def test_a_process_that_still_runs_is_said(tmp_path):
+    found = cluster(tmp_path, "dev")
+    (found.folder / "pids").mkdir()
+    with subprocess.Popen(["/bin/sh", "-c", "read line", "etcd"], stdin=subprocess.PIPE) as etcd:
+        (found.folder / "pids" / "etcd.pid").write_text(str(etcd.pid))
+        with pytest.raises(GitopsError, match=rf"^The cluster dev was removed, .* still run: etcd \({etcd.pid}\)\.$"):
+            found.delete()
+        etcd.communicate(b"\n")
+
+
+@pytest.fixture
+def redis():
+    """Start the Redis of a rehearsal and return a function that sends it commands."""
+    port = rehearsal.free_ports(1, set())[0]
+    settings = {"REDIS_ADDRESS": f"127.0.0.1:{port}", "REDIS_PASSWORD": "hunter2"}
+    with subprocess.Popen([programs() / "bin" / "redis"], env=settings, stderr=subprocess.PIPE, text=True) as process:
+        assert f"listening on 127.0.0.1:{port}" in process.stderr.readline()
+
+        def send(*commands):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                for words in [command.split() for command in (*commands, "QUIT")]:
+                    parts = "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
+                    connection.sendall(f"*{len(words)}\r\n{parts}".encode())
+                return b"".join(iter(lambda: connection.recv(4096), b"")).decode().splitlines()[:-1]
+
+        yield send
+        process.terminate()
+
+
+def test_redis_asks_for_the_password(redis):
+    assert redis("GET a") == ["-NOAUTH Authentication required."]
+    assert redis("AUTH hunter1")[0].startswith("-WRONGPASS")
+    assert redis("AUTH hunter2", "SET a 1", "GET a") == ["+OK", "+OK", "$1", "1"]
+
+
+def test_redis_forgets_a_key_in_time(redis):
+    redis("AUTH hunter2", "SET a 1 PX 2500", "SET b 2")
+    assert redis("AUTH hunter2", "GET a")[1:] == ["$1", "1"]
+    time.sleep(4.5)
+    assert redis("AUTH hunter2", "GET a", "GET b")[1:] == ["$-1", "$1", "2"]
+
+
+@pytest.mark.parametrize("settings", [{}, {"REDIS_ADDRESS": "127.0.0.1:0", "REDIS_PASSWORD": ""}])
+def test_redis_never_runs_without_a_password(settings):
+    done = subprocess.run(
+        [programs() / "bin" / "redis"], env=settings, capture_output=True, text=True, timeout=10, check=False
+    )
+    assert done.returncode == 1
+    assert "REDIS_PASSWORD is empty" in done.stderr

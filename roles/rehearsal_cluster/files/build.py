@@ -5,7 +5,8 @@
 """Compile the binaries of the rehearsal cluster into the user's cache folder and print that folder.
 
 Only the Go toolchain and access to Go modules are needed. The folder's name is a hash of all that decides the result,
-so a second clone, or a second run, finds the binaries and returns at once.
+so a second clone, or a second run, finds the binaries and returns at once. GITOPS_REHEARSAL_CACHE names another folder
+than that of the user; one user builds there, and others need only read it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -25,8 +27,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 KUBERNETES = "v1.37.2"
 ARGOCD = "3.6.1"
-# A cold build wrote 7.5 GB of Go caches and 0.7 GB of binaries.
-DISK_NEEDED_GB = 9
+# What a cold build wrote: the packages it compiled, the modules it downloaded, and the binaries with temporary files.
+DISK_NEEDED_GB = {"GOCACHE": 5, "GOMODCACHE": 2.5, "": 1.5}
 # What `go build -v` names on a cold build; only used for the progress lines.
 PACKAGES = 3900
 NAMES = {"cmd": "argocd", "server": "etcd"}
@@ -54,11 +56,17 @@ def ldflags() -> str:
 def cache_folder() -> Path:
     """Return the folder for exactly these sources, flags and machine type."""
     digest = hashlib.sha256()
-    for part in ((HERE / "go.mod").read_bytes(), (HERE / "go.sum").read_bytes(), ldflags().encode()):
-        digest.update(part)
+    for source in (HERE / "go.mod", HERE / "go.sum", *sorted(HERE.glob("*/*.go"))):
+        digest.update(source.read_bytes())
+    digest.update(ldflags().encode())
     digest.update(f"{platform.system()}-{platform.machine()}".encode())
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "monorepo.gitops" / "rehearsal" / digest.hexdigest()[:16]
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monorepo.gitops" / "rehearsal"
+    return Path(os.environ.get("GITOPS_REHEARSAL_CACHE") or user) / digest.hexdigest()[:16]
+
+
+def is_built(folder: Path) -> bool:
+    """Return whether the binaries are there for this user; whose they are does not matter."""
+    return os.access(folder / "bin", os.R_OK | os.X_OK)
 
 
 def find_go() -> str:
@@ -83,7 +91,8 @@ def go_environment() -> dict[str, str]:
     return os.environ | {
         "CGO_ENABLED": "0",
         "GOTOOLCHAIN": "local",
-        "GOFLAGS": "-mod=readonly",
+        # Without the state of the clone: git refuses to tell it to anybody but the owner of the clone.
+        "GOFLAGS": "-mod=readonly -buildvcs=false",
         "GOGC": "800",
         "GOWORK": "off",
     }
@@ -96,7 +105,7 @@ def explain(output: str) -> str:
         (line for line in reversed(lines) if "error" in line.lower() or "dial" in line), lines[-1] if lines else ""
     )
     if "no space left" in output:
-        return f"The build ran out of disk space: free {DISK_NEEDED_GB} GB and run again. ({tail})"
+        return f"The build ran out of disk space: free {sum(DISK_NEEDED_GB.values()):g} GB and run again. ({tail})"
     if any(
         mark in output
         for mark in ("dial tcp", "no such host", "proxyconnect", "403 Forbidden", "timeout", "module lookup disabled")
@@ -151,20 +160,38 @@ def name_tools(bin_folder: Path) -> None:
         (bin_folder / f"argocd-{program}").symlink_to("argocd")
 
 
+def check_machine(folder: Path) -> None:
+    """Say what this machine lacks, before minutes are spent on it."""
+    if platform.system() != "Linux":
+        sys.exit(f"A rehearsal cluster needs Linux, this is {platform.system()}: set cluster_kind to existing.")
+    if not shutil.which("git"):
+        sys.exit("git is missing. Install it, for example: sudo apt-get install git")
+    caches = json.loads(run_go(find_go(), "env", "-json", "GOCACHE", "GOMODCACHE")) | {"": str(folder.parent)}
+    disks: dict[int, tuple[float, float, list[str]]] = {}
+    for name, cache in caches.items():
+        present = next(path for path in (Path(cache), *Path(cache).parents) if path.exists())
+        if not os.access(present, os.W_OK | os.X_OK):
+            sys.exit(f"The build needs to write to {cache}, and you may not: set {name or 'GITOPS_REHEARSAL_CACHE'}.")
+        needed, _free, paths = disks.get(present.stat().st_dev, (0, 0, []))
+        free = shutil.disk_usage(present).free / 1e9
+        disks[present.stat().st_dev] = (needed + DISK_NEEDED_GB[name], free, [*paths, cache])
+    for needed, free, paths in disks.values():
+        if free < needed:
+            where = ", ".join(paths)
+            sys.exit(f"The build needs {needed:g} GB of disk space in {where}, and {free:.1f} GB are free: free some.")
+
+
 def build(folder: Path) -> None:
     """Build into a temporary folder and move it in place: an interrupted build leaves nothing that looks complete."""
+    check_machine(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the system drops it when the process ends, however it ends
-        if folder.exists():
+        if is_built(folder):
             return
-        free_gb = shutil.disk_usage(folder.parent).free / 1e9
-        if free_gb < DISK_NEEDED_GB:
-            sys.exit(
-                f"The build needs {DISK_NEEDED_GB} GB of disk space, {folder.parent} has {free_gb:.1f} GB: free some."
-            )
         go = find_go()
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".build-") as temporary:
+            os.environ["GOTMPDIR"] = temporary  # /tmp may be small
             staged = Path(temporary) / "staged"
             (staged / "bin").mkdir(parents=True)
             compile_tools(go, staged / "bin")
@@ -179,7 +206,7 @@ def main() -> None:
     parser.add_argument("--where", action="store_true", help="print the folder and build nothing")
     arguments = parser.parse_args()
     folder = cache_folder()
-    if not arguments.where and not folder.exists():
+    if not arguments.where and not is_built(folder):
         build(folder)
     print(folder)
 

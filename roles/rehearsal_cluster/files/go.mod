@@ -1,10 +1,11 @@
-// Pins every binary of the rehearsal cluster. There is no Go code of our own: `go build tool` compiles the list below.
+// Pins every program of the rehearsal cluster: `go build tool` compiles the list below. Only redis is code of our own.
 module github.com/monorepo/gitops/rehearsal
 
 go 1.27.0
 
 tool (
 	github.com/argoproj/argo-cd/v3/cmd
+	github.com/monorepo/gitops/rehearsal/redis
 	go.etcd.io/etcd/server/v3
 	k8s.io/kubernetes/cmd/kube-apiserver
 	k8s.io/kubernetes/cmd/kube-controller-manager
@@ -14,6 +15,8 @@ tool (
 	sigs.k8s.io/kwok/cmd/kwok
 	sigs.k8s.io/kwok/cmd/kwokctl
 )
+
+require github.com/alicebob/miniredis/v2 v2.40.0
 
 require (
 	cel.dev/expr v0.25.2 // indirect
@@ -54,7 +57,6 @@ require (
 	github.com/ProtonMail/go-crypto v1.1.6 // indirect
 	github.com/RocketChat/Rocket.Chat.Go.SDK v0.0.0-20240116134246-a8cbe886bab0 // indirect
 	github.com/TomOnTime/utfutil v1.0.0 // indirect
-	github.com/alicebob/miniredis/v2 v2.39.0 // indirect
 	github.com/antlr4-go/antlr/v4 v4.13.1 // indirect
 	github.com/argoproj/argo-cd/gitops-engine/v3 v3.6.1 // indirect
 	github.com/argoproj/argo-cd/v3 v3.6.1 // indirect

@@ -125,9 +125,7 @@ class Launcher:
             "PATH": f"{self.data / 'bin'}:{self.bin}:{os.environ['PATH']}",
             "ARGOCD_FAKE_IN_CLUSTER": "true",
             "ARGOCD_GPG_ENABLED": "false",
-            # A socket's path has at most 107 characters, wherever the state folder lies.
-            "ARGOCD_ASK_PASS_SOCK": f"/tmp/argocd-ask-pass-{self.ports['argocd-repo-server']}.sock",  # noqa: S108
-            "GIT_CONFIG_NOSYSTEM": "1",
+            "ARGOCD_ASK_PASS_SOCK": self.config["ask_pass_socket"],
         }
 
     def service_account_kubeconfig(self, account: str) -> str:
@@ -212,7 +210,7 @@ class Launcher:
         return [name for name, mark in marks.items() if mark.exists() and mark.read_text() != self.fingerprint(name)]
 
     def start_redis(self) -> None:
-        """Make the password as the init container of Argo CD does and become redis-server."""
+        """Make the password as the init container of Argo CD does and become Redis."""
         kubeconfig = self.service_account_kubeconfig("argocd-redis")
         command = [self.bin / "argocd", "admin", "redis-initial-password", "-n", self.config["namespace"]]
         made = subprocess.run(
@@ -222,13 +220,8 @@ class Launcher:
         if secret is None:
             sys.exit(f"argocd-redis: the Secret argocd-redis could not be made: {made.stderr.strip()}")
         password = base64.b64decode(secret["data"]["auth"]).decode()
-        config = self.data / "argocd-redis.conf"
-        write_private(
-            config,
-            f"bind 127.0.0.1\nport {self.ports['argocd-redis']}\nset-proc-title no\n"
-            f'save ""\nappendonly no\nrequirepass {password}\n',
-        )
-        os.execv(self.config["redis"], [self.config["redis"], str(config)])
+        settings = {"REDIS_ADDRESS": f"127.0.0.1:{self.ports['argocd-redis']}", "REDIS_PASSWORD": password}
+        os.execve(self.bin / "redis", ["argocd-redis"], os.environ | settings)
 
     def start(self, component: str) -> None:
         """Become the component."""
