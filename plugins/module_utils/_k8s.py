@@ -8,6 +8,7 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -16,7 +17,9 @@ from ansible_collections.kubernetes.core.plugins.module_utils.args_common import
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
+from ansible_collections.monorepo.gitops.plugins.module_utils import connection
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import exempt_from_proxies
 
 
 def argument_spec(**own: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +42,19 @@ def client_of_module(module: AnsibleK8SModule) -> Any:
     return get_api_client(module=module).client
 
 
+def names_proxy(params: dict[str, Any]) -> bool:
+    """Return whether a proxy is named for this very cluster: it counts, also where it leads to this machine."""
+    kubeconfig = params.get("kubeconfig") or os.environ.get("K8S_AUTH_KUBECONFIG", "")
+    if params.get("proxy") or os.environ.get("K8S_AUTH_PROXY") or not isinstance(kubeconfig, str):
+        return True
+    try:
+        entries = connection.read_kubeconfig(connection.kubeconfig_files(kubeconfig, os.environ))
+    except GitopsError:
+        return False
+    context = params.get("context") or os.environ.get("K8S_AUTH_CONTEXT", "")
+    return bool(connection.proxies_of(entries, context))
+
+
 def run_module(
     function: Callable[[AnsibleK8SModule, Any], dict[str, Any]],
     connect: Callable[[AnsibleK8SModule], Any] = client_of_module,
@@ -49,6 +65,8 @@ def run_module(
     `client` is the DynamicClient of the kubernetes library. This is the one place where an error becomes `fail_json`.
     """
     module = AnsibleK8SModule(**settings)
+    if not names_proxy(module.params):
+        exempt_from_proxies()
     try:
         client = connect(module)
         result = function(module, client)

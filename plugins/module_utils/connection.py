@@ -117,6 +117,14 @@ def plugin_of(entries: Entries, context: str) -> str:
     return (user.get("exec") or {}).get("command", "")
 
 
+def proxies_of(entries: Entries, context: str) -> list[str]:
+    """Return the proxies that a context names, or all contexts when it is none of them."""
+    contexts = entries["contexts"]
+    chosen = [contexts[context]] if context in contexts else list(contexts.values())
+    clusters = [entries["clusters"].get(parts.get("cluster"), {}) for parts in chosen]
+    return [cluster["proxy-url"] for cluster in clusters if cluster.get("proxy-url")]
+
+
 def check_uid(found: str, wanted: str, server: str) -> None:
     """Refuse another cluster than the pinned one."""
     if wanted and wanted != found:

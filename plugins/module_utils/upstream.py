@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import exempt_from_proxies
 
 CONNECT_SECONDS = 20
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -68,6 +69,7 @@ def mirrored(url: str, mirror: str) -> str:
 
 def read(source: str) -> bytes:
     """Read a URL or a file."""
+    exempt_from_proxies()
     try:
         if "://" in source:
             with open_url(source, timeout=CONNECT_SECONDS, follow_redirects="safe") as response:

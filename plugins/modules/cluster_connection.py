@@ -84,6 +84,12 @@ version:
   description: Version of Kubernetes.
   returned: success
   type: str
+no_proxy:
+  description:
+    - Value of C(NO_PROXY) for modules that talk to this cluster, with the addresses of this machine; a proxy that the
+      kubeconfig names for this cluster is kept.
+  returned: success
+  type: str
 """
 
 import os
@@ -137,6 +143,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         "server": api.host,
         "uid": uid,
         "version": version,
+        "no_proxy": os.environ.get("NO_PROXY", ""),
     }
 
 

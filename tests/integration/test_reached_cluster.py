@@ -21,7 +21,7 @@ import yaml
 from .conftest import ROOT
 
 SHELL = yaml.safe_load((ROOT / "playbooks" / "vars" / "connection.yml").read_text())["ansible_shell_executable"]
-VARIABLES = SHELL.split()[2:-1:2]
+VARIABLES = re.findall("-u (\\w+)", SHELL)
 
 
 class OtherCluster:
