@@ -21,12 +21,12 @@ down: setup ## remove the rehearsal cluster of ENV
 	$(playbook) playbooks/rehearsal.yml -e rehearsal_cluster_state=absent
 
 clean: ## remove the virtual environment
-	rm -rf $(venv) collections
+	rm -rf $(venv) collections playbooks/collections
 
 kubeconfig: ## print the path of the rehearsal cluster's kubeconfig
 	@echo "$(state)/$(cluster)/admin.kubeconfig"
 
-setup: $(venv)/.done collections/ansible_collections/monorepo/gitops
+setup: $(venv)/.done collections/ansible_collections/monorepo/gitops playbooks/collections
 
 $(venv)/.done: requirements.txt
 	@command -v git > /dev/null || { echo "git is missing. Install it, for example: sudo apt-get install git"; exit 1; }
@@ -41,6 +41,10 @@ $(venv)/.done: requirements.txt
 # The clone is found as the collection monorepo.gitops.
 collections/ansible_collections/monorepo/gitops:
 	@mkdir -p $(dir $@) && ln -sfn ../../.. $@
+
+# Ansible looks beside a playbook: so those below playbooks/ find it from every folder.
+playbooks/collections:
+	@ln -sfn ../collections $@
 
 $(venv)/.done-dev: $(venv)/.done requirements-dev.txt
 	@echo "Installing requirements-dev.txt: about 1 minute."

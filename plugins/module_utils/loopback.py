@@ -17,7 +17,7 @@ HOSTS = ("localhost", "127.0.0.1", "::1")
 
 def exempt_from_proxies(environment: MutableMapping[str, str] = os.environ) -> None:
     """Let this process, and what it starts, reach this machine without a proxy."""
-    given = [name for key in NAMES for name in environment.get(key, "").split(",") if name.strip()]
+    given = [name.strip() for key in NAMES for name in environment.get(key, "").split(",") if name.strip()]
     # By itself `*` means all hosts, in a list it means nothing.
     value = "*" if "*" in given else ",".join(dict.fromkeys([*given, *HOSTS]))
     environment.update(dict.fromkeys(NAMES, value))

@@ -102,10 +102,8 @@ class RehearsalCluster:
     def run(self, *command: str | Path, timeout: int = 180) -> str:
         """Run one of the rehearsal's programs; its error output becomes the message."""
         # Argo CD's processes inherit it, and its repo-server runs git.
-        environment = git_environment(isolated=True) | {
-            "KWOK_WORKDIR": str(self.state_dir),
-            "PATH": f"{self.binaries}:{os.environ['PATH']}",
-        }
+        environment = git_environment(isolated=True) | self._work_folder()
+        environment["PATH"] = f"{self.binaries}:{os.environ['PATH']}"
         # kwokctl would read the user's own configuration otherwise.
         environment.pop("KUBECONFIG", None)
         try:
@@ -124,6 +122,14 @@ class RehearsalCluster:
         if done.returncode:
             raise GitopsError(f"{Path(command[0]).name} {command[1]} failed: {last_lines(done.stderr or done.stdout)}")
         return done.stdout
+
+    def _work_folder(self) -> dict[str, str]:
+        """Return what tells kwokctl where its clusters are: it cuts KWOK_WORKDIR at a blank, but not its default."""
+        if " " not in str(self.state_dir):
+            return {"KWOK_WORKDIR": str(self.state_dir)}
+        with contextlib.suppress(FileExistsError):
+            (self.state_dir / ".kwok").symlink_to(".")
+        return {"HOME": str(self.state_dir)}
 
     def kwokctl(self, *args: str | Path) -> str:
         """Run kwokctl for this cluster."""

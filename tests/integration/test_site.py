@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import socket
 import time
+from pathlib import Path
 
 import pytest
+
+from .conftest import message
 
 DEPLOYMENT = "Deployment maildev/maildev"
 APPLICATIONS = ("cert-manager", "gateway", "maildev")
@@ -56,6 +61,51 @@ def test_a_tag_cuts_the_run_and_changes_nothing(environment, tag):
     assert done.returncode == 0, done.stdout[-3000:]
     assert "changed=0 " in done.stdout
     assert environment.git("rev-parse", "main") == head
+
+
+TAGS = ("render", "publish", "argocd", "applicationsets", "always")
+
+
+@pytest.mark.parametrize("args", [*(["--skip-tags", tag] for tag in TAGS), ["--tags", "publsh"]], ids=" ".join)
+def test_a_tag_with_which_no_run_can_end_well_is_refused_at_once(environment, args):
+    before = len(environment.writes())
+    done = environment.site(*args)
+    assert done.returncode != 0
+    said = re.sub(r"\s+", " ", done.stdout)
+    assert "Nothing was done. The parts of a run are render, publish, argocd, applicationsets and converge" in said
+    assert "ok=0 changed=0" in said
+    assert len(environment.writes()) == before
+
+
+@pytest.mark.parametrize("args", ["--skip-tags converge", "--tags render,converge", "--tags publish,applicationsets"])
+def test_parts_of_a_run_change_nothing(environment, args):
+    head = environment.git("rev-parse", "main")
+    done = environment.site(*args.split())
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "changed=0 " in done.stdout
+    assert environment.git("rev-parse", "main") == head
+
+
+def test_another_environment_does_not_get_a_cluster_of_its_own(environment):
+    clusters = sorted(environment.folder.parent.iterdir())
+    done = environment.site("-e", "gitops_environment=staging")
+    assert "This cluster serves environment test of " in message(done, environment, "staging")
+    assert sorted(environment.folder.parent.iterdir()) == clusters
+
+
+def test_argo_cd_keeps_its_cache_in_the_redis_that_was_built(environment):
+    process = Path("/proc") / (environment.folder / "pids" / "argocd-redis.pid").read_text().strip()
+    assert (process / "exe").readlink() == environment.binary("redis")
+    port = environment.status["ports"]["argocd-redis"]
+    password = base64.b64decode(live(environment, "/api/v1/namespaces/argocd/secrets/argocd-redis")["data"]["auth"])
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        for words in ([b"AUTH", password], [b"KEYS", b"*"], [b"QUIT"]):
+            parts = b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+            connection.sendall(b"*%d\r\n%s" % (len(words), parts))
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    for name in APPLICATIONS:
+        assert f"app|managed-resources|{name}|" in answer
+    assert "mfst|" in answer
 
 
 def test_check_mode_shows_the_change_and_writes_nothing(environment):

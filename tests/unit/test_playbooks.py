@@ -1,10 +1,13 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the playbooks wait: pods of a real cluster pull images, and its databases restart."""
+"""Where the playbooks run from, and how long they wait: pods of a real cluster pull images, its databases restart."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +53,18 @@ def test_the_time_limit_of_the_rollout():
     text = trust_as_template(defaults["argocd_rollout_timeout"])
     found = [Templar(DataLoader(), {"cluster_kind": kind}).template(text) for kind in ("rehearsal", "existing")]
     assert found == [300, 600]
+
+
+def test_every_playbook_runs_from_every_folder(tmp_path):
+    # site.yml lies beside the collections; together with it all others would run, too.
+    playbooks = sorted((ROOT / "playbooks").glob("*.yml"))
+    assert len(playbooks) > 4
+    done = subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", *playbooks, "-i", ROOT / "inventories/dev", "--list-tasks"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
