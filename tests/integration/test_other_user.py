@@ -84,7 +84,7 @@ class User:
         names = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
         self.environment = {
             "HOME": str(self.home),
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{self.clone}/.venv/bin:/usr/local/bin:/usr/bin:/bin",
             "TMPDIR": str(self.home / "tmp"),
             "GITOPS_REHEARSAL_CACHE": str(folder / "binaries"),
         } | dict.fromkeys(names, proxy.url)
@@ -108,11 +108,11 @@ class User:
 
     def playbook(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
         """Run a playbook from a folder that has nothing to do with the clone."""
-        return self.run(self.clone / ".venv/bin/ansible-playbook", "-i", self.clone / "inventories/dev", *args, cwd="/")
+        return self.run("ansible-playbook", "-i", self.clone / "inventories/dev", *args, cwd="/")
 
     def down(self) -> list[subprocess.CompletedProcess[str]]:
         """Remove the clusters."""
-        return [self.run("make", "down"), self.run(self.clone / ".venv/bin/molecule", "destroy", "-s", "default")]
+        return [self.run("make", "down"), self.run("molecule", "destroy", "-s", "default")]
 
     def processes(self) -> list[str]:
         """Return what runs in the user's home or of the user's files."""
@@ -182,6 +182,8 @@ def copy_clone(user: User) -> None:
         if (ROOT / name).is_file():
             (user.clone / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, user.clone / name)
+    # Molecule looks for its settings in the root of a repository.
+    subprocess.run(["git", "init", "--quiet", user.clone], check=True)
     settings = {"gitops_components": BASE, "component_stand_in": "always"}
     (user.clone / "inventories/dev/group_vars/all/zz_test.yml").write_text(yaml.safe_dump(settings))
 
@@ -221,6 +223,8 @@ def user(proxy):
         share_binaries(made)
         install_collection(made)
         made.give(made.home)
+        done = made.run("make", "setup")
+        assert done.returncode == 0, done.stdout
         yield made
     finally:
         made.down()
@@ -254,7 +258,7 @@ def test_the_playbooks_of_the_clone_run_from_everywhere(user):
 
 
 def test_a_scenario_of_molecule(user):
-    done = user.run(user.clone / ".venv/bin/molecule", "test", "-s", "maildev")
+    done = user.run("molecule", "test", "-s", "maildev")
     assert done.returncode == 0, done.stdout[-5000:]
 
 
