@@ -22,7 +22,7 @@ class ActionModule(K8sAction):
         try:
             files = kubeconfig_files(self._task.args.get("kubeconfig") or "", os.environ)
         except GitopsError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         copies = [self._loader.get_real_file(path) for path in files]
         self._task.args = self._task.args | {"kubeconfig": os.pathsep.join(copies)}
         result = super().run(tmp, task_vars)

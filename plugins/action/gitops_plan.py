@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
             definitions = [self._definition(entry, task_vars or {}) for entry in args["components"]]
             components = plan(definitions, argocd_namespace)
         except GitopsError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         return result | {"changed": False, "components": components}
 
     def _definition(self, entry: str, task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
             diff = write_tree(folder / "base", base, write)
             diff += write_tree(own, overlay, write)
         except (GitopsError, OSError) as error:
-            raise AnsibleActionFail(f"{args['name']}: {error}") from error
+            raise AnsibleActionFail(f"{args['name']}: {error}") from None
         files = [entry["after_header"] for entry in diff]
         return result | {"changed": bool(diff), "files": files, "stand_in": stood_in, "diff": diff}
 

@@ -38,5 +38,5 @@ class ActionModule(ActionBase):
                 files = render_folder(source, renderer(self._templar, task_vars or {}, source), entry["manifests"])
                 diff += write_tree(Path(entry["dest"]), files, not self._task.check_mode)
         except (GitopsError, OSError) as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         return result | {"changed": bool(diff), "files": [entry["after_header"] for entry in diff], "diff": diff}

@@ -40,7 +40,7 @@ class K8sAction(K8sActionModule):
             try:
                 self.get_kubeconfig(args["kubeconfig"], not local, args)
             except AnsibleError as error:
-                raise AnsibleActionFail(f"kubeconfig: {error}") from error
+                raise AnsibleActionFail(f"kubeconfig: {error}") from None
         if not self.progress or not local:
             return result | self._module(args, task_vars)
         with tempfile.NamedTemporaryFile(prefix="monorepo-gitops-") as file, Tail(Path(file.name)):

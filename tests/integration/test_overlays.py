@@ -77,6 +77,13 @@ def test_numbers_and_booleans_may_be_strings(tmp_path, values):
     assert {name for name in here.keys() | there.keys() if here.get(name) != there.get(name)} == set()
 
 
+def test_an_error_is_said_once(tmp_path):
+    """Ansible appends the causes of an exception to its message, which has them already."""
+    done = run(tmp_path, "dev", component_stand_in="never", gitops_upstream_mirror=str(tmp_path / "empty"))
+    (line,) = [line for line in done.stdout.splitlines() + done.stderr.splitlines() if line.startswith("[ERROR]")]
+    assert line.count("cannot be read") == 1, line
+
+
 def test_a_number_that_does_not_fit_is_refused_as_a_string_too(tmp_path):
     done = run(tmp_path, "dev", common_instances="2", common_synchronous_replicas="2")
     assert done.returncode != 0
