@@ -54,7 +54,6 @@ DIFF_LIMIT = 100_000
 ERRORS_SHOWN = 5
 POLL_SECONDS = 0.3
 ESTABLISHED_SECONDS = 60
-STEADY_SECONDS = 10
 PODS_SECONDS = 2
 BUSY_RETRIES = 4
 RACE_RETRIES = 5
@@ -295,7 +294,6 @@ class Applier:
         self.defined: set[tuple[str, str]] = set()
         self.deleted_pods: list[str] = []
         self.pods_read: dict[str, float] = {}
-        self.crashes: dict[str, tuple[float, str]] = {}
 
     def apply(self, items: list[Manifest]) -> list[Applied]:
         """Apply all objects and return what happened; all that can be applied is, also when others are rejected."""
@@ -419,21 +417,6 @@ class Applier:
         self._await(crds, timeout, established)
         workloads = [result for result in self.results if result.item["kind"] in WORKLOADS]
         self._await(workloads, timeout - (time.monotonic() - started), pending_rollout)
-        # Their pods count as ready the moment they start, and may have crashed while others were waited for.
-        unprobed = [result for result in workloads if lacks_probe(result.item)]
-        left = timeout - (time.monotonic() - started)
-        self._await(unprobed, max(left, 2 * STEADY_SECONDS), self._unsteady)
-
-    def _unsteady(self, workload: Manifest) -> str:
-        """Return why a workload without readiness probe is not at rest, or nothing."""
-        name = label(workload)
-        crash = next((text for pod in self._pods(workload) if (text := pod_crash(pod))), "")
-        if crash:
-            self.crashes[name] = (time.monotonic(), crash)
-        since, text = self.crashes.get(name, (0.0, ""))
-        if text and time.monotonic() - since < STEADY_SECONDS:
-            return pending_rollout(workload) or text
-        return pending_rollout(workload)
 
     def _unblock(self, workload: Manifest) -> None:
         """Delete a pod of an older revision that does not start: a StatefulSet waits for it before it makes newer ones.
@@ -524,14 +507,11 @@ def pending_rollout(workload: Manifest) -> str:
     # Pods that only a person replaces, or that stay on the old revision on purpose, are not waited for.
     partition = (strategy.get("rollingUpdate") or {}).get("partition") or 0
     newest = 0 if strategy.get("type") == "OnDelete" else max(wanted - partition, 0)
-    if updated < newest or ready < wanted or status.get("replicas", wanted) > wanted:
-        return f"{ready} of {wanted} pods are available, {updated} of the newest revision"
+    surplus = status.get("replicas", wanted) - wanted
+    if updated < newest or ready < wanted or surplus > 0:
+        text = f"{ready} of {wanted} pods are available, {updated} of the newest revision"
+        return f"{text}, {surplus} more than wanted" if surplus > 0 else text
     return ""
-
-
-def lacks_probe(workload: Manifest) -> bool:
-    """Return whether a container of a workload counts as ready as soon as it runs."""
-    return any("readinessProbe" not in entry for entry in workload["spec"]["template"]["spec"]["containers"])
 
 
 def may_be_blocked(workload: Manifest) -> bool:
@@ -571,25 +551,16 @@ def blocks(workload: Manifest, pod: Manifest) -> str:
     return ""
 
 
-def pod_crash(pod: Manifest) -> str:
-    """Return which container of a pod has just ended and is started again and again, or nothing."""
+def pod_trouble(pod: Manifest) -> str:
+    """Return why a pod does not run: what a container waits for, how it ended, or why it is not scheduled."""
     status = pod.get("status") or {}
     for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
         state = container.get("state") or {}
-        if (state.get("waiting") or {}).get("reason") == "CrashLoopBackOff":
-            return f"pod {pod['metadata']['name']}: container {container.get('name')} crashes again and again"
-        if (state.get("terminated") or {}).get("exitCode") and container.get("restartCount"):
-            return f"pod {pod['metadata']['name']}: container {container.get('name')} crashes again and again"
-    return ""
-
-
-def pod_trouble(pod: Manifest) -> str:
-    """Return why a pod does not run: what a container waits for, or why it is not scheduled."""
-    status = pod.get("status") or {}
-    for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
-        waiting = (container.get("state") or {}).get("waiting") or {}
+        waiting, terminated = state.get("waiting") or {}, state.get("terminated") or {}
         if waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
             return f"pod {pod['metadata']['name']}: {waiting['reason']} {waiting.get('message', '')}".rstrip()
+        if terminated.get("exitCode"):
+            return f"pod {pod['metadata']['name']}: container {container['name']} exited with {terminated['exitCode']}"
     for condition in status.get("conditions") or []:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return f"pod {pod['metadata']['name']} is not scheduled: {condition.get('message', '')}"

@@ -55,7 +55,8 @@ options:
   wait:
     description:
       - Wait until CustomResourceDefinitions are Established, and Deployments, StatefulSets and DaemonSets run their
-        newest revision on all replicas. A pod without readiness probe must not be crashing again and again.
+        newest revision on all replicas. A pod without readiness probe counts as soon as it runs, so give its workload
+        C(minReadySeconds).
       - A StatefulSet replaces no pod before the one that it waits for is ready, so a pod of an older revision that
         never starts would block every newer one. Such a pod of a StatefulSet among these objects is deleted, with a
         warning, as the Kubernetes documentation says under StatefulSets, forced rollback.

@@ -228,6 +228,18 @@ def test_without_a_mount_git_has_no_settings(dev):
     assert dev.find("argocd", "ConfigMap", "repository-git-config") == []
 
 
+def test_a_pod_of_argo_cd_that_crashes_at_once_replaces_none_that_works(prod):
+    """Without a readiness probe a pod is ready as soon as it runs, and its rollout would be over before it crashed."""
+    workloads = [*prod.find("argocd", "Deployment"), *prod.find("argocd", "StatefulSet")]
+    unprobed = [
+        item
+        for item in workloads
+        if any("readinessProbe" not in entry for entry in item["spec"]["template"]["spec"]["containers"])
+    ]
+    assert "argocd-dex-server" in [item["metadata"]["name"] for item in unprobed]
+    assert {item["metadata"]["name"] for item in unprobed if item["spec"].get("minReadySeconds", 0) < 10} == set()
+
+
 def test_argo_cd_can_be_updated_on_three_nodes(prod):
     """Pods that must not share a node leave no room for one more when there are as many as nodes."""
     found = {
