@@ -10,7 +10,7 @@ name: environments
 short_description: The inventories of this run that each set an environment
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - With several C(-i) options Ansible mixes the variables of all inventories, the last one first. An inventory is one
     environment, so two of them in one run are a mistake; one that only adds variables is not.

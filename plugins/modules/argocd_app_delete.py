@@ -9,7 +9,7 @@ module: argocd_app_delete
 short_description: Delete Argo CD Applications with what they deployed
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Deletes Applications with their objects, as C(argocd app delete --cascade) does, and waits until everything is gone.
     Objects with the sync option C(Delete=false) stay.
@@ -18,34 +18,29 @@ description:
   - An Application that an ApplicationSet still generates would be made again at once, with new and empty objects. Take
     its folder out of Git and refresh the ApplicationSet first.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - monorepo.gitops.auth
+  - monorepo.gitops.argocd
+  - monorepo.gitops.argocd.progress
+  - monorepo.gitops.attributes
 options:
   names:
     description: Names of the Applications. One that does not exist is left alone.
     type: list
     elements: str
     required: true
-  namespace:
-    description: Namespace of the Applications.
-    type: str
-    default: argocd
   wait_timeout:
     description: Seconds to wait for all of them together.
     type: int
     default: 300
-  progress_file:
-    description: File to which progress lines are appended. Set by the action plugin on a local connection.
-    type: path
 attributes:
   check_mode:
     support: full
-    description: Tells which Applications would be deleted.
+    details: Tells which Applications would be deleted.
   diff_mode:
     support: none
-    description: Has no diff.
   idempotent:
     support: full
-    description: Applications that are gone already are no change.
+    details: Applications that are gone already are no change.
 notes:
   - Needs the rights to get, patch and delete Applications, and to get what they deployed, so that it can name what
     holds a deletion.

@@ -9,12 +9,15 @@ module: argocd_app_info
 short_description: List Argo CD Applications, or tell all about some
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Reads Applications through the Kubernetes API and returns what people ask of them.
   - The status is what the controller wrote last; M(monorepo.gitops.argocd_app_wait) returns one that is fresh.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - monorepo.gitops.auth
+  - monorepo.gitops.argocd
+  - monorepo.gitops.attributes
+  - monorepo.gitops.attributes.read_only
 options:
   names:
     description: Names of Applications. Empty means all.
@@ -26,20 +29,6 @@ options:
     type: list
     elements: str
     default: []
-  namespace:
-    description: Namespace of the Applications.
-    type: str
-    default: argocd
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: none
-    description: Has no diff.
-  idempotent:
-    support: full
-    description: Only reads.
 notes:
   - A name that does not exist is no error; it is in RV(missing).
   - Health of single resources is only there when Argo CD persists it (C(controller.resource.health.persist), which the

@@ -9,7 +9,7 @@ module: argocd_app_wait
 short_description: Wait until Argo CD Applications are really synced and healthy
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Waits for any number of Applications with one LIST and one WATCH, through the Kubernetes API alone.
   - A status that is older than the question never counts. The module asks the controller to compare with Git, and
@@ -20,7 +20,10 @@ description:
   - Where self-heal or a sync in its place was the last operation, an Application is ready when nothing changed for 10
     seconds after it. Who rewrites a field again and again is named with the field.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - monorepo.gitops.auth
+  - monorepo.gitops.argocd
+  - monorepo.gitops.argocd.progress
+  - monorepo.gitops.attributes
 options:
   names:
     description: Names of Applications. One that does not exist within O(not_found_grace) is a failure.
@@ -37,10 +40,6 @@ options:
     type: list
     elements: str
     default: []
-  namespace:
-    description: Namespace of the Applications.
-    type: str
-    default: argocd
   sync:
     description:
       - Whether the sync status must be C(Synced).
@@ -132,19 +131,15 @@ options:
       - For each Application the names of those that must be ready first. Used by O(resync_failed) and O(touched).
     type: dict
     default: {}
-  progress_file:
-    description: File to which progress lines are appended. Set by the action plugin on a local connection.
-    type: path
 attributes:
   check_mode:
     support: partial
-    description: Nothing is written, so no status counts as fresh; returns the Applications as they are.
+    details: Nothing is written, so no status counts as fresh; returns the Applications as they are.
   diff_mode:
     support: none
-    description: Has no diff.
   idempotent:
     support: full
-    description: Reports a change only when it started a sync.
+    details: Reports a change only when it started a sync.
 notes:
   - Needs the rights to get, list, watch and patch Applications. Without watch it lists every second.
   - What holds a deletion and who rewrites a field is read from the objects, as far as they may be read and are in the
@@ -187,7 +182,7 @@ applications:
     namespace: {description: Namespace., type: str}
     project: {description: AppProject., type: str}
     state: {description: "V(ready), V(waiting) or V(failed).", type: str}
-    reason: {description: What it waits for, or why it failed., type: str}
+    reason: {description: "What it waits for, or why it failed.", type: str}
     fresh: {description: Whether the status is newer than the question., type: bool}
     sync: {description: Sync status., type: str}
     health: {description: Health status., type: str}
@@ -200,7 +195,7 @@ applications:
     warnings: {description: "Conditions that are warnings, as texts; the task shows them.", type: list, elements: str}
     not_synced: {description: Resources that are OutOfSync., type: list, elements: str}
     failed_resources: {description: Resources that the last sync could not apply., type: list, elements: str}
-    seconds: {description: Seconds until it was ready, or until the end., type: float}
+    seconds: {description: "Seconds until it was ready, or until the end.", type: float}
     refreshes: {description: Number of refresh requests., type: int}
     resyncs: {description: Number of syncs that were started., type: int}
 requests:

@@ -9,24 +9,23 @@ module: argocd_appset_refresh
 short_description: Make ApplicationSets look at Git now and wait for their Applications
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Argo CD polls Git for an ApplicationSet every three minutes, and its cache may answer for another three. This module
     forces a reconcile that bypasses the cache, waits until it is done, and checks that the expected Applications exist.
   - A failed generation, which Argo CD would try again after three minutes, is tried again with growing delays.
   - An Application whose folder was gone and came back stays C(Unknown) until somebody refreshes it; this module does.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - monorepo.gitops.auth
+  - monorepo.gitops.argocd
+  - monorepo.gitops.argocd.progress
+  - monorepo.gitops.attributes
 options:
   names:
     description: Names of the ApplicationSets.
     type: list
     elements: str
     required: true
-  namespace:
-    description: Namespace of Argo CD.
-    type: str
-    default: argocd
   expected:
     description: Names of Applications that must have been generated. One that is being deleted must have come back.
     type: list
@@ -40,19 +39,15 @@ options:
     description: Seconds to wait.
     type: int
     default: 120
-  progress_file:
-    description: File to which progress lines are appended. Set by the action plugin on a local connection.
-    type: path
 attributes:
   check_mode:
     support: full
-    description: Nothing is written and nothing is waited for; returns the Applications as they are.
+    details: Nothing is written and nothing is waited for; returns the Applications as they are.
   diff_mode:
     support: none
-    description: Has no diff.
   idempotent:
     support: full
-    description: A refresh is a question, not a change.
+    details: A refresh is a question, not a change.
 notes:
   - "Error C(no Applications were generated): the message of the generator, such as a repository that cannot be read, or
     an AppProject that does not exist."

@@ -9,10 +9,13 @@ module: cluster_connection
 short_description: Find out which cluster a kubeconfig names, and that it answers
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Used by role C(cluster). Chooses the context, connects with what the kubeconfig says and nothing else, and reads the
     UID of the namespace C(kube-system), by which clusters are told apart.
+extends_documentation_fragment:
+  - monorepo.gitops.attributes
+  - monorepo.gitops.attributes.read_only
 options:
   kubeconfig:
     description:
@@ -34,16 +37,6 @@ options:
     description: Release of Kubernetes, such as V(1.34). An older cluster is refused.
     type: str
     default: "1.34"
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: none
-    description: Has no diff.
-  idempotent:
-    support: full
-    description: Only reads.
 notes:
   - Unlike the other modules it does not take options from the variables C(K8S_AUTH_*), and fails when it sees one of
     them. The playbooks of this collection take them away with C(playbooks/vars/connection.yml).

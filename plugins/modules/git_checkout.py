@@ -9,23 +9,15 @@ module: git_checkout
 short_description: Have a private clone of the GitOps repository at the state of its remote branch
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Clones the repository, or fetches and resets an existing clone. What an interrupted run left below C(argocd/) is
     dropped; a change that no run made stops the module before anything is touched.
+extends_documentation_fragment:
+  - monorepo.gitops.git
+  - monorepo.gitops.git.clone
+  - monorepo.gitops.attributes
 options:
-  url:
-    description: URL of the repository as this machine reaches it, such as C(file://), C(https://) or C(ssh://).
-    type: str
-    required: true
-  path:
-    description: Folder of the clone. It belongs to this collection and is not for work by hand.
-    type: path
-    required: true
-  branch:
-    description: Branch that is published to.
-    type: str
-    default: main
   create:
     description:
       - Whether a missing C(file://) repository is created as an empty bare repository. The role C(gitops_repo) does so
@@ -36,26 +28,15 @@ options:
     description: Repository that a created one is cloned from, so that it starts with its history. Only with O(create).
     type: str
     default: ""
-  ssh_command:
-    description: Command for SSH, such as C(ssh -i /path/of/key -o IdentitiesOnly=yes).
-    type: str
-    default: ""
-  isolated:
-    description:
-      - Whether nothing of the user's Git configuration counts, as in a rehearsal. Otherwise credentials, URL rewriting,
-        proxies and signing do. Hooks and templates never do.
-    type: bool
-    default: false
 attributes:
   check_mode:
     support: none
-    description: Does nothing in check mode; the role C(gitops_repo) uses a temporary clone there.
+    details: Does nothing in check mode; the role C(gitops_repo) uses a temporary clone there.
   diff_mode:
     support: none
-    description: Has no diff.
   idempotent:
     support: full
-    description: An up-to-date clone stays as it is.
+    details: An up-to-date clone stays as it is.
 notes:
   - Variables that point git to another repository, such as C(GIT_DIR) inside a hook, have no effect. C(GIT_SSH_COMMAND)
     and the user's configuration have theirs.

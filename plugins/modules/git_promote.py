@@ -9,24 +9,16 @@ module: git_promote
 short_description: Move the branch or tag that an environment follows to a newer commit
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Shows what an environment would get, and moves the branch or tag that its Applications follow to the head of
     O(branch) or to O(commit). A branch is only moved forward; a tag is moved to wherever is asked for.
   - A O(revision) that does not exist yet becomes a branch.
+extends_documentation_fragment:
+  - monorepo.gitops.git
+  - monorepo.gitops.git.clone
+  - monorepo.gitops.attributes
 options:
-  url:
-    description: URL of the repository, as for M(monorepo.gitops.git_checkout).
-    type: str
-    required: true
-  path:
-    description: Folder of the clone.
-    type: path
-    required: true
-  branch:
-    description: Branch that is published to.
-    type: str
-    default: main
   commit:
     description: Commit of O(branch) to promote. By default its head.
     type: str
@@ -43,26 +35,16 @@ options:
     description: Whether to leave a revision that exists where it is, and only tell what it has.
     type: bool
     default: false
-  ssh_command:
-    description: Command for SSH.
-    type: str
-    default: ""
-  isolated:
-    description:
-      - Whether nothing of the user's Git configuration counts, as in a rehearsal. Otherwise credentials, URL rewriting,
-        proxies and signing do. Hooks and templates never do.
-    type: bool
-    default: false
 attributes:
   check_mode:
     support: full
-    description: Shows what would change and moves nothing.
+    details: Shows what would change and moves nothing.
   diff_mode:
     support: full
-    description: What changes for the environment, without the vendored files, whose lines are only counted.
+    details: What changes for the environment, without the vendored files, whose lines are only counted.
   idempotent:
     support: full
-    description: A revision that is where it should be is not moved.
+    details: A revision that is where it should be is not moved.
 notes:
   - "Error C(has ... commits that ... does not have): somebody committed to the branch itself. Merge it back first."
   - "Error C(is ahead of): a branch is only moved forward. Revert on the branch that is published to, or use a tag."

@@ -9,25 +9,17 @@ module: git_publish
 short_description: Commit and push what was rendered into the GitOps repository
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Makes one commit of all changes below C(argocd/) and pushes it; without changes there is no commit. When somebody
     else pushed first, the commit is rebased and pushed again.
   - Refuses to commit private keys, tokens and Secret objects with data.
   - Removes nothing from Git but the overlays in O(removals), and of these only files that a run rendered.
+extends_documentation_fragment:
+  - monorepo.gitops.git
+  - monorepo.gitops.git.clone
+  - monorepo.gitops.attributes
 options:
-  url:
-    description: URL of the repository, as for M(monorepo.gitops.git_checkout).
-    type: str
-    required: true
-  path:
-    description: Folder of the clone.
-    type: path
-    required: true
-  branch:
-    description: Branch that is pushed to.
-    type: str
-    default: main
   environment:
     description: Environment that was rendered.
     type: str
@@ -57,26 +49,16 @@ options:
     description: E-mail address of author and committer.
     type: str
     default: monorepo.gitops@localhost
-  ssh_command:
-    description: Command for SSH.
-    type: str
-    default: ""
-  isolated:
-    description:
-      - Whether nothing of the user's Git configuration counts, as in a rehearsal. Otherwise credentials, URL rewriting,
-        proxies and signing do. Hooks and templates never do.
-    type: bool
-    default: false
 attributes:
   check_mode:
     support: full
-    description: Checks everything and stages the changes, makes no commit and pushes nothing.
+    details: Checks everything and stages the changes, makes no commit and pushes nothing.
   diff_mode:
     support: full
-    description: The commit's message; the files were shown when they were rendered.
+    details: The commit's message; the files were shown when they were rendered.
   idempotent:
     support: full
-    description: Without changes there is no commit.
+    details: Without changes there is no commit.
 notes:
   - "Errors name the file or the component, and what to do. They come before the commit, so nothing is half done."
 """
@@ -168,7 +150,7 @@ def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any
         raise GitopsError(
             f"Nothing was committed: {'; '.join(secrets)}. Keep secrets out of Git: generate them in the cluster."
         )
-    result = {"changed": bool(staged), "files": sorted(staged), "removed": removed, "message": ""}
+    result: dict[str, Any] = {"changed": bool(staged), "files": sorted(staged), "removed": removed, "message": ""}
     result["components"] = publish.touched_components(list(staged), params["environment"])
     result["other_environments"] = publish.touched_environments(
         staged, clone.git("ls-files", "argocd").splitlines(), params["environment"]

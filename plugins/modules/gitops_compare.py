@@ -9,7 +9,7 @@ module: gitops_compare
 short_description: Compare inventory, Git and cluster before a run writes anything
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Compares what the inventory wants, what the revision that Argo CD follows has, and what lives in the cluster. Fails
     when a run would touch the work of another environment or repository, or would delete something that nobody
@@ -18,26 +18,22 @@ description:
     C(infra) and C(services) that are there.
   - Only reads. The working tree must have been rendered.
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - monorepo.gitops.auth
+  - monorepo.gitops.argocd
+  - monorepo.gitops.git
+  - monorepo.gitops.attributes
+  - monorepo.gitops.attributes.read_only
 options:
   tree:
     description: Private clone of the repository, as M(monorepo.gitops.git_checkout) left it, with what was rendered.
     type: path
     required: true
-  branch:
-    description: Branch that is published to.
-    type: str
-    default: main
   repo_url:
     description: URL of the repository as Argo CD reads it.
     type: str
     required: true
   push_url:
     description: URL of the same repository as this machine pushes to it; empty where it is O(repo_url).
-    type: str
-    default: ""
-  ssh_command:
-    description: Command for SSH.
     type: str
     default: ""
   revision:
@@ -98,10 +94,6 @@ options:
       - Whether the cluster is made for this run, as a rehearsal is. It may be new to an environment that Git has.
     type: bool
     default: false
-  namespace:
-    description: Namespace of Argo CD.
-    type: str
-    default: argocd
   kustomize_command:
     description: Command that builds a folder. By default C(kustomize build) or C(kubectl kustomize) from PATH.
     type: list
@@ -116,16 +108,6 @@ options:
     type: list
     elements: str
     default: []
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: none
-    description: Has no diff.
-  idempotent:
-    support: full
-    description: Only reads.
 notes:
   - "Needs the rights to get, in the namespace of Argo CD, ConfigMaps, ApplicationSets, Applications and Deployments; to
     list Applications, StatefulSets and Deployments in all namespaces; to get the namespace C(kube-system), and objects

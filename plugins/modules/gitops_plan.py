@@ -9,7 +9,7 @@ module: gitops_plan
 short_description: Check the list of components and compute the order in which they become ready
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Finds the role of each component, reads the definition in its C(vars/main.yml) and orders the components by their
     C(depends_on).
@@ -17,6 +17,9 @@ description:
     (C(more_namespaces)). When that one leaves the list, the next one is the first. The namespace of Argo CD and those
     that every cluster has belong to nobody.
   - Runs on the controller.
+extends_documentation_fragment:
+  - monorepo.gitops.attributes
+  - monorepo.gitops.attributes.read_only
 options:
   components:
     description:
@@ -25,16 +28,6 @@ options:
     type: list
     elements: str
     required: true
-attributes:
-  check_mode:
-    support: full
-    description: Only reads.
-  diff_mode:
-    support: none
-    description: Has no diff.
-  idempotent:
-    support: full
-    description: Only reads.
 notes:
   - Fails when a component is unknown, when two have one name, when a name is not a DNS label, when a dependency is not
     in the list, and when dependencies form a cycle. The message names the entry.

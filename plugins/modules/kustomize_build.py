@@ -9,12 +9,14 @@ module: kustomize_build
 short_description: Build every overlay of an environment and tell what it contains
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Runs C(kustomize build) for C(argocd/<layer>/<name>/envs/<environment>) of each component, several at a time. A
     result is kept in the user's cache under a hash of its sources and of the command, so an unchanged component is not
     built again.
   - Tells which kinds, namespaces and CustomResourceDefinitions the objects have; the AppProjects are made from this.
+extends_documentation_fragment:
+  - monorepo.gitops.attributes
 options:
   tree:
     description: Working tree of the GitOps repository.
@@ -44,13 +46,12 @@ options:
 attributes:
   check_mode:
     support: full
-    description: The cache is filled in check mode too; nothing else is written.
+    details: The cache is filled in check mode too; nothing else is written.
   diff_mode:
     support: none
-    description: Has no diff.
   idempotent:
     support: full
-    description: Only reads the tree.
+    details: Only reads the tree.
 notes:
   - "Error C(kustomize build of ... failed): the message of kustomize; nothing was committed."
   - "Error C(... is in two components, ... and ...): one Application would take the object from the other again and

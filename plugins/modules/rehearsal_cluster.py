@@ -9,7 +9,7 @@ module: rehearsal_cluster
 short_description: Run a throw-away Kubernetes control plane with a real Argo CD on this machine
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Starts, stops and removes a cluster of ordinary processes of the current user; etcd, kube-apiserver,
     kube-controller-manager, kube-scheduler and Argo CD are real, nodes and pods are simulated by KWOK.
@@ -17,6 +17,8 @@ description:
     controller, which has no option for its address.
   - The processes of Argo CD take their arguments and environment from the workloads, ConfigMaps and Secrets in the
     cluster, and run with tokens of their own ServiceAccounts.
+extends_documentation_fragment:
+  - monorepo.gitops.attributes
 options:
   name:
     description: Name of the cluster, a DNS label.
@@ -67,13 +69,12 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Reports whether something would be done and starts nothing.
+    details: Reports whether something would be done and starts nothing.
   diff_mode:
     support: none
-    description: Has no diff.
   idempotent:
     support: full
-    description: A cluster that runs as asked is left alone; V(restarted) always restarts.
+    details: A cluster that runs as asked is left alone; V(restarted) always restarts.
 notes:
   - Needs Linux; root is not needed.
   - "Error C(... ended): the last lines of the process's log are in the message; the log is in RV(folder)/logs."
@@ -108,6 +109,7 @@ ports:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
@@ -128,7 +130,7 @@ def would_change(cluster: RehearsalCluster, state: str) -> bool:
     return state == "restarted" or (state == "stopped" and any(running))
 
 
-def apply_state(cluster: RehearsalCluster, params: dict) -> bool:
+def apply_state(cluster: RehearsalCluster, params: dict[str, Any]) -> bool:
     """Bring the cluster into the wanted state and return whether anything changed."""
     state, components = params["state"], params["components"]
     if state == "absent":

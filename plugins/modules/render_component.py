@@ -9,13 +9,15 @@ module: render_component
 short_description: Render one component of the GitOps repository
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Renders C(base) and C(overlay) of a role's templates to C(argocd/<layer>/<name>/base) and
     C(argocd/<layer>/<name>/envs/<environment>), adds the official manifest as C(base/upstream.yaml) and one that only
     some environments want as C(envs/<environment>/upstream.yaml), adds O(namespaces), and removes files that
     an earlier run rendered and this one does not. Files of others stay.
   - Runs on the controller.
+extends_documentation_fragment:
+  - monorepo.gitops.attributes
 options:
   name:
     description: Name of the component, which is also the name of its Application.
@@ -108,13 +110,13 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Nothing is written to the tree.
+    details: Nothing is written to the tree.
   diff_mode:
     support: full
-    description: One diff for each file; of files above 100000 characters only the size.
+    details: One diff for each file; of files above 100000 characters only the size.
   idempotent:
     support: full
-    description: A file that is right is not written.
+    details: A file that is right is not written.
 notes:
   - Errors name the component and the template, or the URL.
   - "Error C(... has sha256 ..., expected ...): the version and the checksum of a pin do not belong together."

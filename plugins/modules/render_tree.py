@@ -9,7 +9,7 @@ module: render_tree
 short_description: Render folders of templates into a working tree
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Renders every template below a folder, checks that the result is YAML, writes what differs and removes what an
     earlier run rendered and this one does not. Files of others in the same folder stay.
@@ -17,6 +17,8 @@ description:
   - Templates are Jinja as in M(ansible.builtin.template), including its C(#jinja2:) header with other delimiters. A
     template that renders to nothing makes no file.
   - Runs on the controller.
+extends_documentation_fragment:
+  - monorepo.gitops.attributes
 options:
   trees:
     description: The folders.
@@ -40,13 +42,13 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Nothing is written.
+    details: Nothing is written.
   diff_mode:
     support: full
-    description: One diff for each file; of files above 100000 characters only the size.
+    details: One diff for each file; of files above 100000 characters only the size.
   idempotent:
     support: full
-    description: A file that is right is not written.
+    details: A file that is right is not written.
 notes:
   - "Errors name the template: a variable that is not defined, or a result that is not YAML."
 seealso:

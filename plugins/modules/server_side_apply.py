@@ -9,14 +9,15 @@ module: server_side_apply
 short_description: Apply many Kubernetes objects with server-side apply
 version_added: "1.0.0"
 author:
-  - The monorepo.gitops authors
+  - The monorepo.gitops authors (@monorepo)
 description:
   - Applies the objects of files and definitions, several at a time over one connection pool. Namespaces come first, and
     custom resources of CustomResourceDefinitions in the same call when these are Established.
   - An object that has all values of an unchanged manifest is not written; whether another one differs is decided by a
     dry run of the API server. A hash of the manifest is kept as annotation C(monorepo.gitops/applied-sha256).
 extends_documentation_fragment:
-  - kubernetes.core.k8s_auth_options
+  - monorepo.gitops.auth
+  - monorepo.gitops.attributes
 options:
   src:
     description: Files with YAML documents, or one JSON document if the name ends in C(.json). Lists are opened up.
@@ -69,13 +70,13 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Only dry runs are sent.
+    details: Only dry runs are sent.
   diff_mode:
     support: full
-    description: Objects that change, before and after; values of Secrets are not shown, nor objects above 100 kB.
+    details: Objects that change, before and after; values of Secrets are not shown, nor objects above 100 kB.
   idempotent:
     support: full
-    description: A second run sends no write.
+    details: A second run sends no write.
 notes:
   - "Error C(... was rejected): the API server's own words, except for a Secret. All other objects of the same step have
     been applied; RV(objects) says which. Correct the object and run again."

@@ -15,7 +15,6 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROLES = sorted(path.parent.parent for path in ROOT.glob("roles/*/meta/main.yml"))
 COMPONENTS = [role for role in ROLES if (role / "templates" / "overlay").is_dir() and role.name != "argocd"]
-MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py"))
 
 
 def load(path):
@@ -71,13 +70,6 @@ def test_a_definition_is_what_the_engine_expects(role):
 def test_every_component_role_has_a_molecule_scenario(role):
     for name in ("molecule.yml", "vars/main.yml", "verify.yml"):
         assert (ROOT / "molecule" / role.name / name).is_file(), name
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_that_talks_to_the_api_server_is_in_the_action_group(module):
-    group = load(ROOT / "meta" / "runtime.yml")["action_groups"]["argocd"]
-    talks = "k8s_auth_options" in (ROOT / "plugins" / "modules" / f"{module}.py").read_text()
-    assert (module in group) == talks
 
 
 def typed_options(kind):

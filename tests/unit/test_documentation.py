@@ -1,0 +1,61 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documentation of the modules is put together from fragments; here they are compared with what the code does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.plugins.loader import fragment_loader
+from ansible.utils.plugin_docs import get_docstring
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
+from ansible_collections.monorepo.gitops.plugins.doc_fragments.auth import ModuleDocFragment
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MODULES = sorted(ROOT.glob("plugins/modules/*.py"))
+GROUP = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]["argocd"]
+
+
+def documentation(module):
+    return get_docstring(str(module), fragment_loader, collection_name="monorepo.gitops")[0]
+
+
+def shape(options, inner):
+    """Return what a caller of options can tell: their names, types and other names."""
+    return {
+        name: (
+            option.get("type", "str"),
+            option.get("elements"),
+            set(option.get("aliases", [])),
+            shape(option.get(inner, {}), inner),
+        )
+        for name, option in options.items()
+    }
+
+
+def test_the_connection_has_the_options_of_kubernetes_core():
+    documented = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
+    assert shape(documented, "suboptions") == shape(AUTH_ARG_SPEC, "options")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_a_module_that_talks_to_the_api_server_is_in_the_action_group_and_says_so(module):
+    talks = "_k8s.argument_spec(" in module.read_text()
+    membership = documentation(module)["attributes"].get("action_group", {}).get("membership", [])
+    assert (module.stem in GROUP, membership) == (talks, ["monorepo.gitops.argocd"] if talks else [])
+
+
+def test_the_action_group_names_modules_only():
+    assert {entry for entry in GROUP if isinstance(entry, str)} <= {path.stem for path in MODULES}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_a_module_says_what_it_does_in_check_mode_and_when_it_is_run_again(module):
+    attributes = documentation(module)["attributes"]
+    assert {"check_mode", "diff_mode", "idempotent"} <= attributes.keys()
+    for name, attribute in attributes.items():
+        assert attribute["description"], name
+        assert attribute["support"] in ("full", "partial", "none", "N/A"), name
