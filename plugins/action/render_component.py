@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the action."""
-        result = super().run(tmp, task_vars)
+        result: dict[str, Any] = super().run(tmp, task_vars)
         _validated, args = self.validate_argument_spec(ARGUMENTS)
         folder = Path(args["tree"]) / "argocd" / args["layer"] / args["name"]
         own = folder / "envs" / args["environment"]
@@ -97,4 +97,5 @@ class ActionModule(ActionBase):
 
 def plain(values: list[Any]) -> list[Any]:
     """Return values for YAML, which has no word for what strings of Ansible remember: their origin."""
-    return json.loads(json.dumps(values))
+    copies: list[Any] = json.loads(json.dumps(values))
+    return copies

@@ -24,7 +24,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import ex
 
 def argument_spec(**own: dict[str, Any]) -> dict[str, Any]:
     """Return the authentication options of kubernetes.core together with a module's own options."""
-    return deepcopy(AUTH_ARG_SPEC) | own
+    return {**deepcopy(AUTH_ARG_SPEC), **own}
 
 
 def client_of(kubeconfig: str, context: str) -> Any:
@@ -33,7 +33,7 @@ def client_of(kubeconfig: str, context: str) -> Any:
         return get_api_client(kubeconfig=kubeconfig, context=context).client
     except Exception as error:  # the kubernetes library raises whatever reading files, keys and tokens raises
         # Where it misses a key it prints the whole entry, the token in it included.
-        reason = str(error).split("{")[0].strip()
+        reason = str(error).partition("{")[0].strip()
         raise GitopsError(f"Context {context} of {kubeconfig} cannot be used: {reason}") from None
 
 

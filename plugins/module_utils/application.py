@@ -201,7 +201,7 @@ class Tracked:
 
 def uid_of(application: Application | None) -> str:
     """Return which of the Applications of a name this is."""
-    return (application or {}).get("metadata", {}).get("uid", "")
+    return str((application or {}).get("metadata", {}).get("uid", ""))
 
 
 class Waiter:
@@ -606,7 +606,7 @@ def list_applications(api: Api, namespace: str, selector: str, installed: bool =
     if status != 200:
         reason = "Argo CD is not installed" if status == 404 else found.get("message", status)
         raise GitopsError(f"Applications cannot be listed: {reason}")
-    return found["items"]
+    return list(found["items"])
 
 
 def selection(names: list[str], applicationsets: list[str], labelled: bool) -> Callable[[Application], bool]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import (
     APPLY,
     MERGE,
@@ -57,16 +57,6 @@ ESTABLISHED_SECONDS = 60
 PODS_SECONDS = 2
 BUSY_RETRIES = 4
 RACE_RETRIES = 5
-
-
-class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # the C loader is ten times as fast
-    """Reads YAML as Kubernetes does: a date and a bare `=` are strings."""
-
-
-Loader.yaml_implicit_resolvers = {
-    first: [entry for entry in entries if entry[0] not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")]
-    for first, entries in Loader.yaml_implicit_resolvers.items()
-}
 
 
 class PatientApi(Api):
@@ -132,8 +122,8 @@ def load(paths: Iterable[str], definitions: Iterable[Manifest], kinds: Iterable[
     for path in paths:
         try:
             text = Path(path).read_text(encoding="utf-8")
-            documents = [json.loads(text)] if path.endswith(".json") else list(yaml.load_all(text, Loader=Loader))
-        except (OSError, ValueError, yaml.YAMLError) as error:
+            documents = [json.loads(text)] if path.endswith(".json") else _yaml.load_all(text)
+        except (OSError, ValueError) as error:
             raise GitopsError(f"{path} cannot be read: {error}") from error
         items += [item for document in documents if document for item in expand(document, path)]
     wanted = set(kinds)
@@ -262,7 +252,7 @@ def as_text(item: Manifest) -> str:
     size = len(json.dumps(item))
     if size > DIFF_LIMIT:
         return f"({size} characters)\n"
-    return yaml.dump(item, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper))
+    return _yaml.dump(item)
 
 
 def report(results: list[Applied]) -> dict[str, Any]:
@@ -547,7 +537,7 @@ def blocks(workload: Manifest, pod: Manifest) -> str:
     for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") in BROKEN:
-            return waiting["reason"]
+            return str(waiting["reason"])
     return ""
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import identity, publish, removal
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone, public
 from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import (
     build_all,
     build_others,
@@ -28,6 +28,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import (
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils.removal import Found, Identity
 from ansible_collections.monorepo.gitops.plugins.module_utils.survey import Survey, commit_of, deployed
+from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import listed
 
 
 @dataclass
@@ -124,12 +125,13 @@ class Comparison:
             return []
         return [
             f"gitops_repo_url has commit {commit[:12]} at {self.options.revision}, which gitops_repo_push_url does not "
-            f"have: {identity.public(read)} and {identity.public(pushed)} are different repositories."
+            f"have: {public(read)} and {public(pushed)} are different repositories."
         ]
 
     def _living_sides(self) -> list[identity.Side]:
         """Return what the cluster serves; where nothing else says so, what Applications without an owner follow."""
-        sides = [identity.applicationset_side(item) for item in self.survey.applicationsets]
+        sides: list[identity.Side | None] = []
+        sides += [identity.applicationset_side(item) for item in self.survey.applicationsets]
         sides += [identity.template_side(item) for item in self.survey.applicationsets]
         sides.append(identity.recorded_side(self.survey.config_map))
         found = [side for side in sides if side]
@@ -189,8 +191,8 @@ class Comparison:
             raise GitopsError(removal.refusal(surprising, self.found, losses))
         for name in names:
             lost, kept = self._data_of(name)
-            self.notes += [f"Removing {name} deletes {removal.listed(lost)}."] if lost else []
-            self.notes += [f"Removing {name} keeps {removal.listed(kept)}."] if kept else []
+            self.notes += [f"Removing {name} deletes {listed(lost)}."] if lost else []
+            self.notes += [f"Removing {name} keeps {listed(kept)}."] if kept else []
         return names
 
     def _foreign_names(self) -> set[str]:
@@ -235,7 +237,7 @@ class Comparison:
             lost = [removal.label(entry) for entry in moving if self._is_lost(entry, "Delete")]
             if lost:
                 raise GitopsError(
-                    f"Nothing was written. {removal.listed(lost)} moves from {name}, which is removed, to another "
+                    f"Nothing was written. {listed(lost)} moves from {name}, which is removed, to another "
                     f"component, and would be deleted before that: publish the move first, then remove {name}."
                 )
 

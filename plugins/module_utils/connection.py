@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 
 PREFIX = "K8S_AUTH_"
@@ -71,11 +71,9 @@ def read_kubeconfig(files: list[str]) -> Entries:
 
 def _load(path: str) -> dict[str, Any]:
     try:
-        with Path(path).open(encoding="utf-8") as file:
-            document = yaml.safe_load(file)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" in line {mark.line + 1}" if mark else ""
+        document: dict[str, Any] = _yaml.load(Path(path).read_text(encoding="utf-8"))
+    except _yaml.YamlError as error:
+        line = f" in line {error.line}" if error.line else ""
         raise GitopsError(f"{path} is not a kubeconfig: it is not valid YAML{line}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise GitopsError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.") from None
@@ -113,8 +111,8 @@ def check_complete(entries: Entries, context: str, kubeconfig: str) -> None:
 
 def plugin_of(entries: Entries, context: str) -> str:
     """Return the command that gets the credentials of a context, if it has one."""
-    user = entries["users"].get(entries["contexts"][context].get("user"), {})
-    return (user.get("exec") or {}).get("command", "")
+    user = entries["users"].get(entries["contexts"][context].get("user") or "", {})
+    return str((user.get("exec") or {}).get("command", ""))
 
 
 def proxies_of(entries: Entries, context: str) -> list[str]:

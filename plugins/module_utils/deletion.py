@@ -109,16 +109,16 @@ class Deletion:
 
     def delete(self, applications: dict[str, Application], timeout: float) -> None:
         """Delete Applications and wait until they are gone."""
-        for item in applications.values():
-            self._delete(item)
+        for application in applications.values():
+            self._delete(application)
         started = told = time.monotonic()
         remaining = dict(applications)
         while remaining := {name: item for name in remaining if (item := self._still(name, applications))}:
-            for item in remaining.values():
-                self._end_operation(item)  # a retry may have begun
+            for application in remaining.values():
+                self._end_operation(application)  # a retry may have begun
             now = time.monotonic()
             if now - started > timeout:
-                texts = [being_deleted(self.api, item) for item in remaining.values()]
+                texts = [being_deleted(self.api, application) for application in remaining.values()]
                 raise GitopsError(f"Not deleted after {timeout:g} s: {' '.join(texts)}")
             if now - told > PROGRESS_SECONDS:
                 told = now

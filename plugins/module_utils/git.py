@@ -269,10 +269,10 @@ class Clone:
             return
         archive = target / "export.tar"
         self.git("archive", f"--output={archive}", commit, "--", *present)
-        # Python before 3.11.4 has no filters.
-        careful = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
         with tarfile.open(archive) as file:
-            file.extractall(target, **careful)  # noqa: S202
+            if hasattr(tarfile, "data_filter"):  # Python before 3.11.4 has none
+                file.extraction_filter = tarfile.data_filter
+            file.extractall(target)  # noqa: S202
         archive.unlink()
 
     def unknown_at(self, url: str, revision: str) -> str:

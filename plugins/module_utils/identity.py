@@ -134,7 +134,8 @@ def takeover_word(environment: str, *sides: Any) -> str:
 
 def compare(wanted: Side, living: list[Side], facts: Facts) -> tuple[list[str], list[str], str]:
     """Return the reasons to stop, the notes, and the word that allows to go on."""
-    stops, notes = [], []
+    stops: list[str] = []
+    notes: list[str] = []
     foreign = [side for side in living if side.environment != wanted.environment]
     if foreign:
         stops.append(
@@ -209,7 +210,7 @@ def _older(own: str, recorded: str) -> bool:
 
 
 def _precedence(version: str) -> tuple[Any, ...]:
-    core, _, before = version.partition("+")[0].partition("-")
+    core, _sep, before = version.partition("+")[0].partition("-")
     numbers = tuple(int(part) for part in re.findall(r"\d+", core))
     parts = tuple((part.isdigit() is False, int(part) if part.isdigit() else 0, part) for part in before.split("."))
     return numbers, not before, parts

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.publish import kinds_summary
 
@@ -110,7 +110,7 @@ def build_one(folder: Path, environment: str, command: list[str]) -> dict[str, A
             staged.mkdir()
             run_build(overlay, command, staged)
             keep(staged, cached)
-    summary = json.loads((cached / "summary.json").read_text())
+    summary: dict[str, Any] = json.loads((cached / "summary.json").read_text())
     return summary | {"path": str(cached / "objects.yaml"), "crds": str(cached / "crds.json")}
 
 
@@ -134,8 +134,7 @@ def run_build(overlay: Path, command: list[str], target: Path) -> None:
             f"kustomize build of {'/'.join(overlay.parts[-4:])} failed: {done.stderr.strip().removeprefix('Error: ')}"
         )
     (target / "objects.yaml").write_text(done.stdout)
-    documents = yaml.load_all(done.stdout, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    objects = [item for item in documents if item]
+    objects = [item for item in _yaml.load_all(done.stdout) if item]
     check_host_names(objects)
     crds = [item for item in objects if item.get("kind") == "CustomResourceDefinition"]
     (target / "crds.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": crds}))

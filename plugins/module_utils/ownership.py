@@ -54,7 +54,7 @@ def rewrites(entry: dict[str, Any], live: dict[str, Any]) -> list[str]:
 def is_older(found: dict[str, Any], managers: list[dict[str, Any]]) -> bool:
     """Return whether a manager wrote last before Argo CD did; a write to the subresource `scale` has no time."""
     own = max((other.get("time", "") for other in managers if other["manager"] == ARGOCD), default="")
-    return found.get("time", own) < own
+    return bool(found.get("time", own) < own)
 
 
 def leaves(fields: dict[str, Any], prefix: Path = ()) -> Iterator[Path]:
@@ -77,7 +77,7 @@ def differs(wanted: dict[str, Any], live: dict[str, Any], path: Path) -> bool:
 def value_at(item: Any, path: Path) -> Any:
     """Return the value of a field."""
     for step in path:
-        kind, _, name = step.partition(":")
+        kind, _sep, name = step.partition(":")
         if kind == "f" and isinstance(item, dict):
             item = item.get(name, MISSING)
         elif kind == "k" and isinstance(item, list):
@@ -95,7 +95,7 @@ def path_text(path: Path) -> str:
     """Return a field as people write it: `spec.template.spec.containers[web].image`."""
     text = ""
     for step in path:
-        kind, _, name = step.partition(":")
+        kind, _sep, name = step.partition(":")
         if kind == "f":
             text += f".{name}"
         else:

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 
 TOKENS = {
     # A placeholder in angle brackets, as in the descriptions of CRDs, is none.
@@ -42,10 +42,9 @@ def find_secrets(files: dict[str, str]) -> list[str]:
 
 def secrets_with_data(text: str) -> list[str]:
     """Return the names of Secret objects that carry values."""
-    documents = yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     objects = [
         item
-        for document in documents
+        for document in _yaml.load_all(text)
         if isinstance(document, dict)
         for item in (document, *(document.get("items") or []))
     ]

@@ -21,18 +21,16 @@ import random
 import shutil
 import signal
 import socket
-import ssl
 import stat
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible.module_utils.urls import open_url
+from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import git_environment
 from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import exempt_from_proxies
@@ -174,7 +172,8 @@ class RehearsalCluster:
         if not path.exists():
             taken = set().union(*map(chosen_ports, self.folder.parent.glob("*/ports.json")))
             path.write_text(json.dumps(dict(zip(PORTS, free_ports(len(PORTS), taken), strict=True))))
-        return json.loads(path.read_text())
+        ports: dict[str, int] = json.loads(path.read_text())
+        return ports
 
     def _ask_pass_socket(self) -> Path:
         """Return where the repo-server listens: a socket's path has at most 107 characters, wherever the state lies."""
@@ -191,11 +190,11 @@ class RehearsalCluster:
     def _create(self) -> bool:
         if self.folder.exists():  # an interrupted creation
             self._delete()
-        command = ["create", "cluster", "--config", self.folder / "kwokctl.yaml"]
         # Two clusters that are created at the same moment would choose the same free ports.
         with self.locked("any-create"):
             self._write_configuration()
-            self.kwokctl(*command, "--kubeconfig", self.kubeconfig, "--wait", "120s")
+            options = ("--config", self.folder / "kwokctl.yaml", "--kubeconfig", self.kubeconfig, "--wait", "120s")
+            self.kwokctl("create", "cluster", *options)
         server = self.kubectl("config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster.server}")
         config = json.loads((self.folder / "argocd.json").read_text()) | {"server": server}
         (self.folder / "argocd.json").write_text(json.dumps(config))
@@ -206,11 +205,12 @@ class RehearsalCluster:
         self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         launch = self.folder / "launch"
         launch.mkdir()
-        shutil.copy(self.launcher, launch / "launch.py")
+        # kwokctl starts it as a program.
+        (launch / "launch.py").write_text(f"#!/usr/bin/env python3\n{self.launcher.read_text()}")
         (launch / "launch.py").chmod(0o755)
         for component in ARGOCD:
             (launch / component).symlink_to("launch.py")
-        (self.folder / "audit-policy.yaml").write_text(yaml.safe_dump(AUDIT_POLICY))
+        (self.folder / "audit-policy.yaml").write_text(_yaml.dump(AUDIT_POLICY))
         config = {
             "ports": self.ports(),
             "binaries": str(self.binaries),
@@ -220,7 +220,7 @@ class RehearsalCluster:
             "ask_pass_socket": str(self._ask_pass_socket()),
         }
         (self.folder / "argocd.json").write_text(json.dumps(config))
-        (self.folder / "kwokctl.yaml").write_text(yaml.safe_dump(self._kwokctl_configuration(), sort_keys=False))
+        (self.folder / "kwokctl.yaml").write_text(_yaml.dump(self._kwokctl_configuration(), sort_keys=False))
 
     def _kwokctl_configuration(self) -> dict[str, Any]:
         names = ("etcd", "kubeApiserver", "kubeControllerManager", "kubeScheduler", "kubectl")
@@ -413,7 +413,7 @@ def adapted(text: str) -> str:
     KWOK's, and a claim may be told to fail or to be slow.
     """
     text = text.replace("{{ .spec.storageClassName", '{{ default "" .spec.storageClassName')
-    stage = yaml.safe_load(text)
+    stage = _yaml.load(text)
     if stage["kind"] != "Stage":
         return text
     expressions = [
@@ -429,12 +429,12 @@ def adapted(text: str) -> str:
         delay = {"jq": {"expression": f'if {SIMULATE} == "slow" then "20s" else "200ms" end'}}
         stage["spec"]["delay"] = {"durationFrom": delay}
     stage["spec"]["selector"]["matchExpressions"] = expressions
-    return yaml.safe_dump(stage, sort_keys=False)
+    return _yaml.dump(stage, sort_keys=False)
 
 
 def stages_in(texts: list[str]) -> list[dict[str, Any]]:
     """Return all Stages of the files, those in Lists too."""
-    documents = [document for text in texts for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
+    documents = [document for text in texts for document in _yaml.load_all(text) if document]
     items = [item for document in documents for item in document.get("items", [document])]
     return [item for item in items if item["kind"] == "Stage"]
 
@@ -474,15 +474,12 @@ def answers(address: str) -> bool:
 
     argocd-server speaks HTTP or HTTPS as its configuration says; its certificate is its own.
     """
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     for scheme in ("http", "https"):
-        url = f"{scheme}://{address}"
         with (
-            contextlib.suppress(urllib.error.URLError, OSError, http.client.HTTPException),
-            urllib.request.urlopen(url, timeout=2, context=context) as response,  # noqa: S310
+            contextlib.suppress(OSError, http.client.HTTPException),
+            open_url(f"{scheme}://{address}", timeout=2, validate_certs=False, use_proxy=False) as response,
         ):
-            return response.status == 200
+            return bool(response.status == 200)
     return False
 
 

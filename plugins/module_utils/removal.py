@@ -49,7 +49,7 @@ def name_of(entry: str, layers: dict[str, str]) -> str:
 
     `layers` has the layers of the components that are known; another one than that is another component.
     """
-    layer, _, name = entry.rpartition("/")
+    layer, _sep, name = entry.rpartition("/")
     name = name.rsplit(".", 1)[-1].replace("_", "-")
     if layer and layer != layers.get(name, layer):
         return entry

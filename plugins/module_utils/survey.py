@@ -49,7 +49,7 @@ class Survey:
     @cached_property
     def uid(self) -> str:
         """Return the UID of the cluster, which is that of its namespace kube-system."""
-        return (self.get("/api/v1/namespaces/kube-system") or {"metadata": {"uid": ""}})["metadata"]["uid"]
+        return str((self.get("/api/v1/namespaces/kube-system") or {"metadata": {"uid": ""}})["metadata"]["uid"])
 
     @cached_property
     def config_map(self) -> Object | None:
@@ -65,7 +65,7 @@ class Survey:
     @cached_property
     def applications(self) -> list[Object]:
         """Return the Applications of the cluster."""
-        return (self.get(f"{ARGO}/applications") or {"items": []})["items"]
+        return list((self.get(f"{ARGO}/applications") or {"items": []})["items"])
 
     @cached_property
     def ours(self) -> dict[str, Object]:
@@ -135,7 +135,7 @@ def is_ours(application: Object, owners: set[str]) -> bool:
     if references:
         return any(entry["uid"] in owners for entry in references)
     match = overlay_of(application)
-    return bool(match) and match["name"] == application["metadata"]["name"]
+    return match is not None and match["name"] == application["metadata"]["name"]
 
 
 def commit_of(application: Object) -> str:
@@ -144,7 +144,7 @@ def commit_of(application: Object) -> str:
     history = [entry.get("revision", "") for entry in status.get("history") or []]
     for revision in ((status.get("sync") or {}).get("revision", ""), *reversed(history)):
         if COMMIT.fullmatch(revision or ""):
-            return revision
+            return str(revision)
     return ""
 
 

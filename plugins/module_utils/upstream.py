@@ -73,7 +73,7 @@ def read(source: str) -> bytes:
     try:
         if "://" in source:
             with open_url(source, timeout=CONNECT_SECONDS, follow_redirects="safe") as response:
-                return response.read()
+                return bytes(response.read())
         return Path(source).expanduser().read_bytes()
     except Exception as error:  # open_url raises whatever its layers raise
         raise UnreachableError(

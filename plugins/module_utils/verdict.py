@@ -277,7 +277,7 @@ def shared_objects(application: Application) -> list[str]:
 def rival(text: str, application: Application, others: Mapping[str, Application]) -> Application | None:
     """Return the other Application that a SharedResourceWarning names, if it is in the same namespace."""
     found = SHARED_MESSAGE.fullmatch(text)
-    namespace, _, name = found["other"].rpartition("/") if found else ("", "", "")
+    namespace, _sep, name = found["other"].rpartition("/") if found else ("", "", "")
     return others.get(name) if namespace in ("", application["metadata"]["namespace"]) else None
 
 
@@ -341,13 +341,12 @@ def _out_of_sync(application: Application, seen: Seen) -> Verdict:
     """Judge an Application that is OutOfSync while nothing runs."""
     policy = (application.get("spec") or {}).get("syncPolicy") or {}
     automated = policy.get("automated")
-    automatic = automated is not None and automated.get("enabled") is not False
     out = [entry for entry in status_of(application).get("resources") or [] if entry.get("status") == "OutOfSync"]
     names = names_of(out)
     failed = _sync_failed(application)
     if failed:
         return failed
-    if not automatic:
+    if automated is None or automated.get("enabled") is False:
         return Verdict(FAILED, "manual", f"OutOfSync ({names}) and automated sync is off: sync it")
     if out and all(entry.get("requiresPruning") for entry in out) and not automated.get("prune"):
         return Verdict(FAILED, "prune", f"{len(out)} resources require pruning and automated pruning is off: {names}")

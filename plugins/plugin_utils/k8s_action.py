@@ -33,7 +33,7 @@ class K8sAction(K8sActionModule):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module of the same name."""
-        result = ActionBase.run(self, tmp, task_vars)
+        result: dict[str, Any] = ActionBase.run(self, tmp, task_vars)
         args = deepcopy(dict(self._task.args))
         local = self._connection.transport == "local"
         if args.get("kubeconfig"):
@@ -47,7 +47,9 @@ class K8sAction(K8sActionModule):
             return result | self._module(args | {"progress_file": file.name}, task_vars)
 
     def _module(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        done = self._execute_module(module_name=self._task.action, module_args=args, task_vars=task_vars)
+        done: dict[str, Any] = self._execute_module(
+            module_name=self._task.action, module_args=args, task_vars=task_vars
+        )
         self._remove_tmp_path(self._connection._shell.tmpdir)
         return done
 

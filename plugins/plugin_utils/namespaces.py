@@ -62,9 +62,10 @@ def brought(texts: list[str]) -> set[str]:
     objects: list[Any] = list(yaml.load_all("\n---\n".join(documents), Loader=loader))
     objects += [item for entry in objects if isinstance(entry, dict) for item in entry.get("items") or []]
     return {
-        (item.get("metadata") or {}).get("name")
+        str(name)
         for item in objects
         if isinstance(item, dict) and item.get("kind") == "Namespace"
+        if (name := (item.get("metadata") or {}).get("name"))
     }
 
 

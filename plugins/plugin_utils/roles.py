@@ -15,7 +15,7 @@ from ansible.utils.collection_loader._collection_finder import _get_collection_r
 
 def definition_file(role: str) -> Path | None:
     """Return the vars/main.yml of a role's full name, in which its component is defined; None when it is not there."""
-    collection, _, name = role.rpartition(".")
+    collection, _sep, name = role.rpartition(".")
     found = _get_collection_role_path(name, [collection])
     file = Path(found[1]) / "vars" / "main.yml" if found else None
     return file if file and file.is_file() else None

@@ -37,10 +37,10 @@ class FakeApi:
         return (200, self.objects[path]) if path in self.objects else (404, {})
 
 
-def application(*resources, destination=LOCAL, **annotations):
+def application(*resources, destination=None, **annotations):
     return {
         "metadata": {"name": "services-db", "annotations": annotations},
-        "spec": {"destination": destination},
+        "spec": {"destination": destination or LOCAL},
         "status": {"resources": list(resources)},
     }
 

@@ -85,7 +85,7 @@ def test_a_selector_asks_for_the_labels_of_the_namespace():
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "both"),
+    ("first", "second", "both"),
     [
         ("a.example.com", "a.example.com", "a.example.com"),
         ("*.example.com", "a.example.com", "a.example.com"),
@@ -97,8 +97,8 @@ def test_a_selector_asks_for_the_labels_of_the_namespace():
         ("a.example.com", "b.example.com", ""),
     ],
 )
-def test_host_names_meet(one, other, both):
-    assert (intersection(one, other), intersection(other, one)) == (both, both)
+def test_host_names_meet(first, second, both):
+    assert (intersection(first, second), intersection(second, first)) == (both, both)
 
 
 @pytest.mark.parametrize(

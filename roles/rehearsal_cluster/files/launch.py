@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -83,13 +82,14 @@ class Launcher:
         workload = self.objects.get((kind, component))
         if workload is None:
             sys.exit(f"{component}: Argo CD is not installed yet, there is no {kind} {component}.")
-        return workload["spec"]["template"]["spec"]["containers"][0]
+        container: dict[str, Any] = workload["spec"]["template"]["spec"]["containers"][0]
+        return container
 
     def value(self, entry: dict[str, Any]) -> str | None:
         """Resolve one environment variable as the kubelet does; None leaves it unset."""
         source = entry.get("valueFrom")
         if not source:
-            return entry.get("value", "")
+            return str(entry.get("value", ""))
         for kind, field in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")):
             reference = source.get(field)
             if reference is None:
