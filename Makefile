@@ -1,17 +1,25 @@
-# make up: all set-up, then site.yml. make test: all tests. Nothing but Python 3.11 or newer, git and make is needed.
+# Nothing but Python 3.11 or newer, git and make is needed: every target does its own set-up. make help lists the targets.
 ENV ?= dev
 ARGS ?=
 MAKEFLAGS += --no-print-directory
+# The parts of `make check` run side by side.
+JOBS ?= $(shell nproc 2> /dev/null || echo 2)
 
 venv := .venv
+tools := $(venv)-tools
 python := $(venv)/bin/python
-playbook := . $(venv)/bin/activate && ansible-playbook -i inventories/$(ENV)
+activate := . $(venv)/bin/activate
+playbook := $(activate) && ansible-playbook -i inventories/$(ENV)
+pip := -m pip install --quiet --disable-pip-version-check
 # What only parses, calls and reports; its decisions are in module_utils.
 thin := 'plugins/modules/*,plugins/action/*'
 state := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/monorepo.gitops/clusters
 cluster = $(ENV)-$(shell printf %s "$(CURDIR)/inventories/$(ENV)" | sha1sum | cut -c1-6)
 
-.PHONY: up down clean setup kubeconfig test lint unit
+.PHONY: help up down clean kubeconfig setup setup-dev setup-tools check lint unit sanity docs package test
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 up: setup ## bring up the environment ENV (default: dev)
 	@$(python) roles/rehearsal_cluster/files/build.py
@@ -20,22 +28,22 @@ up: setup ## bring up the environment ENV (default: dev)
 down: setup ## remove the rehearsal cluster of ENV
 	$(playbook) playbooks/rehearsal.yml -e rehearsal_cluster_state=absent
 
-clean: ## remove the virtual environment
-	rm -rf $(venv) collections playbooks/collections
-
 kubeconfig: ## print the path of the rehearsal cluster's kubeconfig
 	@echo "$(state)/$(cluster)/admin.kubeconfig"
 
-setup: $(venv)/.done collections/ansible_collections/monorepo/gitops playbooks/collections
+clean: ## remove the virtual environments
+	rm -rf $(venv) $(tools) collections playbooks/collections
 
-$(venv)/.done: requirements.txt
+setup: $(venv)/.done collections/ansible_collections/monorepo/gitops playbooks/collections ## make the virtual environment
+
+$(venv)/.done: requirements.txt requirements-rehearsal.txt
 	@command -v git > /dev/null || { echo "git is missing. Install it, for example: sudo apt-get install git"; exit 1; }
 	@command -v python3 > /dev/null || { echo "python3 is missing. Install it, for example: sudo apt-get install python3 python3-venv"; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, this is $$(python3 --version). Install it, for example: sudo apt-get install python3.11 python3.11-venv, and put it first on PATH"; exit 1; }
 	@python3 -c 'import ensurepip' || { echo "Python's venv module is missing. Install it, for example: sudo apt-get install python3-venv"; exit 1; }
-	@echo "Creating the virtual environment $(venv) and installing requirements.txt: about 2 minutes."
+	@echo "Creating the virtual environment $(venv) and installing requirements.txt and requirements-rehearsal.txt: about 2 minutes."
 	@python3 -m venv $(venv)
-	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(python) $(pip) -r requirements.txt -r requirements-rehearsal.txt
 	@touch $@
 
 # The clone is found as the collection monorepo.gitops.
@@ -46,19 +54,41 @@ collections/ansible_collections/monorepo/gitops:
 playbooks/collections:
 	@ln -sfn ../collections $@
 
+setup-dev: setup $(venv)/.done-dev
+
 $(venv)/.done-dev: $(venv)/.done requirements-dev.txt
 	@echo "Installing requirements-dev.txt: about 1 minute."
-	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(python) $(pip) -r requirements-dev.txt
 	@touch $@
 
-lint: setup $(venv)/.done-dev ## ruff and ansible-lint
-	. $(venv)/bin/activate && ruff check . && ruff format --check . && ansible-lint
+setup-tools: $(tools)/.done
 
-unit: setup $(venv)/.done-dev ## tests that need no cluster, and how much of the code they must cover
-	. $(venv)/bin/activate && pytest tests/unit --cov --cov-report=
-	. $(venv)/bin/activate && coverage report --omit=$(thin) --fail-under=90
-	. $(venv)/bin/activate && coverage report --include=$(thin) --fail-under=80
+$(tools)/.done: $(venv)/.done requirements-tools.txt
+	@echo "Creating the virtual environment $(tools) and installing requirements-tools.txt: about 1 minute."
+	@python3 -m venv $(tools)
+	@$(tools)/bin/python $(pip) -r requirements-tools.txt
+	@touch $@
 
-test: lint ## all tests; the last line is the summary of the test runner
+# The set-up first, so that the parts that run side by side find it.
+check: setup-dev setup-tools ## everything that needs no cluster
+	@$(MAKE) --jobs=$(JOBS) --output-sync=target sanity lint unit docs package
+
+lint: setup-dev ## ruff, mypy, yamllint and ansible-lint
+	@$(activate) && ruff check . && ruff format --check . && mypy && ansible-lint
+
+unit: setup-dev ## tests that need no cluster, and how much of the code they must cover
+	@$(activate) && pytest tests/unit --cov --cov-report= && \
+	coverage report --omit=$(thin) --fail-under=90 && coverage report --include=$(thin) --fail-under=80
+
+sanity: setup-dev ## ansible-test sanity, on a copy and without containers
+	@$(python) tests/sanity.py
+
+docs: setup-tools ## documentation of plugins and roles, and the fragments of the changelog
+	@. $(tools)/bin/activate && antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all . && antsibull-changelog lint
+
+package: setup-dev setup-tools ## build and install the collection, and let Galaxy's importer look at it
+	@tests/package.sh $(venv)/bin $(tools)/bin
+
+test: check ## make check, and all tests on rehearsal clusters; the last line is the summary of the test runner
 	@$(python) roles/rehearsal_cluster/files/build.py
-	. $(venv)/bin/activate && pytest
+	$(activate) && pytest tests/integration
