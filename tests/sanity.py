@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run `ansible-test sanity` on what this clone has, without containers.
 
-ansible-test wants the folder ansible_collections/<namespace>/<name>, with kubernetes.core beside it, so it gets a copy. It
-keeps virtual environments of its own, one for each of its tests, below a home folder in the user's cache.
+ansible-test wants the folder ansible_collections/<namespace>/<name>, with kubernetes.core beside it, so it gets a copy.
+It keeps virtual environments of its own, one for each of its tests, below a home folder in the user's cache.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils import _cache, _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.publish import kinds_summary
 
@@ -80,6 +80,7 @@ def build_all(
 
     A component needs `name`, `layer` and `namespace`, no more.
     """
+    _cache.use(Path(tree))
 
     def build(component: dict[str, Any]) -> dict[str, Any]:
         folder = Path(tree) / "argocd" / component["layer"] / component["name"]
@@ -88,6 +89,8 @@ def build_all(
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         summaries = list(pool.map(build, components))
+    for name in ("builds", "clones", "install"):
+        _cache.prune(name)
     cluster = cluster_kinds(summaries)
     return [summary | {"identities": identities(summary, cluster)} for summary in summaries]
 
@@ -101,8 +104,9 @@ def build_one(folder: Path, environment: str, command: list[str]) -> dict[str, A
     for path in sorted([*(folder / "base").rglob("*"), *overlay.rglob("*")]):
         if path.is_file():
             digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monorepo.gitops" / "builds"
+    base = _cache.folder("builds")
     cached = base / digest.hexdigest()[:32]
+    _cache.use(cached)
     if not (cached / "summary.json").exists():
         base.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=base, prefix=".new-") as temporary:

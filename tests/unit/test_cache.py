@@ -1,0 +1,108 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cache below the user's cache folder stays small, and nothing disappears that a run may be using."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils import _cache
+from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import build_all
+from ansible_collections.monorepo.gitops.plugins.module_utils.upstream import digest, fetch
+
+OLD = 2 * _cache.DAY
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(_cache, "KEPT", dict.fromkeys(_cache.KEPT, 2))
+
+
+def entry(folder, name, seconds_ago):
+    path = _cache.folder(folder) / name
+    path.mkdir(parents=True)
+    (path / "content").write_text(name)
+    os.utime(path, (time.time() - seconds_ago,) * 2)
+
+
+def names(folder):
+    return {path.name for path in _cache.folder(folder).iterdir()}
+
+
+def test_the_least_recently_used_go():
+    for age, name in enumerate(["newest", "newer", "older", "oldest"]):
+        entry("builds", name, OLD + age)
+    _cache.use(_cache.folder("builds") / "oldest")
+    _cache.prune("builds")
+    assert names("builds") == {"oldest", "newest"}
+
+
+def test_what_was_used_today_stays():
+    for name in ("a", "b", "c"):
+        entry("builds", name, _cache.DAY - 60)
+    _cache.prune("builds")
+    assert names("builds") == {"a", "b", "c"}
+
+
+def test_what_an_interrupted_run_left_goes():
+    entry("builds", ".new-abc", OLD)
+    entry("builds", ".new-now", 60)
+    _cache.prune("builds")
+    assert names("builds") == {".new-now"}
+
+
+def test_a_folder_that_is_not_there_is_empty():
+    _cache.prune("builds")
+    _cache.use(_cache.folder("builds") / "missing")
+    assert not _cache.folder("builds").exists()
+
+
+def build(tree, content):
+    overlay = tree / "argocd" / "infra" / "shop" / "envs" / "dev"
+    overlay.mkdir(parents=True, exist_ok=True)
+    (overlay / "objects.yaml").write_text(content)
+    component = {"name": "shop", "layer": "infra", "namespace": "shop"}
+    build_all(str(tree), "dev", [component], ["sh", "-c", 'cat "$0/objects.yaml"'])
+
+
+def test_a_build_removes_old_ones_and_keeps_its_own(tmp_path):
+    for name in ("a", "b", "c"):
+        entry("builds", name, OLD)
+    build(tmp_path / "tree", "kind: A")
+    found = names("builds")
+    assert len(found) == 2
+    assert len(found & {"a", "b", "c"}) == 1
+
+
+def test_a_build_that_is_found_counts_as_used(tmp_path):
+    build(tmp_path / "tree", "kind: A")
+    (ours,) = names("builds")
+    os.utime(_cache.folder("builds") / ours, (time.time() - OLD,) * 2)
+    for age, name in enumerate(["a", "b"]):
+        entry("builds", name, OLD - 100 + age)
+    build(tmp_path / "tree", "kind: A")
+    assert names("builds") == {ours, "a"}
+
+
+def test_the_clone_of_a_run_stays_and_old_ones_go():
+    for age, name in enumerate(["first", "second", "third"]):
+        entry("clones", name, OLD + age)
+    build(_cache.folder("clones") / "third", "kind: A")
+    assert names("clones") == {"third", "first"}
+
+
+def test_official_files_are_kept_as_long_as_they_are_used(tmp_path):
+    for age, name in enumerate(["a", "b"]):
+        entry("upstream", name, OLD + age)
+    source = tmp_path / "mirror" / "example.com" / "x.yaml"
+    source.parent.mkdir(parents=True)
+    source.write_text("kind: A")
+    path = fetch("https://example.com/x.yaml", digest(b"kind: A"), str(tmp_path / "mirror"))
+    assert names("upstream") == {path.name, "a"}
+    os.utime(path, (time.time() - 2 * OLD,) * 2)
+    assert fetch("https://example.com/x.yaml", digest(b"kind: A")) == path
+    assert time.time() - path.stat().st_mtime < 60
