@@ -1,6 +1,9 @@
 # Nothing but Python 3.11 or newer, git and make is needed: every target does its own set-up. make help lists the targets.
 ENV ?= dev
 ARGS ?=
+# Processes that run integration tests at the same time; each has one cluster or two, of 1.5 GB each.
+WORKERS ?= 2
+PART ?=
 MAKEFLAGS += --no-print-directory
 # The parts of `make check` run side by side.
 JOBS ?= $(shell nproc 2> /dev/null || echo 2)
@@ -16,13 +19,12 @@ thin := 'plugins/modules/*,plugins/action/*'
 state := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/monorepo.gitops/clusters
 cluster = $(ENV)-$(shell printf %s "$(CURDIR)/inventories/$(ENV)" | sha1sum | cut -c1-6)
 
-.PHONY: help up down clean kubeconfig setup setup-dev setup-tools check lint unit sanity docs package test
+.PHONY: help up down clean kubeconfig setup setup-dev setup-tools check lint unit sanity docs package build test test-long
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
-up: setup ## bring up the environment ENV (default: dev)
-	@$(python) roles/rehearsal_cluster/files/build.py
+up: build ## bring up the environment ENV (default: dev)
 	$(playbook) site.yml $(ARGS)
 
 down: setup ## remove the rehearsal cluster of ENV
@@ -89,6 +91,11 @@ docs: setup-tools ## documentation of plugins and roles, and the fragments of th
 package: setup-dev setup-tools ## build and install the collection, and let Galaxy's importer look at it
 	@tests/package.sh $(venv)/bin $(tools)/bin
 
-test: check ## make check, and all tests on rehearsal clusters; the last line is the summary of the test runner
+build: setup
 	@$(python) roles/rehearsal_cluster/files/build.py
-	$(activate) && pytest tests/integration
+
+test: build check ## make check, and all tests on rehearsal clusters but the long ones; the last line is the summary of the test runner
+	@$(activate) && pytest tests/integration --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
+
+test-long: build setup-dev ## the long tests of PART: connection, convergence, molecule or wait
+	@$(activate) && pytest tests/integration --long="$(or $(PART),$(error PART is empty: set it to connection, convergence, molecule or wait))"

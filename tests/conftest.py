@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import sysconfig
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
@@ -21,3 +23,85 @@ _AnsibleCollectionFinder(paths=[str(ROOT / "collections"), sysconfig.get_path("p
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Renderings:
     """Return what builds an inventory: `rendered("prod", gitops_tls=False)["kafka"]` is a list of objects."""
     return Renderings(tmp_path_factory)
+
+
+# --- which tests run, and in which order -----------------------------------------------------------------------------
+
+# Files that share a cluster run in one process. The slowest come first, so that two processes end at about the same
+# time.
+GROUPS = (
+    ("test_complete", "test_convergence"),
+    ("test_guards",),
+    ("test_site", "test_bad_input", "test_components", "test_gateway", "test_reached_cluster"),
+    ("test_molecule",),
+    ("test_environments",),
+    ("test_wait",),
+    ("test_official_files",),
+    ("test_shared_namespaces",),
+    ("test_adoption",),
+    ("test_simulation",),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", metavar="PART", default="", help="run the long tests of this part, and no others")
+
+
+def group(item: pytest.Item) -> int:
+    """Return the number of the group that a test belongs to."""
+    found = [number for number, files in enumerate(GROUPS) if item.path.stem in files]
+    return found[0] if found else len(GROUPS)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tell pytest-xdist which tests it must not separate."""
+    number = group(item)
+    item.add_marker(pytest.mark.xdist_group(GROUPS[number][0] if number < len(GROUPS) else item.path.stem))
+
+
+def part(item: pytest.Item) -> str:
+    """Return the part of `make test-long` that a test belongs to, or nothing."""
+    marker = item.get_closest_marker("long")
+    return marker.args[0] if marker else ""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = config.getoption("long")
+    left_out = [item for item in items if part(item) != wanted]
+    items[:] = sorted((item for item in items if part(item) == wanted), key=group)
+    config.hook.pytest_deselected(items=left_out)
+    known = sorted({part(item) for item in left_out if part(item)})
+    if wanted and not items:
+        raise pytest.UsageError(f"No long test belongs to part {wanted}: use one of {', '.join(known)}.")
+    config.stash[LEFT_OUT] = Counter(part(item) for item in left_out if part(item))
+
+
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that started this worker what was left out; only workers collect."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["left_out"] = dict(session.config.stash.get(LEFT_OUT, Counter()))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[LEFT_OUT] = Counter(getattr(node, "workeroutput", {}).get("left_out", {}))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the seconds of each slow file, and what was not run."""
+    seconds: Counter[str] = Counter()
+    for report in (entry for reports in terminalreporter.stats.values() for entry in reports):
+        if hasattr(report, "duration"):
+            seconds[report.nodeid.partition("::")[0]] += report.duration
+    slow = [(name, spent) for name, spent in seconds.most_common() if spent >= 10]
+    if slow:
+        terminalreporter.section("seconds by file, one after the other")
+        for name, spent in slow:
+            terminalreporter.write_line(f"{spent:7.0f}  {name}")
+    for name, count in sorted(config.stash.get(LEFT_OUT, Counter()).items()):
+        if not config.getoption("long"):
+            terminalreporter.write_line(f"Not run: {count} long tests, make test-long PART={name}")

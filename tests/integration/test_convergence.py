@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Components are torn down while simulated operators are late, restart or fail, in a random order.
 
-CONVERGENCE_ROUNDS=100 runs more rounds; SEED=7 takes another sequence than the default, which is always the same.
+`make test-long PART=convergence` goes on with the rounds for MINUTES. SEED=7 takes another sequence than the default,
+which is always the same.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.application import
 from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import stages_in
 from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import Request
 
-ROUNDS = int(os.environ.get("CONVERGENCE_ROUNDS", "2"))
+from .conftest import LONG, numbers
+
+ROUNDS = 2
 TIMEOUT = 180.0
 FAILING_SECONDS = 25.0
 FAILING_WAITS = 4
@@ -164,10 +167,11 @@ def too_early(operators, group, namespaces):
             yield f"namespace {namespace} has {len(items)} {plural}, without a status: {without}"
 
 
-def test_every_order_converges_or_names_the_culprit(complete, depends_on):
+@pytest.mark.parametrize("minutes", [0, pytest.param(LONG, marks=pytest.mark.long("convergence"))])
+def test_every_order_converges_or_names_the_culprit(complete, depends_on, minutes):
     seed = int(os.environ.get("SEED", "20261125"))
     chance, operators, wrong = random.Random(seed), Operators(complete), []
-    for number in range(ROUNDS):
+    for number in numbers(ROUNDS, minutes):
         trouble, group = chance.choice(["late", "restarted", "failed"]), chance.choice(list(OPERATORS))
         kind, _listed, needed_in = OPERATORS[group]
         others = chance.sample(NAMESPACES, chance.randint(0, 2))
