@@ -107,25 +107,16 @@ def test_a_change_reaches_production_by_promotion_only(prod):
     assert "changed=0 " in words(prod.playbook("playbooks/promote.yml"))
 
 
-def test_a_kind_leaves_the_project_of_production_with_its_promotion(prod):
+def test_what_was_published_leaves_production_with_its_promotion(prod):
+    """A kind that leaves a component, and a whole component, which a promotion deletes only when it is named."""
+    application = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/kafka-ui"
+    deployment = "/apis/apps/v1/namespaces/kafka-ui/deployments/kafka-ui"
     kind = {"group": "kafka.strimzi.io", "kind": "KafkaConnect"}
-    prod.set(kafka_connect_enabled=False)
+    without = [name for name in prod.components() if name != "kafka-ui"]
+    prod.set(kafka_connect_enabled=False, gitops_components=without, gitops_removals=["kafka-ui"])
     words(prod.site())
     assert prod.live(CONNECT) is not None
     assert kind in prod.live(PROJECT)["spec"]["namespaceResourceWhitelist"]
-
-    words(prod.playbook("playbooks/promote.yml"))
-    assert prod.live(CONNECT) is None
-    words(prod.site())
-    assert kind not in prod.live(PROJECT)["spec"]["namespaceResourceWhitelist"]
-    assert "changed=0 " in words(prod.site())
-
-
-def test_a_component_leaves_production_with_its_promotion(prod):
-    application = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/kafka-ui"
-    deployment = "/apis/apps/v1/namespaces/kafka-ui/deployments/kafka-ui"
-    prod.set(gitops_components=[name for name in prod.components() if name != "kafka-ui"], gitops_removals=["kafka-ui"])
-    words(prod.site())
     assert prod.live(application) is not None
     assert prod.live(deployment) is not None
 
@@ -134,12 +125,15 @@ def test_a_component_leaves_production_with_its_promotion(prod):
     assert done.returncode != 0
     assert "delete components that gitops_components does not have: infra/kafka-ui" in re.sub(r"\s+", " ", done.stdout)
     assert prod.live(application) is not None
+    assert prod.live(CONNECT) is not None
 
     prod.set(gitops_removals=["infra/kafka-ui"])
     words(prod.playbook("playbooks/promote.yml"))
     assert prod.live(application) is None
     assert prod.live(deployment) is None
+    assert prod.live(CONNECT) is None
     words(prod.site())  # the AppProject loses what nothing needs any more
+    assert kind not in prod.live(PROJECT)["spec"]["namespaceResourceWhitelist"]
     assert "changed=0 " in words(prod.site())
 
 
