@@ -148,10 +148,11 @@ class Tracked:
         self.sent = False  # a request was sent and its answer is awaited
         self.sent_at = started
         self.floor = 0  # versions before our last request say nothing
-        self.verdict = Verdict(WAIT, "not-found", "does not exist")
-        self.since = started  # since when the verdict has its code
+        self.found = Verdict(WAIT, "not-found", "does not exist")  # what the object says
+        self.since = started  # when the code of `found` began
         self.error_rounds = 0
-        self.refreshes = 0  # with the present code
+        self.refreshes = 0  # since then
+        self.verdict = self.found  # what the wait decides, see Waiter._decision
         self.refreshed_at = started
         self.resyncs = 0
         self.ready_at: float | None = None
@@ -164,10 +165,19 @@ class Tracked:
         self.reading = False
         self.read_at = started - READ_SECONDS
 
-    def refreshing(self) -> bool:
-        """Return whether the object carries a refresh request."""
-        annotations = (self.application or {}).get("metadata", {}).get("annotations") or {}
-        return REFRESH in annotations
+    def find(self, found: Verdict, now: float) -> None:
+        """Take in what the object says. While the code stays the same its clocks go on, also from WAIT to FAILED."""
+        if found.code != self.found.code:
+            self.since, self.refreshes, self.refreshed_at, self.error_rounds = now, 0, now, 0
+        self.found = found
+
+    def decide(self, decision: Verdict, now: float) -> None:
+        """Take in what the wait decides."""
+        if decision.state != READY:
+            self.ready_at = None
+        elif self.ready_at is None:
+            self.ready_at = now
+        self.verdict = decision
 
     def observe(self, application: Application | None, unbroken: bool) -> None:
         """Take in a version of the object; `unbroken` says that no version was missed before it."""
@@ -315,26 +325,44 @@ class Waiter:
     # --- judging -----------------------------------------------------------------------------------------------------
 
     def _judge(self, now: float) -> None:
+        """Judge all objects, then decide about all Applications: a decision depends on those of the dependencies."""
         unproven = [entry.name for entry in self.tracked.values() if not entry.fresh]
         stale = frozenset(unproven if self.options.refresh != "none" else ())
         tracked = {entry.name: entry.application for entry in self.tracked.values() if entry.application}
         known = Seen(others=self.others | tracked, stale=stale)
         for entry in self.tracked.values():
-            found = self._verdict(entry, now, known)
-            if (found.state, found.code) != (entry.verdict.state, entry.verdict.code):
-                # Waiting for the same thing and then failing on it is one reason, and its clock goes on.
-                if found.code != entry.verdict.code:
-                    entry.since, entry.refreshes, entry.refreshed_at, entry.error_rounds = now, 0, now, 0
-                entry.ready_at = now if found.state == READY else None
-            entry.verdict = found
-        for entry in self.tracked.values():
-            if self.options.resync_failed:
-                self._hold_for_dependencies(entry)
-            if self._may_sync(entry, now):
-                entry.verdict = Verdict(WAIT, "resync", f"to be synced; {entry.verdict.reason}")
-            if self._is_untouched(entry.name) and entry.verdict.state == WAIT and now > self.impatient_at:
-                text = f"was not ready although nothing of it changed; {entry.verdict.reason}"
-                entry.verdict = Verdict(FAILED, entry.verdict.code, text)
+            entry.find(self._verdict(entry, now, known), now)
+        decisions: dict[str, Verdict] = {}
+        for name, entry in self.tracked.items():
+            entry.decide(self._decision(name, now, decisions), now)
+
+    def _decision(self, name: str, now: float, decisions: dict[str, Verdict]) -> Verdict:
+        """Return what the wait makes of what an object says. Nothing else changes a verdict.
+
+        `decisions` collects those of this pass; an Application of a cycle of dependencies counts there as found.
+        """
+        if name in decisions:
+            return decisions[name]
+        entry = self.tracked[name]
+        decisions[name] = entry.found
+        needs = [need for need in self.options.depends_on.get(name, []) if need in self.tracked]
+        decision = self._next_step(entry, now, {need: self._decision(need, now, decisions) for need in needs})
+        if decision.state == WAIT and now > self.impatient_at and self._is_untouched(name):
+            gave_up = f"(not touched by this commit; gave up after {self.options.untouched_timeout:g} s)"
+            decision = Verdict(FAILED, decision.code, f"{decision.reason} {gave_up}")
+        decisions[name] = decision
+        return decision
+
+    def _next_step(self, entry: Tracked, now: float, needs: dict[str, Verdict]) -> Verdict:
+        """Return the next step for an Application: to stay ready, to be synced by this wait, or what was found."""
+        found = entry.found
+        if found.state == READY and now - entry.since < self.options.stable_for:
+            return Verdict(WAIT, "settling", f"ready, but not for {self.options.stable_for:g} s yet")
+        if self.options.resync_failed and found.code == "sync-failed":
+            return self._retry(entry, needs)
+        if self._may_sync(entry, now):
+            return Verdict(WAIT, "resync", f"to be synced; {found.reason}")
+        return found
 
     def _is_untouched(self, name: str) -> bool:
         """Return whether neither an Application nor anything that it depends on was changed."""
@@ -353,15 +381,17 @@ class Waiter:
         Argo CD pauses longer after each self-heal of a revision, 300 s after the sixth, and never forgets their number
         (autoSync and selfHealRemainingBackoff in controller/appcontroller.go at v3.6.1).
         """
-        found = entry.verdict
+        found = entry.found
         manual = self.options.sync_manual and found.code == "manual"
         paused = self.options.resync_failed and (found.state, found.code) == (WAIT, "drift")
         wanted = manual or (paused and now - entry.since > DRIFT_SECONDS)
         return wanted and entry.resyncs < self.options.resync_limit
 
     def _verdict(self, entry: Tracked, now: float, known: Seen) -> Verdict:
+        """Return what an object says; a reason that is new has neither lasted nor been confirmed."""
         if entry.application is None:
-            late = now - entry.since > self.options.not_found_grace and entry.name in self.explicit
+            missing = now - entry.since if entry.found.code == "not-found" else 0.0
+            late = missing > self.options.not_found_grace and entry.name in self.explicit
             return Verdict(FAILED if late else WAIT, "not-found", "does not exist")
         deleted = is_deleted(entry.application)
         if self.options.refresh != "none" and not entry.fresh and not deleted:
@@ -376,16 +406,11 @@ class Waiter:
         )
         found = verdict(entry.application, self.options.request, seen)
         if found.state == WAIT and entry.shared_at == revisions_of(entry.application):
-            return entry.verdict  # while both take the object from each other, each is in order for a moment
-        if found.code != entry.verdict.code:  # a reason that is new has neither lasted nor been confirmed
+            return entry.found  # while both take the object from each other, each is in order for a moment
+        if found.code != entry.found.code:
             seen = replace(seen, seconds=0.0, error_rounds=0)
             found = verdict(entry.application, self.options.request, seen)
         entry.shared_at = revisions_of(entry.application) if (found.state, found.code) == (FAILED, "shared") else None
-        if found.state == READY and self.options.stable_for:
-            stable = entry.verdict.code in ("ready", "settling") and now - entry.since >= self.options.stable_for
-            return (
-                found if stable else Verdict(WAIT, "settling", f"ready, but not for {self.options.stable_for:g} s yet")
-            )
         return found
 
     def _barrier_verdict(self, entry: Tracked, now: float) -> Verdict:
@@ -402,22 +427,18 @@ class Waiter:
             WAIT, "refreshing", f"refresh requested {waited:.0f} s ago, the application controller has not answered yet"
         )
 
-    def _hold_for_dependencies(self, entry: Tracked) -> None:
+    def _retry(self, entry: Tracked, needs: dict[str, Verdict]) -> Verdict:
         """Hold a failed sync until its dependencies are ready, and then have it started again."""
-        if entry.verdict.code != "sync-failed":
-            return
-        needs = [self.tracked[name] for name in self.options.depends_on.get(entry.name, []) if name in self.tracked]
-        failed = [need.name for need in needs if need.verdict.state == FAILED]
-        late = [need.name for need in needs if need.verdict.state == WAIT]
+        found = entry.found
+        failed = [name for name, need in needs.items() if need.state == FAILED]
+        late = [name for name, need in needs.items() if need.state == WAIT]
         if failed:
-            text = f"its dependency {', '.join(failed)} failed; {entry.verdict.reason}"
-            entry.verdict = Verdict(FAILED, "sync-failed", text)
-        elif late:
-            entry.verdict = Verdict(
-                WAIT, "sync-failed", f"waits for {', '.join(late)}, then it is synced again; {entry.verdict.reason}"
-            )
-        elif entry.resyncs < self.options.resync_limit:
-            entry.verdict = Verdict(WAIT, "resync", f"to be synced again; {entry.verdict.reason}")
+            return Verdict(FAILED, "sync-failed", f"its dependency {', '.join(failed)} failed; {found.reason}")
+        if late:
+            return Verdict(WAIT, "sync-failed", f"waits for {', '.join(late)}, then it is synced again; {found.reason}")
+        if entry.resyncs < self.options.resync_limit:
+            return Verdict(WAIT, "resync", f"to be synced again; {found.reason}")
+        return found
 
     def _done(self, now: float) -> bool:
         states = [entry.verdict.state for entry in self.tracked.values()]
@@ -640,15 +661,17 @@ def snapshot(api: Api, namespace: str, selector: str, selects: Callable[[Applica
     return sorted((summary(item) | extra for item in found), key=lambda entry: entry["name"])
 
 
-def failure_message(applications: list[dict[str, Any]], timeout: float, unavailable: str) -> str:
-    """Return what is not ready and why, failures first."""
+def failure_message(applications: list[dict[str, Any]], seconds: float, unavailable: str) -> str:
+    """Return what is not ready after so many seconds and why, failures first."""
     if unavailable:
-        return f"{unavailable} (after {timeout:g} s)"
+        return f"{unavailable} (after {seconds:.0f} s)"
     if not applications:
         return "No Application matches: check names, label_selectors, applicationsets and namespace."
     failed = [entry for entry in applications if entry["state"] == FAILED]
     waiting = [entry for entry in applications if entry["state"] == WAIT]
     ready = len(applications) - len(failed) - len(waiting)
-    parts = [f"Application {entry['name']} failed: {entry['reason']}" for entry in failed]
-    parts += [f"Application {entry['name']} was not ready after {timeout:g} s: {entry['reason']}" for entry in waiting]
+    parts = [f"Application {entry['name']}: {entry['reason']}" for entry in failed]
+    parts += [
+        f"Application {entry['name']} was not ready after {seconds:.0f} s: {entry['reason']}" for entry in waiting
+    ]
     return f"{ready} of {len(applications)} Applications are ready. " + ". ".join(parts) + "."

@@ -409,8 +409,33 @@ def test_what_a_change_does_not_touch_is_waited_for_briefly(environment, rounds)
     assert not ready
     assert waiter.elapsed() < 20
     assert [results[name]["state"] for name in NAMES] == ["ready", "failed", "ready"]
-    words = "was not ready although nothing of it changed; Progressing: Deployment rounds-b/rounds-b Progressing"
-    assert results["rounds-b"]["reason"].startswith(words)
+    reason = results["rounds-b"]["reason"]
+    assert reason.startswith("Progressing: Deployment rounds-b/rounds-b Progressing"), reason
+    assert reason.endswith(" (not touched by this commit; gave up after 6 s)"), reason
+
+
+def test_applications_that_become_ready_one_after_the_other_are_stable_in_the_end(environment, rounds):
+    """A change of replicas takes longer than a commit that leaves an Application as it is."""
+    state = rounds.state["rounds-a"]
+    state["replicas"] = 1 if state["replicas"] == 3 else 3
+    commit = rounds.push("stable")
+    ready, results, waiter = wait(environment, 60, revisions=(commit,), stable_for=4)
+    assert ready, results
+    assert 4 <= waiter.elapsed() < 30
+    assert len({result["seconds"] for result in results.values()}) > 1, results
+    assert list(mistakes(environment.api(), rounds, results, commit)) == []
+
+
+def test_a_wait_that_fails_fast_does_not_wait_for_the_others(environment, rounds):
+    rounds.state["rounds-a"]["broken"] = "kustomize"
+    rounds.state["rounds-b"]["broken"] = "image"
+    commit = rounds.push("two are broken")
+    ready, results, waiter = wait(environment, 90, revisions=(commit,), fail_fast=True)
+    rounds.state["rounds-a"]["broken"] = rounds.state["rounds-b"]["broken"] = ""
+    rounds.push("repaired")
+    assert not ready
+    assert (results["rounds-a"]["state"], results["rounds-b"]["state"]) == ("failed", "waiting")
+    assert waiter.elapsed() < 60
 
 
 def test_a_stopped_controller_is_named(environment, rounds):
@@ -468,7 +493,7 @@ def test_an_application_that_does_not_exist_is_named(environment):
     waiter = Waiter(environment.api(), "argocd", settings, nothing_else, ["nobody"])
     assert not waiter.wait()
     message = failure_message(waiter.results(), 5, "")
-    assert message == "0 of 1 Applications are ready. Application nobody failed: does not exist."
+    assert message == "0 of 1 Applications are ready. Application nobody: does not exist."
 
 
 def test_a_group_that_the_cluster_does_not_know_is_no_error(environment):

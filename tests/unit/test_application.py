@@ -266,6 +266,126 @@ def test_what_a_change_does_not_touch_is_not_waited_for_as_long():
     assert [name for name in depends_on if waiter._is_untouched(name)] == []
 
 
+def status_of_kind(health="Healthy", sync="Synced", phase="Succeeded", revision="new"):
+    """Return an Application that automated sync with self-heal last synced to `revision`."""
+    application = with_operation(1, revision)
+    application["status"]["operationState"]["phase"] = phase
+    application["status"]["sync"]["status"] = sync
+    application["status"]["health"] = {"status": health}
+    application["spec"] = {"syncPolicy": {"automated": {"selfHeal": True}}}
+    return application
+
+
+def waiter_of_several(applications, **options):
+    waiter = Waiter(None, "argocd", Options(request=Request(), **options), bool, list(applications))
+    for name, application in applications.items():
+        application["metadata"]["name"] = name
+        waiter.tracked[name].application, waiter.tracked[name].fresh = application, True
+    return waiter
+
+
+def states(waiter):
+    return {name: (entry.verdict.state, entry.verdict.code) for name, entry in waiter.tracked.items()}
+
+
+def test_a_wait_for_stable_applications_ends_although_they_become_ready_at_different_moments():
+    late = status_of_kind("Progressing")
+    waiter = waiter_of_several({"a": status_of_kind(), "b": late}, stable_for=3)
+    waiter._judge(100.0)
+    assert states(waiter) == {"a": (WAIT, "settling"), "b": (WAIT, "health")}
+    late["status"]["health"]["status"] = "Healthy"
+    for now in (101.1, 102.9):
+        waiter._judge(now)
+        assert states(waiter) == {"a": (WAIT, "settling"), "b": (WAIT, "settling")}
+    waiter._judge(103.0)
+    assert states(waiter) == {"a": (READY, "ready"), "b": (WAIT, "settling")}
+    for now in (103.2, 104.0):
+        waiter._judge(now)
+        assert states(waiter) == {"a": (READY, "ready"), "b": (WAIT, "settling")}
+    waiter._judge(104.2)
+    assert states(waiter) == {"a": (READY, "ready"), "b": (READY, "ready")}
+    assert [entry.ready_at for entry in waiter.tracked.values()] == [103.0, 104.2]
+
+
+def test_an_application_that_does_not_stay_ready_settles_again():
+    application = status_of_kind()
+    waiter = waiter_of_several({"a": application}, stable_for=3)
+    for now, health, state in ((100, "Healthy", WAIT), (102, "Progressing", WAIT), (103.5, "Healthy", WAIT)):
+        application["status"]["health"]["status"] = health
+        waiter._judge(now)
+        assert waiter.tracked["a"].verdict.state == state
+    waiter._judge(106.4)
+    assert states(waiter) == {"a": (WAIT, "settling")}
+    waiter._judge(106.6)
+    assert states(waiter) == {"a": (READY, "ready")}
+
+
+class Refusing:
+    """An API server on which somebody else always changes an Application first."""
+
+    def __init__(self):
+        self.requests = []
+
+    def request(self, method, path, body=None):
+        self.requests.append((method, path, body))
+        return 409, {"message": "the object has been modified"}
+
+
+def test_a_refused_sync_is_tried_again_without_waiting_for_the_drift_to_last_anew():
+    waiter = waiter_of_several({"a": status_of_kind(sync="OutOfSync")}, resync_failed=True)
+    waiter.api, entry = Refusing(), waiter.tracked["a"]
+    waiter._judge(100.0)
+    entry.refreshed_at = 200.0  # no refresh in between
+    assert states(waiter) == {"a": (WAIT, "drift")}
+    for attempts, now in enumerate((105.5, 105.7, 105.9), start=1):
+        waiter._judge(now)
+        waiter._act(now)
+        assert states(waiter) == {"a": (WAIT, "resync")}
+        assert (len(waiter.api.requests), entry.since, entry.resyncs) == (attempts, 100.0, 0)
+
+
+def test_what_a_dependency_needs_is_decided_before_what_depends_on_it():
+    """The dependency is synced again, so its failure is none yet, in whatever order the two are known."""
+    failed = {"kafka-ui": status_of_kind(phase="Failed"), "kafka": status_of_kind(phase="Failed")}
+    for order in (failed, dict(reversed(failed.items()))):
+        waiter = waiter_of_several(order, resync_failed=True, fail_fast=True, depends_on={"kafka-ui": ["kafka"]})
+        waiter._judge(100.0)
+        assert states(waiter) == {"kafka-ui": (WAIT, "sync-failed"), "kafka": (WAIT, "resync")}
+        assert not waiter._done(100.0)
+        waiter.tracked["kafka"].resyncs = waiter.options.resync_limit
+        waiter._judge(101.0)
+        assert states(waiter) == {"kafka-ui": (FAILED, "sync-failed"), "kafka": (FAILED, "sync-failed")}
+        assert waiter._done(101.0)
+
+
+def test_a_cycle_of_dependencies_is_decided_too():
+    failed = {"a": status_of_kind(phase="Failed"), "b": status_of_kind(phase="Failed")}
+    waiter = waiter_of_several(failed, resync_failed=True, depends_on={"a": ["b"], "b": ["a"]})
+    waiter._judge(100.0)
+    assert {state for state, _code in states(waiter).values()} == {FAILED}
+
+
+def test_an_application_that_vanishes_has_the_whole_grace_to_come_back():
+    waiter = waiter_of_several({"a": status_of_kind()}, fail_fast=True)
+    waiter._judge(100.0)
+    waiter.tracked["a"].observe(None, unbroken=True)
+    for now, state in ((200.0, WAIT), (209.0, WAIT), (210.5, FAILED)):
+        waiter._judge(now)
+        assert states(waiter) == {"a": (state, "not-found")}
+
+
+def test_what_was_not_touched_says_so_and_keeps_its_reason():
+    application = status_of_kind("Progressing")
+    waiter = waiter_of_several({"a": application}, touched=["b"], untouched_timeout=20)
+    for late in (0, 21, 22):
+        waiter._judge(waiter.started + late)
+    reason = "Progressing: no resource says why (not touched by this commit; gave up after 20 s)"
+    assert (waiter.tracked["a"].verdict.state, waiter.tracked["a"].verdict.reason) == (FAILED, reason)
+    application["status"]["health"]["status"] = "Healthy"
+    waiter._judge(waiter.started + 23)
+    assert states(waiter) == {"a": (READY, "ready")}
+
+
 def test_a_termination_is_locked_to_the_version_that_was_judged():
     assert terminate_operation(version(7)) == {
         "metadata": {"resourceVersion": "7"},
@@ -289,8 +409,8 @@ def test_the_message_names_failures_first_and_then_what_is_waited_for():
         {"name": "bad", "state": "failed", "reason": "sync Failed"},
         {"name": "good", "state": "ready", "reason": ""},
     ]
-    assert failure_message(entries, 20, "") == (
-        "1 of 3 Applications are ready. Application bad failed: sync Failed. "
+    assert failure_message(entries, 20.04, "") == (
+        "1 of 3 Applications are ready. Application bad: sync Failed. "
         "Application slow was not ready after 20 s: Progressing: Deployment x."
     )
     assert failure_message([], 20, "") == (
