@@ -26,20 +26,19 @@ extends_documentation_fragment:
   - monorepo.gitops.attributes
 options:
   names:
-    description: Names of Applications. One that does not exist within O(not_found_grace) is a failure.
+    description:
+      - Names of Applications. One that does not exist within O(not_found_grace) is a failure.
+      - O(names), O(label_selectors) and O(applicationsets) must not all be missing or empty.
     type: list
     elements: str
-    default: []
   label_selectors:
     description: Label selectors of Applications, all of which must match.
     type: list
     elements: str
-    default: []
   applicationsets:
     description: Names of ApplicationSets whose Applications are waited for.
     type: list
     elements: str
-    default: []
   sync:
     description:
       - Whether the sync status must be C(Synced).
@@ -82,7 +81,7 @@ options:
     type: int
     default: 60
   stable_for:
-    description: Seconds for which an Application must stay ready.
+    description: Seconds for which an Application must stay ready; fewer than O(wait_timeout).
     type: float
     default: 0
   allow_degraded_seconds:
@@ -144,6 +143,7 @@ notes:
   - Needs the rights to get, list, watch and patch Applications. Without watch it lists every second.
   - What holds a deletion and who rewrites a field is read from the objects, as far as they may be read and are in the
     same cluster as Argo CD.
+  - "Error C(names, label_selectors and applicationsets are empty): a variable that should name Applications is empty."
   - "Error C(did not take up a refresh): the application controller does not run, or does not serve the Application."
   - "Error C(ComparisonError ...): the manifests cannot be rendered or compared; the message is the repo-server's."
   - "Error C(sync Failed ...): each rejected resource follows in brackets with the API server's message."
@@ -223,6 +223,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.errors import Gito
 from ansible_collections.monorepo.gitops.plugins.module_utils.progress import progress_to
 from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import Request
 
+CHOICE = ("names", "label_selectors", "applicationsets")
 SAME_NAME = (
     "refresh",
     "refresh_timeout",
@@ -250,11 +251,23 @@ def options(params: dict[str, Any]) -> Options:
     return Options(request=request, timeout=params["wait_timeout"], **{key: params[key] for key in SAME_NAME})
 
 
+def chosen(params: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
+    """Return which Applications are meant, and refuse a wait that can only time out."""
+    names, selectors, applicationsets = (params[key] or [] for key in CHOICE)
+    if not (names or selectors or applicationsets):
+        raise GitopsError("names, label_selectors and applicationsets are empty: name at least one Application.")
+    if params["stable_for"] >= params["wait_timeout"]:
+        raise GitopsError(
+            f"stable_for ({params['stable_for']:g} s) must be less than wait_timeout ({params['wait_timeout']} s)."
+        )
+    return names, selectors, applicationsets
+
+
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Wait and return the result of the module."""
     params, api = module.params, Api(client)
-    selects = selection(params["names"], params["applicationsets"], bool(params["label_selectors"]))
-    selector = ",".join(params["label_selectors"])
+    names, selectors, applicationsets = chosen(params)
+    selects, selector = selection(names, applicationsets, bool(selectors)), ",".join(selectors)
     if module.check_mode:
         found = snapshot(api, params["namespace"], selector, selects)
         return {"changed": False, "applications": found, "requests": {"list": 1}, "elapsed": 0.0}
@@ -263,7 +276,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         params["namespace"],
         options(params),
         selects,
-        params["names"],
+        names,
         selector,
         progress_to(params["progress_file"]),
     )
@@ -279,7 +292,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         "elapsed": waiter.elapsed(),
     }
     if not ready or not applications:
-        raise GitopsError(failure_message(applications, params["wait_timeout"], waiter.unavailable), **result)
+        raise GitopsError(failure_message(applications, result["elapsed"], waiter.unavailable), **result)
     return result
 
 
@@ -288,9 +301,9 @@ def main() -> None:
     _k8s.run_module(
         run,
         argument_spec=_k8s.argument_spec(
-            names={"type": "list", "elements": "str", "default": []},
-            label_selectors={"type": "list", "elements": "str", "default": []},
-            applicationsets={"type": "list", "elements": "str", "default": []},
+            names={"type": "list", "elements": "str"},
+            label_selectors={"type": "list", "elements": "str"},
+            applicationsets={"type": "list", "elements": "str"},
             namespace={"type": "str", "default": "argocd"},
             sync={"type": "bool", "default": True},
             health={"type": "list", "elements": "str", "default": ["Healthy"]},
@@ -313,7 +326,7 @@ def main() -> None:
             progress_file={"type": "path"},
         ),
         mutually_exclusive=[("revision", "revisions")],
-        required_one_of=[("names", "label_selectors", "applicationsets")],
+        required_one_of=[CHOICE],
         supports_check_mode=True,
     )
 

@@ -45,7 +45,8 @@ options:
     type: str
     default: ""
   publish:
-    description: Whether the run publishes the working tree. V(false) compares what Git has already.
+    description:
+      - Whether the run publishes the working tree. V(false) compares what Git has already. Not used with O(commit).
     type: bool
     default: true
   environment:

@@ -54,7 +54,9 @@ options:
     elements: path
     default: []
   components:
-    description: Components to restart or stop, such as V(argocd-repo-server) or V(kube-apiserver).
+    description:
+      - Components to restart or stop, such as V(argocd-repo-server) or V(kube-apiserver). Only with O(state=restarted)
+        or O(state=stopped).
     type: list
     elements: str
     default: []
@@ -168,6 +170,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
+    if params["components"] and params["state"] not in ("restarted", "stopped"):
+        module.fail_json(
+            msg=f"components names single processes, and state {params['state']} is for the whole cluster: "
+            "use restarted or stopped, or leave components out."
+        )
     keys = ("name", "state_dir", "binaries", "launcher", "argocd_namespace")
     try:
         cluster = RehearsalCluster(**{key: params[key] for key in keys})

@@ -23,12 +23,10 @@ options:
     description: Files with YAML documents, or one JSON document if the name ends in C(.json). Lists are opened up.
     type: list
     elements: path
-    default: []
   definition:
-    description: Objects.
+    description: Objects. At least one of O(src) and O(definition) is required; either may be an empty list.
     type: list
     elements: dict
-    default: []
   namespace:
     description: Namespace of namespaced objects that name none. By default C(default).
     type: str
@@ -149,9 +147,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.errors import Gito
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Apply the objects and return the result of the module."""
     params, started = module.params, time.monotonic()
-    items = load(params["src"], params["definition"], params["kinds"])
+    definition = params["definition"] or []
+    items = load(params["src"] or [], definition, params["kinds"])
     # Ansible may show the arguments of a task.
-    params["definition"] = [shown(item) for item in params["definition"] if item]
+    params["definition"] = [shown(item) for item in definition if item]
     if params["concurrency"] < 1:
         raise GitopsError("concurrency must be at least 1.")
     settings = Settings(
@@ -181,8 +180,8 @@ def main() -> None:
     _k8s.run_module(
         run,
         argument_spec=_k8s.argument_spec(
-            src={"type": "list", "elements": "path", "default": []},
-            definition={"type": "list", "elements": "dict", "default": []},
+            src={"type": "list", "elements": "path"},
+            definition={"type": "list", "elements": "dict"},
             namespace={"type": "str"},
             kinds={"type": "list", "elements": "str", "default": []},
             only_missing={"type": "bool", "default": False},
@@ -192,6 +191,7 @@ def main() -> None:
             wait={"type": "bool", "default": False},
             wait_timeout={"type": "int", "default": 120},
         ),
+        required_one_of=[("src", "definition")],
         supports_check_mode=True,
     )
 
