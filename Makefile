@@ -16,8 +16,6 @@ playbook := $(activate) && ansible-playbook -i inventories/$(ENV)
 pip := -m pip install --quiet --disable-pip-version-check
 # What only parses, calls and reports; its decisions are in module_utils.
 thin := 'plugins/modules/*,plugins/action/*'
-state := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/monorepo.gitops/clusters
-cluster = $(ENV)-$(shell printf %s "$(CURDIR)/inventories/$(ENV)" | sha1sum | cut -c1-6)
 
 .PHONY: help up down clean kubeconfig setup setup-dev setup-tools check lint unit sanity docs package build test test-long
 
@@ -28,10 +26,13 @@ up: build ## bring up the environment ENV (default: dev)
 	$(playbook) site.yml $(ARGS)
 
 down: setup ## remove the rehearsal cluster of ENV
-	$(playbook) playbooks/rehearsal.yml -e rehearsal_cluster_state=absent
+	$(playbook) playbooks/rehearsal.yml $(ARGS) -e rehearsal_cluster_state=absent
 
-kubeconfig: ## print the path of the rehearsal cluster's kubeconfig
-	@echo "$(state)/$(cluster)/admin.kubeconfig"
+kubeconfig: setup ## print the path of the kubeconfig of ENV's rehearsal cluster
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && export ANSIBLE_DISPLAY_FAILED_STDERR=true && \
+	{ $(playbook) playbooks/rehearsal.yml $(ARGS) -e rehearsal_cluster_state=present \
+	-e "rehearsal_kubeconfig_file=$$folder/path" > /dev/null 2> "$$folder/errors" && cat "$$folder/path"; } || \
+	{ cat "$$folder/errors" >&2; exit 1; }
 
 clean: ## remove the virtual environments
 	rm -rf $(venv) $(tools) collections playbooks/collections
@@ -39,11 +40,11 @@ clean: ## remove the virtual environments
 setup: $(venv)/.done collections/ansible_collections/monorepo/gitops playbooks/collections ## make the virtual environment
 
 $(venv)/.done: requirements.txt requirements-rehearsal.txt
-	@command -v git > /dev/null || { echo "git is missing. Install it, for example: sudo apt-get install git"; exit 1; }
-	@command -v python3 > /dev/null || { echo "python3 is missing. Install it, for example: sudo apt-get install python3 python3-venv"; exit 1; }
-	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, this is $$(python3 --version). Install it, for example: sudo apt-get install python3.11 python3.11-venv, and put it first on PATH"; exit 1; }
-	@python3 -c 'import ensurepip' || { echo "Python's venv module is missing. Install it, for example: sudo apt-get install python3-venv"; exit 1; }
-	@echo "Creating the virtual environment $(venv) and installing requirements.txt and requirements-rehearsal.txt: about 2 minutes."
+	@command -v git > /dev/null || { echo "git is missing. Install it, for example: sudo apt-get install git" >&2; exit 1; }
+	@command -v python3 > /dev/null || { echo "python3 is missing. Install it, for example: sudo apt-get install python3 python3-venv" >&2; exit 1; }
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, this is $$(python3 --version). Install it, for example: sudo apt-get install python3.11 python3.11-venv, and put it first on PATH" >&2; exit 1; }
+	@python3 -c 'import ensurepip' || { echo "Python's venv module is missing. Install it, for example: sudo apt-get install python3-venv" >&2; exit 1; }
+	@echo "Creating the virtual environment $(venv) and installing requirements.txt and requirements-rehearsal.txt: about 2 minutes." >&2
 	@python3 -m venv $(venv)
 	@$(python) $(pip) -r requirements.txt -r requirements-rehearsal.txt
 	@touch $@
@@ -59,7 +60,7 @@ playbooks/collections:
 setup-dev: setup $(venv)/.done-dev
 
 $(venv)/.done-dev: $(venv)/.done requirements-dev.txt
-	@echo "Installing requirements-dev.txt: about 1 minute."
+	@echo "Installing requirements-dev.txt: about 1 minute." >&2
 	@$(python) $(pip) -r requirements-dev.txt
 	@touch $@
 

@@ -41,9 +41,10 @@ options:
     type: path
     required: true
   binaries:
-    description: Folder of the compiled binaries, as printed by C(build.py) of the role C(rehearsal_cluster).
+    description:
+      - Folder of the compiled binaries, as printed by C(build.py) of the role C(rehearsal_cluster). Required for all
+        states but V(present).
     type: path
-    required: true
   launcher:
     description: Path of C(launch.py) of the role C(rehearsal_cluster).
     type: path
@@ -121,6 +122,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import (
     RehearsalCluster,
 )
 
+STATES = ("started", "argocd_started", "restarted", "stopped", "absent")
+
 
 def would_change(cluster: RehearsalCluster, state: str) -> bool:
     """Return whether a run without check mode would do something."""
@@ -154,19 +157,16 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "state": {
-                "type": "str",
-                "choices": ["started", "argocd_started", "restarted", "stopped", "absent", "present"],
-                "default": "started",
-            },
+            "state": {"type": "str", "choices": [*STATES, "present"], "default": "started"},
             "state_dir": {"type": "path", "required": True},
-            "binaries": {"type": "path", "required": True},
+            "binaries": {"type": "path"},
             "launcher": {"type": "path", "required": True},
             "stages": {"type": "list", "elements": "path", "default": []},
             "components": {"type": "list", "elements": "str", "default": []},
             "argocd_namespace": {"type": "str", "default": "argocd"},
             "timeout": {"type": "int", "default": 60},
         },
+        required_if=[("state", state, ("binaries",)) for state in STATES],
         supports_check_mode=True,
     )
     params = module.params
@@ -177,7 +177,7 @@ def main() -> None:
         )
     keys = ("name", "state_dir", "binaries", "launcher", "argocd_namespace")
     try:
-        cluster = RehearsalCluster(**{key: params[key] for key in keys})
+        cluster = RehearsalCluster(**{key: params[key] or "" for key in keys})
         changed = would_change(cluster, params["state"]) if module.check_mode else apply_state(cluster, params)
     except GitopsError as error:
         module.fail_json(msg=str(error), **error.result)

@@ -173,6 +173,14 @@ def numbers(count: int, minutes: float) -> Iterator[int]:
         count += 1
 
 
+def make(target, inventory, *args, **variables):
+    """Run a target of the Makefile for an inventory. What setup installs is there, because the tests run in it."""
+    installed = ["-o", ".venv/.done", "-o", ".venv/.done-dev"]
+    command = ["make", *installed, *args, target, f"ENV={os.path.relpath(inventory, ROOT / 'inventories')}"]
+    given = os.environ | {"ANSIBLE_NOCOLOR": "1"} | variables
+    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=120, check=False)
+
+
 def existing(environment, **variables):
     """Return arguments with which a run takes the rehearsal cluster for an existing one, with the same tree."""
     settings = {

@@ -8,13 +8,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 import socket
 import time
 from pathlib import Path
 
 import pytest
 
-from .conftest import message
+from .conftest import make, message
 
 DEPLOYMENT = "Deployment maildev/maildev"
 APPLICATIONS = ("cert-manager", "gateway", "maildev")
@@ -38,6 +39,21 @@ def test_the_first_run_ends_with_a_table_of_the_published_commit(environment):
     assert (report["succeeded"], report["commit"]) == (True, commit)
     assert {entry["revision"] for entry in report["applications"]} == {commit}
     assert f"<code>{commit}</code>" in environment.first_reports["report.html"]
+
+
+def test_make_prints_the_path_of_the_kubeconfig_and_nothing_else(environment, tmp_path):
+    path = environment.status["kubeconfig"]
+    for args in ([], ["-s"]):
+        done = make("kubeconfig", environment.inventory, *args)
+        assert (done.returncode, done.stdout) == (0, f"{path}\n"), done.stderr
+    # The folder of an inventory need not be called as its environment, and ARGS may name another cluster.
+    moved = tmp_path / "inventories" / "another"
+    shutil.copytree(environment.inventory, moved)
+    named = f"ARGS=-e rehearsal_cluster_name={environment.folder.name}"
+    assert make("kubeconfig", moved, "-s", named).stdout == f"{path}\n"
+    done = make("kubeconfig", moved, "-s")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"There is no rehearsal cluster another-" in done.stderr
 
 
 def test_a_second_run_changes_nothing(environment):

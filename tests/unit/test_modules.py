@@ -58,6 +58,11 @@ def test_no_default_makes_a_check_of_arguments_void(name, monkeypatch):
             {"names": ["a"], "revision": "1" * 40, "revisions": ["2" * 40]},
             "parameters are mutually exclusive: revision|revisions",
         ),
+        (
+            "rehearsal_cluster",
+            {"name": "test", "state": "started", "state_dir": "/nowhere", "launcher": "/nowhere"},
+            "state is started but all of the following are missing: binaries",
+        ),
         ("server_side_apply", {"wait": True}, "one of the following is required: src, definition"),
         (
             "rehearsal_cluster",
