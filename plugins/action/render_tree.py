@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import render_folder, renderer, write_tree
 
@@ -18,7 +19,10 @@ TREE: dict[str, Any] = {
     "dest": {"type": "path", "required": True},
     "manifests": {"type": "bool", "default": True},
 }
-ARGUMENTS: dict[str, Any] = {"trees": {"type": "list", "elements": "dict", "required": True, "options": TREE}}
+ARGUMENTS: dict[str, Any] = {
+    "trees": {"type": "list", "elements": "dict", "required": True, "options": TREE},
+    "only_warn": {"type": "bool", "default": False},
+}
 
 
 class ActionModule(ActionBase):
@@ -37,6 +41,9 @@ class ActionModule(ActionBase):
                 source = Path(entry["src"])
                 files = render_folder(source, renderer(self._templar, task_vars or {}, source), entry["manifests"])
                 diff += write_tree(Path(entry["dest"]), files, not self._task.check_mode)
-        except (GitopsError, OSError) as error:
-            raise AnsibleActionFail(str(error)) from None
+        except (GitopsError, OSError, UnicodeError) as error:
+            if not args["only_warn"]:
+                raise AnsibleActionFail(str(error)) from None
+            folders = ", ".join(entry["dest"] for entry in args["trees"])
+            Display().warning(f"{folders} cannot be written: {error}")
         return result | {"changed": bool(diff), "files": [entry["after_header"] for entry in diff], "diff": diff}

@@ -59,7 +59,7 @@ class Environment:
         settings = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": collections}
         return {
             "args": [program, ROOT / playbook, "-i", self.inventory, *args],
-            "cwd": self.inventory,
+            "cwd": self.inventory.parent.parent,
             "env": os.environ | settings | {"ANSIBLE_NOCOLOR": "1"},
         }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +27,8 @@ VARIABLES = {
 }
 
 
-def report(folder, **variables):
-    """Run the role and return what it printed, wrote as JSON and wrote as a page."""
+def run(folder, **variables):
+    """Run the role in a folder and return how it ended."""
     play = {
         "name": "Report",
         "hosts": "localhost",
@@ -35,15 +36,19 @@ def report(folder, **variables):
         "tasks": [{"name": "Report", "ansible.builtin.import_role": {"name": "monorepo.gitops.report"}}],
     }
     (folder / "playbook.yml").write_text(yaml.safe_dump([play]))
-    settings = VARIABLES | {"report_folder": str(folder)} | variables
-    done = subprocess.run(
+    inventory = folder / "elsewhere" / "inventories" / "test"
+    inventory.mkdir(parents=True, exist_ok=True)
+    (inventory / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"localhost": {}}}}))
+    return subprocess.run(
         [
             Path(sys.executable).parent / "ansible-playbook",
             "playbook.yml",
             "-i",
-            "localhost,",
+            inventory,
+            "-c",
+            "local",
             "-e",
-            json.dumps(settings),
+            json.dumps(VARIABLES | variables),
         ],
         cwd=folder,
         env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
@@ -51,8 +56,13 @@ def report(folder, **variables):
         text=True,
         check=False,
     )
+
+
+def report(folder, **variables):
+    """Run the role and return what it printed, wrote as JSON and wrote as a page."""
+    done = run(folder, **variables)
     assert done.returncode == 0, done.stdout + done.stderr
-    written = folder / "test"
+    written = folder / variables.get("report_folder", "reports") / "test"
     return done.stdout, json.loads((written / "report.json").read_text()), (written / "report.html").read_text()
 
 
@@ -70,3 +80,62 @@ def test_the_report_says_which_kubernetes_it_was(tmp_path):
     assert "https://h, UID u, Kubernetes v1.36.1" in " ".join(printed.split())
     assert written["cluster"]["version"] == "v1.36.1"
     assert "Kubernetes v1.36.1" in page
+
+
+def test_the_report_lies_where_the_run_was_started(tmp_path):
+    printed, _written, _page = report(tmp_path)
+    assert f"Report: {tmp_path}/reports/test/report.html" in printed
+    assert list((tmp_path / "elsewhere").rglob("report.*")) == []
+
+
+def test_a_folder_of_reports_that_does_not_exist_is_created(tmp_path):
+    printed, _written, _page = report(tmp_path, report_folder=str(tmp_path / "a" / "b"))
+    assert f"Report: {tmp_path}/a/b/test/report.html" in printed
+
+
+def file_in_the_way(folder):
+    (folder / "reports").write_text("a file")
+    return "reports"
+
+
+def folder_in_the_way(folder):
+    (folder / "reports" / "test" / "report.html").mkdir(parents=True)
+    return "reports"
+
+
+def not_writable(_folder):
+    return "/proc/reports"  # also for root
+
+
+def loop_of_links(folder):
+    (folder / "loop").symlink_to("loop")
+    return "loop/reports"
+
+
+def garbage_in_the_way(folder):
+    (folder / "reports" / "test").mkdir(parents=True)
+    (folder / "reports" / "test" / "report.html").write_bytes(b"\xff")
+    return "reports"
+
+
+@pytest.mark.parametrize(
+    "obstacle", [file_in_the_way, garbage_in_the_way, folder_in_the_way, not_writable, loop_of_links]
+)
+def test_a_report_that_cannot_be_written_is_a_warning(tmp_path, obstacle):
+    folder = obstacle(tmp_path)
+    done = run(tmp_path, report_folder=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(rf"\[WARNING\]: {folder}/test cannot be written: ", done.stdout + done.stderr)
+    assert "No report was written: set report_folder to a folder that can be written to." in done.stdout
+    assert re.search(r"failed=0 .* rescued=0 ", done.stdout)
+    assert "Synced" in done.stdout
+    assert "Report: " not in done.stdout
+    assert "ERROR" not in done.stdout + done.stderr
+
+
+def test_a_run_that_failed_fails_with_its_own_message_although_the_report_cannot_be_written(tmp_path):
+    failure = {"play": "Publish", "task": "Push", "message": "no route to host"}
+    done = run(tmp_path, report_folder=file_in_the_way(tmp_path), report_failure=failure)
+    assert done.returncode == 2
+    assert "reports/test cannot be written: " in done.stdout + done.stderr
+    assert "Publish: Push: no route to host" in done.stdout

@@ -53,7 +53,7 @@ def test_make_prints_the_path_of_the_kubeconfig_and_nothing_else(environment, tm
     assert make("kubeconfig", moved, "-s", named).stdout == f"{path}\n"
     done = make("kubeconfig", moved, "-s")
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"There is no rehearsal cluster another-" in done.stderr
+    assert "There is no rehearsal cluster another-" in done.stderr
 
 
 def test_a_second_run_changes_nothing(environment):
