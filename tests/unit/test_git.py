@@ -131,6 +131,7 @@ def test_a_push_that_the_server_forbids_says_why(tmp_path, clone, empty):
     if not empty:
         publish(clone, "infra/a/base/x.yaml", "a: 1")
     hook = tmp_path / "repo.git" / "hooks" / "pre-receive"
+    hook.parent.mkdir()
     hook.write_text("#!/bin/sh\necho once >> tries\necho main is protected >&2\nexit 1\n")
     hook.chmod(0o755)
     with pytest.raises(GitopsError, match=r"(?s)^git push failed for file://.*main is protected.*hook declined"):
@@ -141,6 +142,7 @@ def test_a_push_that_the_server_forbids_says_why(tmp_path, clone, empty):
 def test_a_push_that_others_overtake_again_and_again_ends(tmp_path, clone):
     publish(clone, "infra/a/base/x.yaml", "a: 1")
     hook = tmp_path / "repo.git" / "hooks" / "update"
+    hook.parent.mkdir()
     hook.write_text("#!/bin/sh\necho once >> tries\necho error: cannot lock ref refs/heads/main >&2\nexit 1\n")
     hook.chmod(0o755)
     message = f"{clone.url}: the push was rejected 5 times because others pushed; run again."

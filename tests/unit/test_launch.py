@@ -259,3 +259,12 @@ def test_redis_needs_its_password(cluster):
     done = cluster.run(str(cluster.folder), name="argocd-redis")
     message = "argocd-redis: the Secret argocd-redis could not be made: no rights"
     assert (done.returncode, done.stderr.strip()) == (1, message)
+
+
+def test_redis_listens_on_its_port_with_the_password_of_the_secret(cluster):
+    for name, text in {"argocd": "#!/bin/sh\n", "redis": PROGRAM}.items():
+        (cluster.home / "bin" / name).write_text(text)
+        (cluster.home / "bin" / name).chmod(0o755)
+    arguments, environment = cluster.start("argocd-redis")
+    assert arguments == []
+    assert (environment["REDIS_ADDRESS"], environment["REDIS_PASSWORD"]) == ("127.0.0.1:20000", "hunter2")

@@ -110,7 +110,6 @@ class Machine:
             script = script.replace(key, " ".join(components))
         write(self.binaries / "bin" / "kwokctl", script)
         write(self.binaries / "bin" / "kubectl", KUBECTL.replace("STATE", str(self.state)))
-        write(self.binaries / "bin" / "redis-server", "#!/bin/sh\n")
         write(self.binaries / "stages" / "node-fast-node-initialize.yaml", NODE)
         self.launcher = write(folder / "launch.py", LAUNCHER)
 
