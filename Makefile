@@ -74,7 +74,7 @@ $(tools)/.done: $(venv)/.done requirements-tools.txt
 
 # The set-up first, so that the parts that run side by side find it.
 check: setup-dev setup-tools ## everything that needs no cluster
-	@$(MAKE) --jobs=$(JOBS) --output-sync=target sanity lint unit docs package
+	@$(MAKE) --jobs=$(JOBS) --keep-going --output-sync=target sanity lint unit docs package
 
 lint: setup-dev ## ruff, mypy, yamllint and ansible-lint
 	@$(activate) && ruff check . && ruff format --check . && mypy && ansible-lint
