@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module argocd_app_info, against what a real API server said."""
+
+from __future__ import annotations
+
+from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_info
+
+from .running import run_module
+
+APPLICATIONS = "GET /apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
+
+
+def info(server, check=False, **arguments):
+    return run_module(argocd_app_info, check, kubeconfig=server.kubeconfig, **arguments)
+
+
+def test_everything_of_all_applications(api_server):
+    server = api_server("info_all")
+    result = info(server)
+    assert server.asked() == [APPLICATIONS]
+    assert (result["changed"], result["missing"]) == (False, [])
+    assert [entry["name"] for entry in result["applications"]] == ["one", "two"]
+
+
+def test_names_that_do_not_exist_are_missing(api_server):
+    result = info(api_server("info_all"), names=["two", "three"])
+    assert [entry["name"] for entry in result["applications"]] == ["two"]
+    assert result["missing"] == ["three"]
+
+
+def test_labels_are_selected_by_the_api_server(api_server):
+    server = api_server("info_labels")
+    result = info(server, label_selectors=["team=tests", "tier!=none"])
+    assert server.requests[-1] == f"{APPLICATIONS}?labelSelector=team%3Dtests%2Ctier%21%3Dnone"
+    assert [entry["name"] for entry in result["applications"]] == ["one", "two"]
+
+
+def test_an_argo_cd_that_is_not_there_is_said(api_server):
+    result = info(api_server("info_without_argocd"))
+    assert (result["failed"], result["msg"]) == (True, "Applications cannot be listed: Argo CD is not installed")
+
+
+def test_missing_rights_are_said_in_the_words_of_the_api_server(api_server):
+    result = info(api_server("info_forbidden"))
+    assert result["msg"] == (
+        'Applications cannot be listed: applications.argoproj.io is forbidden: User "system:serviceaccount:default:'
+        'nobody" cannot list resource "applications" in API group "argoproj.io" in the namespace "argocd"'
+    )

@@ -1,0 +1,226 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module argocd_app_wait, against what a real API server said while a real Argo CD worked."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils import application, verdict
+from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait
+
+from .running import run_module
+
+PATH = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
+
+
+@pytest.fixture(autouse=True)
+def few_refreshes(monkeypatch):
+    """Refresh only where Argo CD would not go on without it, however long this machine takes for an answer."""
+    delays = {"post-sync": application.BACK_OFF["post-sync"], "error": (0.05,), "revision": (0.05,), "": (600,)}
+    monkeypatch.setattr(application, "BACK_OFF", delays)
+
+
+def wait(server, check=False, **arguments):
+    return run_module(argocd_app_wait, check, kubeconfig=server.kubeconfig, **{"wait_timeout": 20} | arguments)
+
+
+def states(result):
+    return {entry["name"]: (entry["state"], entry["reason"]) for entry in result["applications"]}
+
+
+def test_a_ready_application_is_believed_after_a_refresh(api_server, tmp_path):
+    server = api_server("wait_ready")
+    result = wait(server, names=["one", "two"], progress_file=str(tmp_path / "progress"))
+    assert states(result) == {"one": ("ready", ""), "two": ("ready", "")}
+    assert [entry["fresh"] for entry in result["applications"]] == [True, True]
+    assert (result["changed"], result["requests"]) == (False, {"list": 1, "watch": 1, "patch": 2})
+
+
+def test_a_status_may_be_believed_as_it_is(api_server):
+    server = api_server("wait_unrefreshed")
+    result = wait(server, label_selectors=["name=one"], refresh="none")
+    assert states(result) == {"one": ("ready", "")}
+    assert result["applications"][0]["fresh"] is False
+    assert server.writes() == []
+
+
+def test_check_mode_writes_nothing_and_says_what_is_there(api_server):
+    server = api_server("info_all")
+    result = wait(server, names=["two"], check=True)
+    assert server.asked() == [f"GET {PATH}"]
+    assert states(result) == {"two": ("waiting", "check mode asks for no refresh")}
+    assert (result["changed"], result["requests"]) == (False, {"list": 1})
+
+
+def test_check_mode_of_a_first_run_finds_no_argo_cd(api_server):
+    result = wait(api_server("info_without_argocd"), names=["two"], check=True)
+    assert (result["changed"], result["applications"]) == (False, [])
+
+
+def test_an_application_that_does_not_exist_is_named(api_server):
+    result = wait(api_server("wait_not_found"), names=["three"], not_found_grace=0)
+    assert result["msg"] == "0 of 1 Applications are ready. Application three failed: does not exist."
+
+
+def test_a_selection_that_matches_nothing_is_said(api_server):
+    result = wait(api_server("wait_nothing_selected"), applicationsets=["three"], not_found_grace=0)
+    assert result["msg"] == "No Application matches: check names, label_selectors, applicationsets and namespace."
+
+
+def test_missing_rights_to_list(api_server):
+    result = wait(api_server("wait_forbidden_list"), names=["one"])
+    assert result["msg"] == (
+        'Applications cannot be listed: applications.argoproj.io is forbidden: User "system:serviceaccount:default:'
+        'nobody" cannot list resource "applications" in API group "argoproj.io" in the namespace "argocd"'
+    )
+
+
+def test_missing_rights_to_refresh(api_server):
+    result = wait(api_server("wait_forbidden_patch"), label_selectors=["name=one"])
+    assert result["msg"] == (
+        'Application one cannot be changed: applications.argoproj.io "one" is forbidden: User "system:serviceaccount:'
+        'default:reader" cannot patch resource "applications" in API group "argoproj.io" in the namespace "argocd"'
+    )
+
+
+def test_without_the_right_to_watch_it_lists(api_server, monkeypatch):
+    monkeypatch.setattr(application, "POLL_SECONDS", 0.05)
+    result = wait(api_server("wait_forbidden_watch"), label_selectors=["name=one"])
+    assert states(result) == {"one": ("ready", "")}
+    # A list says nothing of the versions in between, so that only the second refresh proves anything.
+    assert result["applications"][0]["refreshes"] == 2
+
+
+def test_a_sync_that_failed_names_the_object_and_what_the_api_server_said(api_server):
+    result = wait(api_server("wait_sync_failed"), label_selectors=["team=broken"])
+    assert "Application broken failed: sync Failed: one or more objects failed to apply" in result["msg"]
+    assert 'ConfigMap broken/broken: ConfigMap "broken" is invalid' in result["msg"]
+    assert result["changed"] is False
+
+
+def test_what_failed_is_synced_again_as_often_as_it_may_be(api_server):
+    server = api_server("wait_resync_in_vain")
+    result = wait(server, label_selectors=["team=broken"], resync_failed=True, resync_limit=1)
+    assert "Application broken failed: sync Failed" in result["msg"]
+    assert (result["changed"], result["applications"][0]["resyncs"]) == (True, 1)
+
+
+def test_a_sync_that_failed_is_started_again_when_its_dependency_is_ready(api_server):
+    """Application late lives in the Namespace that early brings, and nobody but the module syncs early."""
+    server = api_server("wait_dependency")
+    settings = {"resync_failed": True, "sync_manual": True, "depends_on": {"late": ["early"]}}
+    result = wait(server, label_selectors=["team in (early, late)"], **settings)
+    assert states(result) == {"early": ("ready", ""), "late": ("ready", "")}
+    assert result["changed"] is True
+    assert [entry["resyncs"] for entry in result["applications"]] == [1, 1]
+    assert server.writes()[-1] == f"PATCH {PATH}/late"
+
+
+def test_a_failed_dependency_fails_what_depends_on_it(api_server):
+    settings = {"resync_failed": True, "resync_limit": 0, "depends_on": {"late": ["broken"]}}
+    result = wait(api_server("wait_failed_dependency"), label_selectors=["team in (broken, late)"], **settings)
+    assert "Application late failed: its dependency broken failed; sync Failed: one or more obj" in result["msg"]
+
+
+def test_the_first_failure_may_end_the_wait(api_server):
+    settings = {"label_selectors": ["team in (broken, held)"], "refresh": "none", "fail_fast": True}
+    result = wait(api_server("wait_fail_fast"), **settings)
+    assert "Application broken failed: sync Failed" in result["msg"]
+    assert "Application held was not ready after 20 s: is being deleted (since " in result["msg"]
+    assert result["elapsed"] < 20
+
+
+def test_what_holds_a_deletion_is_named(api_server):
+    result = wait(api_server("wait_held"), label_selectors=["team=held"], wait_timeout=2)
+    since = result["msg"].partition("(since ")[2].partition(")")[0]
+    assert result["msg"] == (
+        f"0 of 1 Applications are ready. Application held was not ready after 2 s: is being deleted (since {since}); "
+        "finalizer resources-finalizer.argocd.argoproj.io; held by ConfigMap held/held (finalizer tests/keep)."
+    )
+
+
+def test_who_changed_an_object_is_named(api_server, monkeypatch):
+    for module in (application, verdict):
+        monkeypatch.setattr(module, "DRIFT_SECONDS", 0.6)
+    result = wait(api_server("wait_drift"), label_selectors=["team=drifted"])
+    assert result["msg"] == (
+        "0 of 1 Applications are ready. Application drifted failed: changed in the cluster (ConfigMap drifted/drifted) "
+        "and selfHeal is off: sync it; data.value of ConfigMap drifted/drifted is written by manager rewriter."
+    )
+    assert result["requests"]["read"] == 1
+
+
+def test_an_operation_that_retries_an_older_revision_is_ended(api_server):
+    server = api_server("wait_superseded")
+    result = wait(server, label_selectors=["team=moved"], resync_failed=True)
+    assert states(result) == {"moved": ("ready", "")}
+    assert (result["changed"], result["applications"][0]["resyncs"]) == (False, 0)
+    assert server.steps_of("PATCH")[1]["body"]["status"] == {"operationState": {"phase": "Terminating"}}
+
+
+def test_a_controller_that_does_not_answer_is_named(api_server):
+    result = wait(api_server("wait_without_controller"), label_selectors=["name=one"], refresh_timeout=1)
+    assert "Application one failed: the application controller did not take up a refresh within 1 s" in result["msg"]
+
+
+def test_a_timestamp_that_an_older_argo_cd_leaves_is_taken_away(api_server):
+    server = api_server("wait_timestamp_stays")
+    result = wait(server, label_selectors=["name=one"], operation=False)
+    assert states(result) == {"one": ("ready", "")}
+    assert result["applications"][0]["refreshes"] == 2
+    assert server.steps_of("PATCH")[-1]["body"] == {
+        "metadata": {"annotations": {"argocd.argoproj.io/refresh-timestamp": None}}
+    }
+
+
+def test_an_application_that_was_asked_for_by_name_must_come_back(api_server):
+    """It is deleted while it is Healthy, and made again without automated sync, so that its object is missing."""
+    server = api_server("wait_comes_back")
+    settings = {"names": ["moved"], "label_selectors": ["team=moved"], "sync": False, "health": ["Missing"]}
+    result = wait(server, **settings)
+    assert states(result) == {"moved": ("ready", "")}
+    assert [step["event"]["type"] for step in server.steps if "event" in step].count("DELETED") == 1
+
+
+def test_a_selected_application_that_is_deleted_is_not_waited_for(api_server):
+    server = api_server("wait_vanishes")
+    result = wait(server, label_selectors=["team=moved"], sync=False, health=["Suspended"], not_found_grace=0)
+    assert [step["event"]["type"] for step in server.steps if "event" in step][-1] == "DELETED"
+    assert result["msg"] == "No Application matches: check names, label_selectors, applicationsets and namespace."
+
+
+def test_another_revision_is_named_when_it_was_confirmed(api_server):
+    result = wait(api_server("wait_other_revision"), label_selectors=["name=one"], revision="0000")
+    found = result["applications"][0]
+    assert result["msg"] == (
+        f"0 of 1 Applications are ready. Application one failed: is at revision {found['revision']} instead of 0000: "
+        "its branch has moved on, or its targetRevision names another one."
+    )
+
+
+def test_an_api_server_that_goes_away_is_named_when_the_time_is_over(api_server):
+    server = api_server(lambda _method, _path: (503, {}))
+    result = wait(server, names=["one"], wait_timeout=1)
+    assert result["msg"] == f"The API server {server.url} answers 503 to GET {PATH}. (after 1 s)"
+
+
+def test_a_version_that_is_too_old_for_a_watch_is_listed_anew(api_server):
+    server = api_server("wait_unrefreshed")
+    watch = server.steps[1]
+    server.insert(2, {"event": {"type": "ERROR", "object": {"code": 410}}}, {"ended": True}, dict(watch))
+    result = wait(server, label_selectors=["name=one"], refresh="none", health=["Suspended"], wait_timeout=1)
+    assert "Application one was not ready after 1 s: Healthy: no resource says why" in result["msg"]
+    assert result["requests"] == {"list": 2, "watch": 2}
+
+
+@pytest.mark.parametrize("status", [404, 409, 503])
+def test_a_sync_for_which_somebody_else_was_quicker_is_tried_again(api_server, monkeypatch, status):
+    """The Application changed or is gone, or the API server is away: what comes next tells."""
+    monkeypatch.setattr(application, "RETRY_SECONDS", 0.1)
+    server = api_server("wait_resync_in_vain")
+    sync = server.steps_of("PATCH")[1]
+    server.insert(server.steps.index(sync), sync | {"status": status, "answer": {}})
+    result = wait(server, label_selectors=["team=broken"], resync_failed=True, resync_limit=1)
+    assert (result["changed"], result["applications"][0]["resyncs"]) == (True, 1)
+    assert "Application broken failed: sync Failed" in result["msg"]

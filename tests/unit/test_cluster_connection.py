@@ -1,0 +1,126 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module cluster_connection, against what a real API server said."""
+
+from __future__ import annotations
+
+from ansible_collections.monorepo.gitops.plugins.modules import cluster_connection
+
+from .api_server import load, write_kubeconfig
+from .running import run_module
+
+NAMESPACE = "/api/v1/namespaces/kube-system"
+
+
+def connect(kubeconfig, check=False, **arguments):
+    return run_module(cluster_connection, check, kubeconfig=kubeconfig, **arguments)
+
+
+def plugin(tmp_path, *lines):
+    """Return the user of a kubeconfig whose credentials come from a program."""
+    program = tmp_path / "plugin"
+    program.write_text("\n".join(["#!/bin/sh", *lines]))
+    program.chmod(0o700)
+    return {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": str(program),
+            "interactiveMode": "Never",
+        }
+    }
+
+
+def test_a_cluster_says_who_it_is(api_server):
+    server = api_server("connection")
+    result = connect(server.kubeconfig, check=True)
+    assert result == {
+        "changed": False,
+        "kubeconfig": str(server.folder / "kubeconfig"),
+        "context": "test",
+        "server": server.url,
+        "uid": server.steps_of("GET")[0]["answer"]["metadata"]["uid"],
+        "version": "v1.37.2",
+    }
+    assert server.writes() == []
+
+
+def test_another_cluster_than_the_pinned_one_is_refused(api_server):
+    server = api_server("connection")
+    uid = load("connection")["steps"][0]["answer"]["metadata"]["uid"]
+    assert "failed" not in connect(server.kubeconfig, uid=uid)
+    assert connect(server.kubeconfig, uid="other")["msg"] == (
+        f"This is not the intended cluster: its namespace kube-system has the UID {uid}, cluster_uid says other. It "
+        f"was reached at {server.url}."
+    )
+
+
+def test_an_old_cluster_is_refused(api_server):
+    server = api_server("connection")
+    assert connect(server.kubeconfig, oldest_version="1.38")["msg"].startswith(
+        f"{server.url} is Kubernetes v1.37.2; supported are 1.34 to 1.37."
+    )
+
+
+def test_a_version_that_nobody_tried_is_a_warning(api_server):
+    uid = {"metadata": {"uid": "1"}}
+    server = api_server(lambda _method, path: (200, uid if path == NAMESPACE else {"gitVersion": "v1.38.0"}))
+    server.start.pop("GET /version")
+    result = connect(server.kubeconfig)
+    assert result["warnings"] == [
+        f"{server.url} is Kubernetes v1.38.0, which is newer than what was tried; supported are 1.34 to 1.37."
+    ]
+
+
+def test_missing_rights_are_said_in_the_words_of_the_api_server(api_server):
+    server = api_server("connection_forbidden")
+    assert connect(server.kubeconfig)["msg"] == (
+        f"The API server {server.url} answers 403 to context test of {server.folder}/kubeconfig: namespaces "
+        '"kube-system" is forbidden: User "system:serviceaccount:default:nobody" cannot get resource "namespaces" in '
+        'API group "" in the namespace "kube-system"'
+    )
+
+
+def test_what_is_not_an_api_server_is_said(api_server):
+    server = api_server(lambda _method, _path: (200, {"metadata": {}}))
+    assert connect(server.kubeconfig)["msg"] == (
+        f"{server.url} is not a Kubernetes API server: its namespace kube-system has no UID."
+    )
+    server = api_server(lambda _method, _path: (200, "<html>", "text/html"))
+    assert f"{NAMESPACE} is no JSON" in connect(server.kubeconfig)["msg"]
+
+
+def test_a_variable_of_kubernetes_core_stops_the_run(api_server, monkeypatch):
+    server = api_server("connection")
+    monkeypatch.setenv("K8S_AUTH_HOST", "https://elsewhere.invalid")
+    assert connect(server.kubeconfig)["msg"].startswith("The environment has K8S_AUTH_HOST, which would override")
+    assert server.requests == []
+
+
+def test_a_plugin_that_gives_no_credentials_is_named(api_server, tmp_path):
+    server = api_server("connection")
+    kubeconfig = write_kubeconfig(tmp_path / "config", server.url, plugin(tmp_path, "exit 1"))
+    assert connect(kubeconfig)["msg"] == (
+        f"The credential plugin {tmp_path}/plugin of context test in {kubeconfig} gave no credentials: kubectl "
+        f"--kubeconfig {kubeconfig} --context test get namespace kube-system shows what it says."
+    )
+
+
+def test_a_token_that_expires_is_renewed(api_server, tmp_path):
+    """The plugin gives another token each time, and none is valid for longer than a moment."""
+    server = api_server("connection")
+    status = r"{\"token\": \"$(wc -l < $0.calls)\", \"expirationTimestamp\": \"2020-01-01T00:00:00Z\"}"
+    kind = r"\"apiVersion\": \"client.authentication.k8s.io/v1\", \"kind\": \"ExecCredential\""
+    user = plugin(tmp_path, "echo >> $0.calls", f'echo "{{{kind}, \\"status\\": {status}}}"')
+    assert "failed" not in connect(write_kubeconfig(tmp_path / "config", server.url, user))
+    numbers = [int(text.removeprefix("Bearer ")) for text in server.authorizations]
+    assert len(numbers) == 4
+    assert numbers == sorted(set(numbers))
+
+
+def test_an_api_server_that_does_not_answer_is_named(api_server):
+    server = api_server("connection")
+    server.stop()
+    message = connect(server.kubeconfig)["msg"]
+    assert message.startswith(f"Context test of {server.folder}/kubeconfig cannot be used: ")
+    assert "Connection refused" in message
