@@ -16,7 +16,6 @@ from typing import Any
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 from ansible_collections.monorepo.gitops.plugins.module_utils import connection
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import exempt_from_proxies
@@ -28,18 +27,24 @@ def argument_spec(**own: dict[str, Any]) -> dict[str, Any]:
 
 
 def client_of(kubeconfig: str, context: str) -> Any:
-    """Return the DynamicClient of a context, and never more of an error than what names no value of the kubeconfig."""
-    try:
-        return get_api_client(kubeconfig=kubeconfig, context=context).client
-    except Exception as error:  # the kubernetes library raises whatever reading files, keys and tokens raises
-        # Where it misses a key it prints the whole entry, the token in it included.
-        reason = str(error).partition("{")[0].strip()
-        raise GitopsError(f"Context {context} of {kubeconfig} cannot be used: {reason}") from None
+    """Return the DynamicClient of a context."""
+    return _client(f"Context {context} of {kubeconfig}", kubeconfig=kubeconfig, context=context)
 
 
 def client_of_module(module: AnsibleK8SModule) -> Any:
     """Return the DynamicClient that the options and the environment describe, by the conventions of kubernetes.core."""
-    return get_api_client(module=module).client
+    return _client("The API server", module=module)
+
+
+def _client(what: str, **settings: Any) -> Any:
+    """Return a DynamicClient, which asks the API server when it is made; no secret is in an error."""
+    try:
+        return get_api_client(**settings).client
+    except Exception as error:  # the kubernetes library raises whatever reading files, keys and tokens raises
+        status, reason = getattr(error, "status", None), getattr(error, "reason", None)
+        # Where the library misses a key it prints the whole entry of the kubeconfig, the token in it included.
+        text = f"the answer is {status} {reason}" if status else str(error).split("{")[0].strip()
+        raise GitopsError(f"{what} cannot be used: {text}") from None
 
 
 def names_proxy(params: dict[str, Any]) -> bool:
@@ -72,7 +77,5 @@ def run_module(
         result = function(module, client)
     except GitopsError as error:
         module.fail_json(msg=str(error), **error.result)
-    except CoreException as error:
-        module.fail_json(msg=str(error))
     else:
         module.exit_json(**result)
