@@ -18,6 +18,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
+from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader, connection_loader
 from ansible.template import Templar
 
@@ -40,9 +41,16 @@ def run_action(
     action: str, variables: dict[str, Any] | None = None, check: bool = False, /, **arguments: Any
 ) -> dict[str, Any]:
     """Return the result of an action plugin of this collection, run by a task that has these variables."""
+    return action_plugin(action, variables, check, **arguments).run(task_vars=variables or {})
+
+
+def action_plugin(
+    action: str, variables: dict[str, Any] | None = None, check: bool = False, /, **arguments: Any
+) -> ActionBase:
+    """Return an action plugin of this collection for a task that has these variables."""
     full_name, loader, context = f"monorepo.gitops.{action}", DataLoader(), PlayContext()
     task = Task.load({full_name: arguments, "check_mode": check}, loader=loader)
-    plugin = action_loader.get(
+    return action_loader.get(
         full_name,
         task=task,
         connection=connection_loader.get("ansible.builtin.local", context),
@@ -50,4 +58,3 @@ def run_action(
         loader=loader,
         templar=Templar(loader=loader, variables=variables or {}),
     )
-    return plugin.run(task_vars=variables or {})
