@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.comparison import Comparison, Options
@@ -51,15 +53,25 @@ def manifest(kind, name, version="v1"):
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name}}
 
 
-@pytest.fixture
-def clone(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    made = Clone(tmp_path / "clone", f"file://{tmp_path}/repo.git", "main")
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Return the folder in which each test works, with a repository and its clone, and an untouched copy of it."""
+    used = tmp_path_factory.mktemp("used")
+    made = Clone(used / "clone", f"file://{used}/repo.git", "main")
     made.open(create=True)
     write(made, "kafka", manifest("KafkaTopic", "orders", "kafka.strimzi.io/v1"), manifest("Service", "kafka"))
     write(made, "maildev", manifest("Service", "maildev"))
     commit(made)
-    return made
+    return used, shutil.copytree(used, tmp_path_factory.mktemp("kept") / "copy")
+
+
+@pytest.fixture
+def clone(folders, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    used, kept = folders
+    shutil.rmtree(used)
+    shutil.copytree(kept, used)
+    return Clone(used / "clone", f"file://{used}/repo.git", "main")
 
 
 def write(clone, name, *objects, header=HEADER):
