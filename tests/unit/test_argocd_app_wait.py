@@ -60,7 +60,7 @@ def test_check_mode_of_a_first_run_finds_no_argo_cd(api_server):
 
 def test_an_application_that_does_not_exist_is_named(api_server):
     result = wait(api_server("wait_not_found"), names=["three"], not_found_grace=0)
-    assert result["msg"] == "0 of 1 Applications are ready. Application three failed: does not exist."
+    assert result["msg"] == "0 of 1 Applications are ready. Application three: does not exist."
 
 
 def test_a_selection_that_matches_nothing_is_said(api_server):
@@ -94,7 +94,7 @@ def test_without_the_right_to_watch_it_lists(api_server, monkeypatch):
 
 def test_a_sync_that_failed_names_the_object_and_what_the_api_server_said(api_server):
     result = wait(api_server("wait_sync_failed"), label_selectors=["team=broken"])
-    assert "Application broken failed: sync Failed: one or more objects failed to apply" in result["msg"]
+    assert "Application broken: sync Failed: one or more objects failed to apply" in result["msg"]
     assert 'ConfigMap broken/broken: ConfigMap "broken" is invalid' in result["msg"]
     assert result["changed"] is False
 
@@ -102,7 +102,7 @@ def test_a_sync_that_failed_names_the_object_and_what_the_api_server_said(api_se
 def test_what_failed_is_synced_again_as_often_as_it_may_be(api_server):
     server = api_server("wait_resync_in_vain")
     result = wait(server, label_selectors=["team=broken"], resync_failed=True, resync_limit=1)
-    assert "Application broken failed: sync Failed" in result["msg"]
+    assert "Application broken: sync Failed" in result["msg"]
     assert (result["changed"], result["applications"][0]["resyncs"]) == (True, 1)
 
 
@@ -120,14 +120,14 @@ def test_a_sync_that_failed_is_started_again_when_its_dependency_is_ready(api_se
 def test_a_failed_dependency_fails_what_depends_on_it(api_server):
     settings = {"resync_failed": True, "resync_limit": 0, "depends_on": {"late": ["broken"]}}
     result = wait(api_server("wait_failed_dependency"), label_selectors=["team in (broken, late)"], **settings)
-    assert "Application late failed: its dependency broken failed; sync Failed: one or more obj" in result["msg"]
+    assert "Application late: its dependency broken failed; sync Failed: one or more obj" in result["msg"]
 
 
 def test_the_first_failure_may_end_the_wait(api_server):
     settings = {"label_selectors": ["team in (broken, held)"], "refresh": "none", "fail_fast": True}
     result = wait(api_server("wait_fail_fast"), **settings)
-    assert "Application broken failed: sync Failed" in result["msg"]
-    assert "Application held was not ready after 20 s: is being deleted (since " in result["msg"]
+    assert "Application broken: sync Failed" in result["msg"]
+    assert "Application held was not ready after 0 s: is being deleted (since " in result["msg"]
     assert result["elapsed"] < 20
 
 
@@ -145,7 +145,7 @@ def test_who_changed_an_object_is_named(api_server, monkeypatch):
         monkeypatch.setattr(module, "DRIFT_SECONDS", 0.6)
     result = wait(api_server("wait_drift"), label_selectors=["team=drifted"])
     assert result["msg"] == (
-        "0 of 1 Applications are ready. Application drifted failed: changed in the cluster (ConfigMap drifted/drifted) "
+        "0 of 1 Applications are ready. Application drifted: changed in the cluster (ConfigMap drifted/drifted) "
         "and selfHeal is off: sync it; data.value of ConfigMap drifted/drifted is written by manager rewriter."
     )
     assert result["requests"]["read"] == 1
@@ -161,7 +161,7 @@ def test_an_operation_that_retries_an_older_revision_is_ended(api_server):
 
 def test_a_controller_that_does_not_answer_is_named(api_server):
     result = wait(api_server("wait_without_controller"), label_selectors=["name=one"], refresh_timeout=1)
-    assert "Application one failed: the application controller did not take up a refresh within 1 s" in result["msg"]
+    assert "Application one: the application controller did not take up a refresh within 1 s" in result["msg"]
 
 
 def test_a_timestamp_that_an_older_argo_cd_leaves_is_taken_away(api_server):
@@ -194,7 +194,7 @@ def test_another_revision_is_named_when_it_was_confirmed(api_server):
     result = wait(api_server("wait_other_revision"), label_selectors=["name=one"], revision="0000")
     found = result["applications"][0]
     assert result["msg"] == (
-        f"0 of 1 Applications are ready. Application one failed: is at revision {found['revision']} instead of 0000: "
+        f"0 of 1 Applications are ready. Application one: is at revision {found['revision']} instead of 0000: "
         "its branch has moved on, or its targetRevision names another one."
     )
 
@@ -223,4 +223,4 @@ def test_a_sync_for_which_somebody_else_was_quicker_is_tried_again(api_server, m
     server.insert(server.steps.index(sync), sync | {"status": status, "answer": {}})
     result = wait(server, label_selectors=["team=broken"], resync_failed=True, resync_limit=1)
     assert (result["changed"], result["applications"][0]["resyncs"]) == (True, 1)
-    assert "Application broken failed: sync Failed" in result["msg"]
+    assert "Application broken: sync Failed" in result["msg"]

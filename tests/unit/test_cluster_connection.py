@@ -31,7 +31,9 @@ def plugin(tmp_path, *lines):
     }
 
 
-def test_a_cluster_says_who_it_is(api_server):
+def test_a_cluster_says_who_it_is(api_server, monkeypatch):
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
     server = api_server("connection")
     result = connect(server.kubeconfig, check=True)
     assert result == {
@@ -41,6 +43,7 @@ def test_a_cluster_says_who_it_is(api_server):
         "server": server.url,
         "uid": server.steps_of("GET")[0]["answer"]["metadata"]["uid"],
         "version": "v1.37.2",
+        "no_proxy": "localhost,127.0.0.1,::1",
     }
     assert server.writes() == []
 

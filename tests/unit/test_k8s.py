@@ -25,7 +25,7 @@ MODULES = {
     argocd_app_wait: {"names": ["one"]},
     argocd_appset_refresh: {"names": ["tests"]},
     gitops_compare: {"tree": "/nowhere", "repo_url": "file:///r", "environment": "dev", "components": []},
-    server_side_apply: {},
+    server_side_apply: {"definition": []},
 }
 
 

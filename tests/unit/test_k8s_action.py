@@ -56,7 +56,8 @@ def test_every_module_of_ours_has_its_action_and_progress_where_it_has_progress(
     module = importlib.import_module(f"ansible_collections.monorepo.gitops.plugins.modules.{name}")
     action = task(name)
     assert isinstance(action, k8s_action.K8sAction)
-    assert action.progress == ("progress_file" in yaml.safe_load(module.DOCUMENTATION)["options"])
+    fragments = yaml.safe_load(module.DOCUMENTATION)["extends_documentation_fragment"]
+    assert action.progress == ("monorepo.gitops.argocd.progress" in fragments)
 
 
 def test_a_relative_kubeconfig_is_found_and_no_argument_is_in_the_result(api_server, monkeypatch):

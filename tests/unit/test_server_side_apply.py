@@ -46,7 +46,6 @@ CONFIG_PATH = "/api/v1/namespaces/applied/configmaps/c"
 def short_polls(monkeypatch):
     for name in ("POLL_SECONDS", "PODS_SECONDS"):
         monkeypatch.setattr(apply, name, 0.05)
-    monkeypatch.setattr(apply, "STEADY_SECONDS", 0.5)
 
 
 def applied(server, *definition, check=False, **arguments):
