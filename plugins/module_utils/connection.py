@@ -119,7 +119,7 @@ def proxies_of(entries: Entries, context: str) -> list[str]:
     """Return the proxies that a context names, or all contexts when it is none of them."""
     contexts = entries["contexts"]
     chosen = [contexts[context]] if context in contexts else list(contexts.values())
-    clusters = [entries["clusters"].get(parts.get("cluster"), {}) for parts in chosen]
+    clusters = [entries["clusters"].get(parts.get("cluster") or "", {}) for parts in chosen]
     return [cluster["proxy-url"] for cluster in clusters if cluster.get("proxy-url")]
 
 

@@ -285,14 +285,15 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     for entry in applications:
         for text in entry["warnings"]:
             module.warn(f"Application {entry['name']}: {text}")
+    elapsed = waiter.elapsed()
     result = {
         "changed": any(entry["resyncs"] for entry in applications),
         "applications": applications,
         "requests": dict(waiter.requests),
-        "elapsed": waiter.elapsed(),
+        "elapsed": elapsed,
     }
     if not ready or not applications:
-        raise GitopsError(failure_message(applications, result["elapsed"], waiter.unavailable), **result)
+        raise GitopsError(failure_message(applications, elapsed, waiter.unavailable), **result)
     return result
 
 
