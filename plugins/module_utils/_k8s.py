@@ -43,7 +43,7 @@ def _client(what: str, **settings: Any) -> Any:
     except Exception as error:  # the kubernetes library raises whatever reading files, keys and tokens raises
         status, reason = getattr(error, "status", None), getattr(error, "reason", None)
         # Where the library misses a key it prints the whole entry of the kubeconfig, the token in it included.
-        text = f"the answer is {status} {reason}" if status else str(error).split("{")[0].strip()
+        text = f"the answer is {status} {reason}" if status else str(error).partition("{")[0].strip()
         raise GitopsError(f"{what} cannot be used: {text}") from None
 
 

@@ -15,8 +15,9 @@ NAMES = ("NO_PROXY", "no_proxy")
 HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
-def exempt_from_proxies(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let this process, and what it starts, reach this machine without a proxy."""
+def exempt_from_proxies(environment: MutableMapping[str, str] | None = None) -> None:
+    """Let this process, or what is started with an environment, reach this machine without a proxy."""
+    environment = os.environ if environment is None else environment
     given = [name.strip() for key in NAMES for name in environment.get(key, "").split(",") if name.strip()]
     # By itself `*` means all hosts, in a list it means nothing.
     value = "*" if "*" in given else ",".join(dict.fromkeys([*given, *HOSTS]))

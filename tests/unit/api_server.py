@@ -28,7 +28,9 @@ START = ("/version", "/apis")
 # What a client makes up for a request: a time, or a UUID. A replayed answer has that of the replayed request.
 MADE_UP = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What makes objects long and no code of ours looks at: everywhere, in a status, in a list, in objects of Argo CD.
-NEEDLESS = {"comparedTo", "sourceType", "summary", "controllerNamespace", "sourceHydrator", "resourceHealthSource"}
+NEEDLESS = frozenset(
+    {"comparedTo", "sourceType", "summary", "controllerNamespace", "sourceHydrator", "resourceHealthSource"}
+)
 NEEDLESS_OF_STATUS = NEEDLESS | {"source", "sources"}
 NEEDLESS_OF_A_LIST = NEEDLESS | {"fieldsV1", "volumes", "volumeMounts", "affinity", "valueFrom", "ports"}
 NEEDLESS_OF_ARGOCD = NEEDLESS | {"managedFields", "kubectl.kubernetes.io/last-applied-configuration"}
@@ -312,7 +314,7 @@ def load(name: str) -> dict[str, Any]:
     return json.loads((EXCHANGES / f"{name}.json").read_text())
 
 
-def trimmed(value: Any, needless: set[str] = NEEDLESS) -> Any:
+def trimmed(value: Any, needless: frozenset[str] = NEEDLESS) -> Any:
     """Return an answer of an API server without what no code of ours looks at."""
     if isinstance(value, list):
         return [trimmed(entry, needless) for entry in value]

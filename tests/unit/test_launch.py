@@ -120,7 +120,7 @@ class Cluster:
         """Return arguments and environment of what a component has become."""
         done = self.run(str(self.folder), name=component)
         assert done.returncode == 0, done.stderr
-        arguments, _, environment = done.stdout.partition("--\n")
+        arguments, _separator, environment = done.stdout.partition("--\n")
         return arguments.splitlines()[1:], dict(line.split("=", 1) for line in environment.splitlines() if "=" in line)
 
 
