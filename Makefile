@@ -1,11 +1,11 @@
-# Nothing but Python 3.11 or newer, git and make is needed: every target does its own set-up. make help lists the targets.
+# Needs only Python 3.11 or newer, git and make: every target does its own setup. make help lists the targets.
 ENV ?= dev
 ARGS ?=
-# Processes that run integration tests at the same time; each has one cluster or two, of 1.5 GB each.
+# Processes that run integration tests at the same time; each has one or two clusters, of 1.5 GB each.
 WORKERS ?= 2
 PART ?=
 MAKEFLAGS += --no-print-directory
-# The parts of `make check` run side by side.
+# The parts of `make check` run in parallel.
 JOBS ?= $(shell nproc 2> /dev/null || echo 2)
 
 venv := .venv
@@ -14,7 +14,7 @@ python := $(venv)/bin/python
 activate := . $(venv)/bin/activate
 playbook := $(activate) && ansible-playbook -i inventories/$(ENV)
 pip := -m pip install --quiet --disable-pip-version-check
-# What only parses, calls and reports; its decisions are in module_utils.
+# Code that only parses, calls and reports; the decisions are in module_utils.
 thin := 'plugins/modules/*,plugins/action/*'
 
 .PHONY: help up down clean kubeconfig setup setup-dev setup-tools check lint unit sanity docs package build test test-long
@@ -37,7 +37,7 @@ kubeconfig: setup ## print the path of the kubeconfig of ENV's rehearsal cluster
 clean: ## remove the virtual environments
 	rm -rf $(venv) $(tools) collections playbooks/collections
 
-setup: $(venv)/.done collections/ansible_collections/monorepo/gitops playbooks/collections ## make the virtual environment
+setup: $(venv)/.done collections/ansible_collections/monorepo/gitops playbooks/collections ## create the virtual environment
 
 $(venv)/.done: requirements.txt requirements-rehearsal.txt
 	@command -v git > /dev/null || { echo "git is missing. Install it, for example: sudo apt-get install git" >&2; exit 1; }
@@ -49,11 +49,11 @@ $(venv)/.done: requirements.txt requirements-rehearsal.txt
 	@$(python) $(pip) -r requirements.txt -r requirements-rehearsal.txt
 	@touch $@
 
-# The clone is found as the collection monorepo.gitops.
+# Ansible finds the clone as the collection monorepo.gitops.
 collections/ansible_collections/monorepo/gitops:
 	@mkdir -p $(dir $@) && ln -sfn ../../.. $@
 
-# Ansible looks beside a playbook: so those below playbooks/ find it from every folder.
+# Ansible searches next to a playbook, so those below playbooks/ find it from every folder.
 playbooks/collections:
 	@ln -sfn ../collections $@
 
@@ -72,30 +72,30 @@ $(tools)/.done: $(venv)/.done requirements-tools.txt
 	@$(tools)/bin/python $(pip) -r requirements-tools.txt
 	@touch $@
 
-# The set-up first, so that the parts that run side by side find it.
+# Setup comes first, because the parts run in parallel.
 check: setup-dev setup-tools ## everything that needs no cluster
 	@$(MAKE) --jobs=$(JOBS) --keep-going --output-sync=target sanity lint unit docs package
 
 lint: setup-dev ## ruff, mypy, yamllint and ansible-lint
 	@$(activate) && ruff check . && ruff format --check . && mypy && ansible-lint
 
-unit: setup-dev ## tests that need no cluster, and how much of the code they must cover
+unit: setup-dev ## tests that need no cluster, with minimum coverage
 	@$(activate) && pytest tests/unit --cov --cov-report= && \
 	coverage report --omit=$(thin) --fail-under=90 && coverage report --include=$(thin) --fail-under=80
 
 sanity: setup-dev ## ansible-test sanity, on a copy and without containers
 	@$(python) tests/sanity.py
 
-docs: setup-tools ## documentation of plugins and roles, and the fragments of the changelog
+docs: setup-tools ## documentation of plugins and roles, and the changelog fragments
 	@. $(tools)/bin/activate && antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all . && antsibull-changelog lint
 
-package: setup-dev setup-tools ## build and install the collection, and let Galaxy's importer look at it
+package: setup-dev setup-tools ## build and install the collection, and check it with Galaxy's importer
 	@tests/package.sh $(venv)/bin $(tools)/bin
 
 build: setup
 	@$(python) roles/rehearsal_cluster/files/build.py
 
-test: build check ## make check, and all tests on rehearsal clusters but the long ones; the last line is the summary of the test runner
+test: build check ## make check, and all tests on rehearsal clusters except the long ones; the last line is the summary of the test runner
 	@$(activate) && pytest tests/integration --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
 
 test-long: build setup-dev ## the long tests of PART: connection, convergence, molecule or wait

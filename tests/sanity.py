@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run `ansible-test sanity` on what this clone has, without containers.
+"""Run `ansible-test sanity` on the files of this clone, without containers.
 
-ansible-test wants the folder ansible_collections/<namespace>/<name>, with kubernetes.core beside it, so it gets a copy.
-It keeps virtual environments of its own, one for each of its tests, below a home folder in the user's cache.
+ansible-test needs the folder ansible_collections/<namespace>/<name>, next to kubernetes.core, so it gets a copy.
+It keeps its own virtual environments, one for each test, below a home folder in the user's cache.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = Path(sysconfig.get_path("purelib"))
-# ansible-test would download the installer of pip; Python brings one. A pip of its own must read pip's configuration.
+# ansible-test would download the installer of pip; Python includes one. Its pip must read pip's configuration.
 GET_PIP = """
 import subprocess, sys
 subprocess.check_call([sys.executable, "-m", "ensurepip", "--default-pip"])
@@ -30,7 +30,7 @@ subprocess.check_call([sys.executable, "-m", "pip", "install", *options])
 
 
 def copy_clone(target: Path) -> None:
-    """Copy the files that Git knows or would take, as they are now."""
+    """Copy the files that Git tracks or would add, in their present state."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
     for name in filter(None, names):
@@ -40,7 +40,7 @@ def copy_clone(target: Path) -> None:
 
 
 def write_pip_configuration(file: Path) -> None:
-    """Write how this machine reaches packages: ansible-test passes no variables on, and has another home folder."""
+    """Write the settings for package access: ansible-test passes no variables on, and has another home folder."""
     command = [sys.executable, "-m", "pip", "config", "list"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     options = dict(re.findall(r"^(?:global|install|:env:)\.([a-z-]+)='(.*)'$", text, re.MULTILINE))
@@ -49,7 +49,7 @@ def write_pip_configuration(file: Path) -> None:
 
 
 def prepare_home(home: Path) -> None:
-    """Make the home folder that ansible-test is given."""
+    """Create the home folder for ansible-test."""
     source = (PACKAGES / "ansible_test" / "_internal" / "python_requirements.py").read_text()
     version = re.findall(r"\bpip='([0-9.]+)'", source)[0].replace(".", "_")
     installer = home / ".ansible" / "test" / "cache" / f"get_pip_{version}.py"

@@ -15,7 +15,7 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils.k8s_action import 
 
 
 class ActionModule(K8sAction):
-    """Names the kubeconfig that the user has, also where the module reads a decrypted copy of it."""
+    """Reports the path of the user's kubeconfig, also where the module reads a decrypted copy."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module of the same name."""

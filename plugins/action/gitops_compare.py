@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Controller side of gitops_compare: adds what the installed collection says of itself."""
+"""Controller side of gitops_compare: adds version and components of the installed collection."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ActionModule(K8sAction):
 
 
 def component_of(entry: str) -> str:
-    """Return the component of a role's full name, which only its definition knows; anything else as it is."""
+    """Return the component that a role's full name defines; any other entry unchanged."""
     if entry.count(".") < 2 or "/" in entry:
         return entry
     file = definition_file(entry)

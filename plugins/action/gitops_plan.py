@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Controller side of gitops_plan: reads what the roles say of themselves."""
+"""Controller side of gitops_plan: reads the component definitions of the roles."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ActionModule(ActionBase):
         variables = self._load(file)
         definition = check_definition(entry, variables.get(f"{role.rsplit('.', 1)[-1]}_component"))
         known = {key: definition.get(key) for key in ("name", "layer", "namespace")}
-        # What these say may depend on variables of the role, as they are in this environment.
+        # These may depend on variables of the role in this environment.
         visible = self._load(path / "defaults" / "main.yml") | task_vars | variables
         templar = self._templar.copy_with_new_env(available_variables=visible)
         known |= {key: templar.template(definition.get(key) or []) for key in LISTS}

@@ -43,7 +43,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 class ActionModule(ActionBase):
-    """Render one component: base, overlay, official files, Namespaces, and in a rehearsal what simulation needs."""
+    """Render one component: base, overlay, official files, Namespaces, and patches for a rehearsal."""
 
     _supports_check_mode = True
     _requires_connection = False
@@ -83,8 +83,7 @@ class ActionModule(ActionBase):
             try:
                 files["upstream.yaml"] = official(upstream, folder / "upstream.yaml", args["mirror"])
             except UnreachableError as error:
-                # With a mirror the user said where the files are: then it is an error that one is not there. Not so for
-                # an overlay's, which many do without.
+                # A file that is missing in the user's mirror is an error, except for an optional one of an overlay.
                 if args["stand_in"] != "auto" or (args["mirror"] and option == "upstream"):
                     raise
                 Display().warning(f"{args['name']}: a stand-in takes the place of the official manifest. {error}")
@@ -96,6 +95,6 @@ class ActionModule(ActionBase):
 
 
 def plain(values: list[Any]) -> list[Any]:
-    """Return values for YAML, which has no word for what strings of Ansible remember: their origin."""
+    """Drop Ansible's tagged str types, which yaml cannot represent."""
     copies: list[Any] = json.loads(json.dumps(values))
     return copies

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Where Argo CD is, and how a long task speaks."""
+    """The namespace of Argo CD, and progress lines of long tasks."""
 
     DOCUMENTATION = r"""
 options:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the attributes of our modules mean."""
+"""Meaning of the attributes of the modules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ attributes:
   diff_mode:
     description: With C(--diff) the module returns what changes.
   idempotent:
-    description: A second run with the same options reports no change, if nothing else has changed meanwhile.
+    description: A second run with the same options reports no change, if nothing else has changed in the meantime.
 """
 
     # The module only reads.

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options with which a module reaches the API server."""
+"""Options for the connection to the API server."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Names, types and aliases are those of kubernetes.core; what they say is written here.
+    """Names, types and aliases are those of kubernetes.core; the descriptions are written here.
 
     So the documentation can be built where kubernetes.core is not installed. A test compares both.
     """
@@ -16,7 +16,7 @@ class ModuleDocFragment:
 options:
   kubeconfig:
     description:
-      - Path of a kubeconfig, or its content as a dictionary. A relative path is searched as the files of a role are,
+      - Path of a kubeconfig, or its content as a dictionary. A relative path is searched like the files of a role,
         and the file may be encrypted with Ansible Vault.
       - Without it, and without O(host), the default kubeconfig of kubectl is used.
       - The environment variable E(K8S_AUTH_KUBECONFIG) sets it as well.
@@ -38,7 +38,7 @@ options:
     type: str
   username:
     description:
-      - User name for HTTP basic authentication, as a proxy in front of the API server may ask for it.
+      - User name for HTTP basic authentication, which a proxy in front of the API server may require.
       - The environment variable E(K8S_AUTH_USERNAME) sets it as well.
     type: str
   password:
@@ -60,13 +60,13 @@ options:
     aliases: [key_file]
   ca_cert:
     description:
-      - Path of the CA certificate, with its whole chain, that the certificate of the API server is checked against.
+      - Path of the CA certificate, with its whole chain, that verifies the certificate of the API server.
       - The environment variable E(K8S_AUTH_SSL_CA_CERT) sets it as well.
     type: path
     aliases: [ssl_ca_cert]
   validate_certs:
     description:
-      - Whether to check the certificate of the API server.
+      - Whether to verify the certificate of the API server.
       - The environment variable E(K8S_AUTH_VERIFY_SSL) sets it as well.
     type: bool
     aliases: [verify_ssl]
@@ -81,7 +81,7 @@ options:
       - The environment variable E(K8S_AUTH_NO_PROXY) sets it as well.
     type: str
   proxy_headers:
-    description: Headers that O(proxy) is sent.
+    description: Headers that are sent to O(proxy).
     type: dict
     suboptions:
       proxy_basic_auth:
@@ -101,17 +101,17 @@ options:
         type: str
   persist_config:
     description:
-      - Whether a token that was refreshed on the way, as with OpenID Connect, is written back to the kubeconfig.
+      - Whether a token that was refreshed, as with OpenID Connect, is written back to the kubeconfig.
       - The environment variable E(K8S_AUTH_PERSIST_CONFIG) sets it as well.
     type: bool
   impersonate_user:
     description:
-      - User as whom the request is made.
+      - User to impersonate.
       - The environment variable E(K8S_AUTH_IMPERSONATE_USER) sets it as well.
     type: str
   impersonate_groups:
     description:
-      - Groups as whose member the request is made.
+      - Groups to impersonate.
       - The environment variable E(K8S_AUTH_IMPERSONATE_GROUPS), separated by commas, sets it as well.
     type: list
     elements: str

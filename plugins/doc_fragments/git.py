@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The branch and how it is reached; CLONE says which repository, and where its clone is."""
+    """The branch and access to it; CLONE adds the repository and the folder of its clone."""
 
     DOCUMENTATION = r"""
 options:
@@ -28,13 +28,13 @@ options:
     type: str
     required: true
   path:
-    description: Folder of the clone. It belongs to this collection and is not for work by hand.
+    description: Folder of the clone. It belongs to this collection and is not meant for manual work.
     type: path
     required: true
   isolated:
     description:
-      - Whether nothing of the user's Git configuration counts, as in a rehearsal. Otherwise credentials, URL rewriting,
-        proxies and signing do. Hooks and templates never do.
+      - Whether to ignore all of the user's Git configuration, as in a rehearsal. Otherwise credentials, URL rewriting,
+        proxies and signing apply. Hooks and templates never apply.
     type: bool
     default: false
 """

@@ -11,7 +11,7 @@ from typing import Any
 IN_CLUSTER = "https://kubernetes.default.svc"
 
 
-# Lists of an AppProject that say what it allows, and what role argocd calls them.
+# Lists of an AppProject that define what it allows, and their names in role argocd.
 ALLOWED = {
     "destinations": "destinations",
     "cluster_kinds": "clusterResourceWhitelist",
@@ -34,7 +34,7 @@ def project(layer: str, environment: str, url: str, projects: dict[str, dict[str
 
 
 def widened(wanted: list[dict[str, Any]], live: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return AppProjects that allow what they should and what the living ones of the same name allow already."""
+    """Return the union of the desired allow-lists and those of the live AppProjects of the same name."""
     specs = {item["metadata"]["name"]: item.get("spec") or {} for item in live}
     return [entry | {key: _union(entry, key, specs.get(entry["name"], {})) for key in ALLOWED} for entry in wanted]
 
@@ -56,7 +56,7 @@ CILIUM = "io.cilium/gateway-controller"
 
 
 def gateway_class_problem(found: list[dict[str, Any]], name: str) -> str:
-    """Return why a GatewayClass would leave a Gateway without a controller, and what to do; empty when it would not."""
+    """Return why a GatewayClass leaves a Gateway without a controller, and what to do; empty if it does not."""
     if not found:
         advice = "install its controller, or name the class of another one"
         if name == "cilium":
@@ -80,7 +80,7 @@ def gateway_class_problem(found: list[dict[str, Any]], name: str) -> str:
 
 
 def host_network_warnings(config: dict[str, str], web_ports: list[int], kafka_port: int) -> list[str]:
-    """Return what a Gateway of Cilium may not do in host-network mode, from the data of its ConfigMap."""
+    """Return the limits of a Cilium Gateway in host-network mode, from the data of Cilium's ConfigMap."""
     if config.get("gateway-api-hostnetwork-enabled") != "true":
         return []
     warnings = [

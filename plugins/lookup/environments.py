@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each inventory of a run says by itself."""
+"""The environment that each inventory of a run sets by itself."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)
 description:
-  - With several C(-i) options Ansible mixes the variables of all inventories, the last one first. An inventory is one
-    environment, so two of them in one run are a mistake; one that only adds variables is not.
+  - With several C(-i) options Ansible merges the variables of all inventories, and the last one wins. An inventory is
+    one environment, so two of them in one run are a mistake; one that only adds variables is not.
 options:
   _terms:
     description: Paths of inventories, such as C(ansible_inventory_sources).
@@ -62,7 +62,7 @@ def environment_of(source: str, loader: DataLoader) -> Any:
     inventory = InventoryManager(loader=loader, sources=[source])
     host = inventory.get_host("localhost")
     entities = [*(host.get_groups() or [inventory.groups["all"]]), host]
-    # Ansible's manager of variables would add those of the command line, which belong to no inventory.
+    # Ansible's VariableManager would add those of the command line, which belong to no inventory.
     values = [entity.get_vars() for entity in entities]
     values += [get_vars_from_inventory_sources(loader, [source], entities, stage) for stage in ("inventory", "task")]
     return next((found["gitops_environment"] for found in reversed(values) if "gitops_environment" in found), None)

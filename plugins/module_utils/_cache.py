@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The user's cache folder, and how it stays small: whatever is missing there is made again.
+"""The user's cache folder, and how it stays small: whatever is missing there is created again.
 
 For use within the collection monorepo.gitops only.
 """
@@ -14,10 +14,10 @@ import shutil
 import time
 from pathlib import Path
 
-# How many entries stay, the most recently used ones: built overlays (about a megabyte each), private clones, what is
+# How many of the most recently used entries are kept: built overlays (about a megabyte each), private clones, manifests
 # rendered for Argo CD, one for each inventory, and official manifests.
 KEPT = {"builds": 200, "clones": 50, "install": 50, "upstream": 100}
-# Another run may work with an entry, and a build that was interrupted leaves one.
+# Another run may be using an entry, and an interrupted build leaves one behind.
 DAY = 24 * 3600
 
 
@@ -27,13 +27,13 @@ def folder(name: str) -> Path:
 
 
 def use(entry: Path) -> None:
-    """Note that an entry is used; one that is not there is no matter."""
+    """Record that an entry is used; ignore a missing one."""
     with contextlib.suppress(OSError):
         os.utime(entry)
 
 
 def prune(name: str) -> None:
-    """Remove what was not used for a day: all leftovers, and of the entries those beyond the number that stays."""
+    """Remove what was not used for a day: all leftovers, and the entries beyond the number to keep."""
     entries: list[tuple[float, Path]] = []
     with contextlib.suppress(OSError):
         entries = sorted(((path.stat().st_mtime, path) for path in folder(name).iterdir()), reverse=True)
@@ -45,7 +45,7 @@ def prune(name: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove an entry in one step, so that no run finds half of it; another run may do the same."""
+    """Remove an entry in one step, so that no run finds half of it; another run may be doing the same."""
     gone = path.with_name(f".gone-{os.getpid()}-{path.name}")
     with contextlib.suppress(OSError):
         path.rename(gone)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The only importer of kubernetes.core: its client and its authentication, and how our modules start and fail.
+"""The only module that imports kubernetes.core (client and authentication), and how our modules start and fail.
 
 For use within the collection monorepo.gitops only.
 """
@@ -37,18 +37,18 @@ def client_of_module(module: AnsibleK8SModule) -> Any:
 
 
 def _client(what: str, **settings: Any) -> Any:
-    """Return a DynamicClient, which asks the API server when it is made; no secret is in an error."""
+    """Return a DynamicClient, which contacts the API server when it is created; errors contain no secrets."""
     try:
         return get_api_client(**settings).client
-    except Exception as error:  # the kubernetes library raises whatever reading files, keys and tokens raises
+    except Exception as error:  # the kubernetes library does not wrap the errors of what it reads
         status, reason = getattr(error, "status", None), getattr(error, "reason", None)
-        # Where the library misses a key it prints the whole entry of the kubeconfig, the token in it included.
+        # For a missing key the library prints the whole entry of the kubeconfig, including its token.
         text = f"the answer is {status} {reason}" if status else str(error).partition("{")[0].strip()
         raise GitopsError(f"{what} cannot be used: {text}") from None
 
 
 def names_proxy(params: dict[str, Any]) -> bool:
-    """Return whether a proxy is named for this very cluster: it counts, also where it leads to this machine."""
+    """Return whether a proxy is set for this very cluster: it applies, even if the cluster is on this machine."""
     kubeconfig = params.get("kubeconfig") or os.environ.get("K8S_AUTH_KUBECONFIG", "")
     if params.get("proxy") or os.environ.get("K8S_AUTH_PROXY") or not isinstance(kubeconfig, str):
         return True

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one reader and writer of YAML, with the C library of PyYAML where it is there: manifests are megabytes.
+"""The one reader and writer of YAML, with the C library of PyYAML where available: manifests have megabytes.
 
 For use within the collection monorepo.gitops only.
 """
@@ -15,22 +15,22 @@ from typing import Any
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 
-# What Kubernetes reads as a string: a date and a bare `=`.
+# Kubernetes reads these as strings: a date and a bare `=`.
 STRINGS = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
 
 
 class YamlError(ValueError):
-    """A text that is not YAML; `line` is where, if that is known."""
+    """A text that is not YAML; `line` is the line of the error, if known."""
 
     def __init__(self, error: Exception, text: str) -> None:
         super().__init__(str(error))
         mark = getattr(error, "problem_mark", None)
-        # The C library may call the end of the text a line of its own.
+        # The C library may count the end of the text as a separate line.
         self.line: int | None = min(mark.line + 1, len(text.splitlines())) if mark else None
 
 
 def library() -> Any:
-    """Return PyYAML, which a managed host may lack."""
+    """Return PyYAML, which may be missing on a managed host."""
     try:
         return importlib.import_module("yaml")
     except ImportError as error:
@@ -39,7 +39,7 @@ def library() -> Any:
 
 @cache
 def loader() -> Any:
-    """Return the class that reads YAML as Kubernetes does; the C loader is ten times as fast."""
+    """Return the class that reads YAML as Kubernetes does; the C loader is ten times faster."""
     yaml = library()
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     resolvers = {
@@ -59,7 +59,7 @@ def load_all(text: str) -> list[Any]:
 
 
 def load(text: str) -> Any:
-    """Return the one document of a text; None when it is empty."""
+    """Return the only document of a text; None when it is empty."""
     documents = load_all(text)
     if len(documents) > 1:
         raise YamlError(ValueError("there is more than one document"), text)

@@ -24,7 +24,7 @@ REQUEST_SECONDS = 60.0
 
 
 class UnavailableError(GitopsError):
-    """The API server does not answer, or asks to come back later."""
+    """The API server does not answer, or asks the client to retry later."""
 
 
 class Api:
@@ -39,7 +39,7 @@ class Api:
         self, method: str, path: str, query: dict[str, Any] | None, body: Any, content_type: str, **settings: Any
     ) -> Any:
         headers = dict(self.client.default_headers) | {"Accept": "application/json"}
-        # Also where a token of an exec plugin is renewed.
+        # This also renews the token of an exec plugin.
         headers |= {entry["key"]: entry["value"] for entry in self.client.configuration.auth_settings().values()}
         if body is not None:
             headers["Content-Type"] = content_type
@@ -48,7 +48,7 @@ class Api:
         pool = self.client.rest_client.pool_manager
         try:
             return pool.request(method, url, body=data, headers=headers, retries=False, **settings)
-        except Exception as error:  # urllib3 raises whatever its layers raise
+        except Exception as error:  # urllib3 does not wrap the errors of its lower layers
             raise UnavailableError(f"The API server {self.host} does not answer: {error}") from error
 
     def request(
@@ -61,9 +61,11 @@ class Api:
         try:
             return response.status, json.loads(response.data or b"{}")
         except ValueError as error:
-            if response.status == 404:  # for a group that does not exist the API server answers in plain text
+            if response.status == 404:  # the API server answers in plain text for an API group that does not exist
                 return 404, {"message": f"{path} does not exist"}
-            raise GitopsError(f"{self.host} is no Kubernetes API server: {path} is no JSON.") from error
+            raise GitopsError(
+                f"{self.host} does not look like a Kubernetes API server: {path} returned something other than JSON."
+            ) from error
 
     def stream(self, path: str, query: dict[str, Any], read_seconds: float) -> Iterator[dict[str, Any]]:
         """Yield the events of a watch as they come, until the API server ends it."""
@@ -76,7 +78,7 @@ class Api:
             for chunk in response.stream(65536, decode_content=True):
                 *lines, rest = (rest + chunk).split(b"\n")
                 yield from (json.loads(line) for line in lines if line.strip())
-        except Exception as error:  # a broken connection, or a half line
+        except Exception as error:  # a broken connection or an incomplete line
             raise UnavailableError(f"The watch of {path} ended: {error}") from error
         finally:
             response.release_conn()

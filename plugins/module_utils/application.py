@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Read, watch, refresh and sync Applications through the Kubernetes API.
 
-One LIST and one WATCH serve all Applications of a namespace. A status counts only after the barrier: the controller
-has removed a refresh request that was made after the question.
+One LIST and one WATCH serve all Applications of a namespace. A status counts only once the controller has
+removed a refresh request that was made after the wait began.
 
 For use within the collection monorepo.gitops only.
 """
@@ -53,10 +53,10 @@ POLL_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 PROGRESS_SECONDS = 15.0
 NOT_IDLE = ("syncing", "superseded", "settling", "sync-failed", "resync")
-# What the status does not say: how to find it out for a verdict, and how often the objects are read for it.
+# Readers of what the status does not contain, by code of the verdict, and the seconds between two reads.
 READERS: dict[str, Callable[[Api, Application], list[str]]] = {"deleting": holders, "drift": rewriters}
 READ_SECONDS = 5.0
-# Seconds until an Application that is idle and not ready is refreshed again: it may have missed an event for good.
+# Seconds between refreshes of an Application that is idle but not ready: the controller may have missed an event.
 BACK_OFF = {"post-sync": (1, 1, 2, 5, 10), "error": (1, 2, 4, 8, 15), "revision": (1, 2, 4)}
 BACK_OFF |= {"shared": (1, 1, 1, 2, 5), "self-heal": (2,), "": (5, 10, 20, 30)}
 
@@ -75,7 +75,7 @@ class Options:
     resync_failed: bool = False
     resync_limit: int = 3
     sync_manual: bool = False
-    touched: list[str] | None = None  # by a change; None means that all may be
+    touched: list[str] | None = None  # names of Applications that a commit changes; None: possibly all
     untouched_timeout: float = 120.0
     depends_on: dict[str, list[str]] = field(default_factory=dict)
 
@@ -92,7 +92,7 @@ class Watcher(threading.Thread):
         self.stopped = threading.Event()
 
     def run(self) -> None:
-        """List once and follow the events; a connection that breaks is taken up again at the last version."""
+        """List once and follow the events; after a broken connection the watch resumes at the last version."""
         while not self.stopped.is_set():
             try:
                 if self.version is None:
@@ -136,19 +136,19 @@ class Watcher(threading.Thread):
 
 
 class Tracked:
-    """What is known of one Application."""
+    """What is known about one Application."""
 
     def __init__(self, name: str, started: float) -> None:
         self.name = name
         self.application: Application | None = None
         self.fresh = False
-        self.rounds = 0  # refresh requests of the barrier
+        self.rounds = 0  # refresh requests since the Application appeared
         self.stamp = ""  # the timestamp of the last request
-        self.stamped = False  # the last version that was seen carries it
-        self.sent = False  # a request was sent and its answer is awaited
+        self.stamped = False  # whether the latest version of the object has it
+        self.sent = False  # a request was sent and not answered yet
         self.sent_at = started
-        self.floor = 0  # versions before our last request say nothing
-        self.found = Verdict(WAIT, "not-found", "does not exist")  # what the object says
+        self.floor = 0  # older versions than that of our last request are ignored
+        self.found = Verdict(WAIT, "not-found", "does not exist")  # the state of the object
         self.since = started  # when the code of `found` began
         self.error_rounds = 0
         self.refreshes = 0  # since then
@@ -157,22 +157,22 @@ class Tracked:
         self.resyncs = 0
         self.ready_at: float | None = None
         self.total_refreshes = 0
-        self.finished = ""  # when the last operation ended, and since when that is known here
+        self.finished = ""  # when the last operation ended, by the controller's clock and by ours
         self.finished_at = started
         self.overtaking: tuple[str, ...] = ()  # the revision that appeared while an older one was being synced
-        self.shared_at: tuple[str, ...] | None = None  # the revision that shares an object for certain
-        self.live: dict[str, tuple[str, ...]] = {}  # what reading the objects showed, by code of the verdict
+        self.shared_at: tuple[str, ...] | None = None  # revision with a confirmed shared object
+        self.live: dict[str, tuple[str, ...]] = {}  # findings in the live objects, by code of the verdict
         self.reading = False
         self.read_at = started - READ_SECONDS
 
     def find(self, found: Verdict, now: float) -> None:
-        """Take in what the object says. While the code stays the same its clocks go on, also from WAIT to FAILED."""
+        """Record what the object says. WAIT -> FAILED with the same code keeps its start time and counters."""
         if found.code != self.found.code:
             self.since, self.refreshes, self.refreshed_at, self.error_rounds = now, 0, now, 0
         self.found = found
 
     def decide(self, decision: Verdict, now: float) -> None:
-        """Take in what the wait decides."""
+        """Record what the wait decides."""
         if decision.state != READY:
             self.ready_at = None
         elif self.ready_at is None:
@@ -180,10 +180,10 @@ class Tracked:
         self.verdict = decision
 
     def observe(self, application: Application | None, unbroken: bool) -> None:
-        """Take in a version of the object; `unbroken` says that no version was missed before it."""
+        """Record a version of the object; `unbroken` means that no version before it was missed."""
         if application and int(application["metadata"]["resourceVersion"]) < self.floor:
             return
-        if application is None or uid_of(application) != uid_of(self.application):  # a new one has all to prove again
+        if application is None or uid_of(application) != uid_of(self.application):  # a new object starts over
             self.fresh = self.stamped = self.sent = False
             self.rounds, self.live = 0, {}
         before_had_stamp, self.application = self.stamped, application
@@ -205,17 +205,17 @@ class Tracked:
                 return
             # Argo CD 3.6 removes request and timestamp in one write, and only if the reconcile began with them.
             exact = unbroken and before_had_stamp and STAMP not in annotations
-            # Otherwise the first answer may be that of an older reconcile; one that takes up the second began after it.
+            # Otherwise the first answer may come from an older reconcile; the second one cannot.
             self.fresh = exact or self.rounds >= 2
 
 
 def uid_of(application: Application | None) -> str:
-    """Return which of the Applications of a name this is."""
+    """Return the UID, which tells an Application from a later one with the same name."""
     return str((application or {}).get("metadata", {}).get("uid", ""))
 
 
 class Waiter:
-    """Waits until all of a set of Applications are ready."""
+    """Waits until all selected Applications are ready."""
 
     def __init__(
         self,
@@ -241,12 +241,12 @@ class Waiter:
 
     @property
     def impatient_at(self) -> float:
-        """Return when what was not changed has had time enough."""
+        """Return the deadline for Applications that the commit did not touch."""
         return self.started + self.options.untouched_timeout
 
     @property
     def deadline(self) -> float:
-        """Return when the wait ends."""
+        """Return the deadline of the wait."""
         return self.started + self.options.timeout
 
     def wait(self) -> bool:
@@ -271,7 +271,7 @@ class Waiter:
     # --- events ------------------------------------------------------------------------------------------------------
 
     def _receive(self) -> None:
-        """Take all that has come, and wait a moment when nothing has."""
+        """Process all queued messages; wait briefly when there are none."""
         try:
             message = self.watcher.queue.get(timeout=min(0.2, max(0.0, self.deadline - time.monotonic())))
         except queue.Empty:
@@ -337,9 +337,9 @@ class Waiter:
             entry.decide(self._decision(name, now, decisions), now)
 
     def _decision(self, name: str, now: float, decisions: dict[str, Verdict]) -> Verdict:
-        """Return what the wait makes of what an object says. Nothing else changes a verdict.
+        """Return the decision about an Application. Nothing else sets one.
 
-        `decisions` collects those of this pass; an Application of a cycle of dependencies counts there as found.
+        `decisions` collects those of this pass. In a cycle of dependencies what was found counts.
         """
         if name in decisions:
             return decisions[name]
@@ -354,14 +354,14 @@ class Waiter:
         return decision
 
     def _next_step(self, entry: Tracked, now: float, needs: dict[str, Verdict]) -> Verdict:
-        """Return the next step for an Application: to stay ready, to be synced by this wait, or what was found."""
+        """Return what happens next: the Application must stay ready, is synced by this wait, or is as found."""
         found = entry.found
         if found.state == READY and now - entry.since < self.options.stable_for:
-            return Verdict(WAIT, "settling", f"ready, but not for {self.options.stable_for:g} s yet")
+            return Verdict(WAIT, "settling", f"ready for less than {self.options.stable_for:g} s")
         if self.options.resync_failed and found.code == "sync-failed":
             return self._retry(entry, needs)
         if self._may_sync(entry, now):
-            return Verdict(WAIT, "resync", f"to be synced; {found.reason}")
+            return Verdict(WAIT, "resync", f"will be synced; {found.reason}")
         return found
 
     def _is_untouched(self, name: str) -> bool:
@@ -388,7 +388,7 @@ class Waiter:
         return wanted and entry.resyncs < self.options.resync_limit
 
     def _verdict(self, entry: Tracked, now: float, known: Seen) -> Verdict:
-        """Return what an object says; a reason that is new has neither lasted nor been confirmed."""
+        """Return what an object says; a new reason has lasted 0 seconds and was not confirmed."""
         if entry.application is None:
             missing = now - entry.since if entry.found.code == "not-found" else 0.0
             late = missing > self.options.not_found_grace and entry.name in self.explicit
@@ -406,7 +406,7 @@ class Waiter:
         )
         found = verdict(entry.application, self.options.request, seen)
         if found.state == WAIT and entry.shared_at == revisions_of(entry.application):
-            return entry.found  # while both take the object from each other, each is in order for a moment
+            return entry.found  # while two Applications take the object from each other, each is briefly in order
         if found.code != entry.found.code:
             seen = replace(seen, seconds=0.0, error_rounds=0)
             found = verdict(entry.application, self.options.request, seen)
@@ -419,25 +419,27 @@ class Waiter:
             return Verdict(
                 FAILED,
                 "refreshing",
-                f"the application controller did not take up a refresh within {self.options.refresh_timeout:.0f} s: "
+                f"the application controller did not process a refresh within {self.options.refresh_timeout:.0f} s: "
                 "is it running, does it serve this namespace and shard, or does the Application have the annotation "
                 "argocd.argoproj.io/skip-reconcile?",
             )
         return Verdict(
-            WAIT, "refreshing", f"refresh requested {waited:.0f} s ago, the application controller has not answered yet"
+            WAIT, "refreshing", f"refresh requested {waited:.0f} s ago; the application controller has not answered yet"
         )
 
     def _retry(self, entry: Tracked, needs: dict[str, Verdict]) -> Verdict:
-        """Hold a failed sync until its dependencies are ready, and then have it started again."""
+        """Hold back a failed sync until its dependencies are ready, then retry it."""
         found = entry.found
         failed = [name for name, need in needs.items() if need.state == FAILED]
         late = [name for name, need in needs.items() if need.state == WAIT]
         if failed:
             return Verdict(FAILED, "sync-failed", f"its dependency {', '.join(failed)} failed; {found.reason}")
         if late:
-            return Verdict(WAIT, "sync-failed", f"waits for {', '.join(late)}, then it is synced again; {found.reason}")
+            return Verdict(
+                WAIT, "sync-failed", f"waits for {', '.join(late)} before it is synced again; {found.reason}"
+            )
         if entry.resyncs < self.options.resync_limit:
-            return Verdict(WAIT, "resync", f"to be synced again; {found.reason}")
+            return Verdict(WAIT, "resync", f"will be synced again; {found.reason}")
         return found
 
     def _done(self, now: float) -> bool:
@@ -477,7 +479,7 @@ class Waiter:
         return now - entry.refreshed_at >= delays[min(entry.refreshes, len(delays) - 1)]
 
     def _read_live(self, entry: Tracked, now: float) -> None:
-        """Have a thread read the objects that a verdict is about; the next verdict has what it found."""
+        """Read the objects that a verdict is about in a thread; the next verdict includes the result."""
         code = entry.verdict.code
         if code not in READERS or entry.application is None or entry.reading or now - entry.read_at < READ_SECONDS:
             return
@@ -488,7 +490,7 @@ class Waiter:
     def _take_live(self, entry: Tracked, code: str, application: Application) -> None:
         try:
             found = tuple(READERS[code](self.api, application))
-            # Between two writes of another manager there is nothing to see; what was seen before is still its work.
+            # Between two writes of another manager nothing differs; the earlier finding stays valid.
             if found or code != "drift":
                 entry.live[code] = found
         except GitopsError:
@@ -509,14 +511,14 @@ class Waiter:
         entry.observe(found, unbroken=True)
 
     def _operate(self, entry: Tracked, body: dict[str, Any]) -> None:
-        """Start or end an operation, unless the Application changed meanwhile."""
+        """Start or end an operation, unless the Application changed in the meantime."""
         found = self._patch(entry, body)
         if found is not None:
             entry.resyncs += "operation" in body
             entry.observe(found, unbroken=True)
 
     def _patch(self, entry: Tracked, body: dict[str, Any]) -> Application | None:
-        """Change an Application; without an answer, or when somebody else was first, the next event tells."""
+        """Change an Application; None on a conflict or without an answer: the watch then delivers the new state."""
         self.requests["patch"] += 1
         try:
             status, found = self.api.request("PATCH", f"{self.path}/{entry.name}", body=body)
@@ -532,11 +534,11 @@ class Waiter:
         return found
 
     def _miss(self, reason: str) -> None:
-        """Remember that the API server did not answer; the watch and the next request will tell when it does."""
+        """Record that the API server did not answer, until the watch or a request succeeds again."""
         self.unavailable, self.unavailable_at = reason, time.monotonic()
 
     def _clean_up(self) -> None:
-        """Argo CD before 3.6 does not know the timestamp and leaves it."""
+        """Remove our timestamp where Argo CD left it: versions before 3.6 do not know it."""
         for entry in self.tracked.values():
             annotations = (entry.application or {}).get("metadata", {}).get("annotations") or {}
             if annotations.get(STAMP) == entry.stamp and REFRESH not in annotations and entry.stamp:
@@ -544,12 +546,12 @@ class Waiter:
                 try:
                     self.api.request("PATCH", f"{self.path}/{entry.name}", body=body)
                 except GitopsError:
-                    continue  # it does no harm
+                    continue  # the annotation has no effect
 
-    # --- telling -----------------------------------------------------------------------------------------------------
+    # --- reporting ---------------------------------------------------------------------------------------------------
 
     def _tell(self, now: float) -> None:
-        """Print a line when the set of what is waited for changes, and at least every 15 seconds."""
+        """Print a progress line when the pending Applications change, and at least every 15 seconds."""
         waiting = [entry for entry in self.tracked.values() if entry.verdict.state == WAIT]
         state = self.unavailable or ",".join(f"{entry.name}:{entry.verdict.code}" for entry in waiting)
         quiet = 2.0 if state != self.printed[0] else PROGRESS_SECONDS
@@ -619,7 +621,7 @@ def terminate_operation(application: Application) -> dict[str, Any]:
 
 
 def list_applications(api: Api, namespace: str, selector: str, installed: bool = True) -> list[Application]:
-    """Return the Applications of a namespace; there are none where Argo CD need not be installed yet."""
+    """Return the Applications of a namespace; none where Argo CD may not be installed yet."""
     query = {"labelSelector": selector} if selector else None
     status, found = api.request("GET", f"{GROUP}/namespaces/{namespace}/applications", query)
     if status == 404 and not installed:
@@ -631,7 +633,7 @@ def list_applications(api: Api, namespace: str, selector: str, installed: bool =
 
 
 def selection(names: list[str], applicationsets: list[str], labelled: bool) -> Callable[[Application], bool]:
-    """Return a function that tells whether an Application is waited for; labels are selected by the API server."""
+    """Return a predicate for the Applications to wait for; the API server selects by label."""
 
     def selects(item: Application) -> bool:
         owners = {
@@ -650,13 +652,13 @@ def snapshot(api: Api, namespace: str, selector: str, selects: Callable[[Applica
     """Return the Applications as they are, without a claim that their status is fresh."""
     extra = {
         "state": WAIT,
-        "reason": "check mode asks for no refresh",
+        "reason": "check mode requests no refresh",
         "fresh": False,
         "seconds": 0.0,
         "refreshes": 0,
         "resyncs": 0,
     }
-    # A check of a first run finds no Argo CD.
+    # In check mode before the first run there is no Argo CD.
     found = [item for item in list_applications(api, namespace, selector, installed=False) if selects(item)]
     return sorted((summary(item) | extra for item in found), key=lambda entry: entry["name"])
 

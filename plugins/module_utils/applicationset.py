@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make ApplicationSets look at Git now, and wait for the Applications that they generate.
+"""Refresh ApplicationSets from Git, and wait for the Applications that they generate.
 
 Rules: Argo CD's applicationset/controllers/applicationset_controller.go at v3.6.1.
 
@@ -22,7 +22,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.errors import Gito
 
 REFRESH = "argocd.argoproj.io/application-set-refresh"
 POLL_SECONDS = 0.2
-# A request that comes in the middle of a reconcile can be answered by that one; the second cannot.
+# A reconcile that is already running may answer the first request, but not the second.
 ROUNDS = 2
 RETRY_SECONDS = (1, 2, 5, 10)
 SETTLE_SECONDS = 2.0
@@ -74,7 +74,7 @@ class ApplicationSets:
         return {name: [] for name in self.names} | (self._children(present) if present else {})
 
     def refresh(self, minimum: int, expected: list[str]) -> dict[str, list[str]]:
-        """Force a reconcile of each until all is generated; return the Applications by ApplicationSet."""
+        """Force reconciles until everything is generated; return the Applications by ApplicationSet."""
         attempt = 0
         while True:
             for _round in range(ROUNDS):
@@ -110,7 +110,7 @@ class ApplicationSets:
                     del waiting[name]
             if waiting and time.monotonic() > self.deadline:
                 raise GitopsError(
-                    f"The ApplicationSet controller did not take up a refresh of {', '.join(waiting)} in time: "
+                    f"The ApplicationSet controller did not process a refresh of {', '.join(waiting)} in time: "
                     "is it running, and does it serve this namespace?"
                 )
             if waiting:
@@ -136,7 +136,7 @@ class ApplicationSets:
         leaving = [item for item in self.applications if item["metadata"].get("deletionTimestamp")]
         for item in leaving:
             if item["metadata"]["name"] in expected:
-                return children, f"{being_deleted(self.api, item)} Then it is generated anew."
+                return children, f"{being_deleted(self.api, item)} It is generated again after that."
         few = [name for name, found in children.items() if len(found) < minimum]
         if few:
             return (
@@ -146,14 +146,14 @@ class ApplicationSets:
         return children, ""
 
     def _revive(self, names: set[str]) -> None:
-        """Refresh Applications that were judged while their folder was gone; nothing else would tell them."""
+        """Refresh Applications that were compared while their folder was missing; nothing else would."""
         for item in self.applications:
             name, status = item["metadata"]["name"], item.get("status") or {}
             if name in names and (status.get("sync") or {}).get("status") == "Unknown":
                 self._request("PATCH", f"applications/{name}", {"metadata": {"annotations": {APP_REFRESH: "normal"}}})
 
     def _settled(self, name: str) -> dict[str, Any]:
-        """Return an ApplicationSet once an error went or stayed: its condition is written after the annotation."""
+        """Return an ApplicationSet after its error had time to clear: the condition is written after the annotation."""
         end = time.monotonic() + SETTLE_SECONDS
         item = self.get(name)
         while error_of(item)[0] and time.monotonic() < end:

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Server-side apply of many objects over one client.
 
-An object is read before it is written. A hash of the manifest is kept as an annotation: when it is still the same and
-the live object has all values of the manifest, applying it could change nothing and no request is sent. Otherwise a
-dry run of the API server decides whether there is a difference.
+An object is read before it is written. A hash of the manifest is kept as an annotation: if the hash matches and the
+live object already contains every value of the manifest, no request is sent. Otherwise a dry run of the API server
+decides whether there is a difference.
 
 For use within the collection monorepo.gitops only.
 """
@@ -37,7 +37,7 @@ Manifest = dict[str, Any]
 HASH = "monorepo.gitops/applied-sha256"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
-# What a container waits for that no patience cures.
+# Reasons of a waiting container that do not resolve by themselves.
 BROKEN = {
     "CrashLoopBackOff",
     "CreateContainerConfigError",
@@ -60,7 +60,7 @@ RACE_RETRIES = 5
 
 
 class PatientApi(Api):
-    """Waits for an API server that is busy or restarting, and keeps the words of its other errors."""
+    """Retries while the API server is busy or restarting, and passes on its other errors unchanged."""
 
     def __init__(self, client: Any, concurrency: int) -> None:
         super().__init__(client)
@@ -70,7 +70,7 @@ class PatientApi(Api):
     def request(
         self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None, content_type: str = MERGE
     ) -> tuple[int, Manifest]:
-        """Send one request, again when there is hope, and return status code and body."""
+        """Send one request, with retries where they can help, and return status code and body."""
         for tries_left in reversed(range(BUSY_RETRIES)):
             try:
                 response = self._send(method, path, query, body, content_type, timeout=REQUEST_SECONDS)
@@ -91,13 +91,13 @@ class PatientApi(Api):
 
 
 def retry_after(header: str | None) -> float:
-    """Return the seconds that a busy API server asks for, at most ten."""
+    """Return the delay in seconds that a busy API server asks for, at most ten."""
     return min(float(header), 10.0) if header and header.isdigit() else 1.0
 
 
 @dataclass
 class Applied:
-    """What happened to one object."""
+    """The result for one object."""
 
     item: Manifest
     action: str  # created, configured, unchanged or skipped
@@ -117,7 +117,7 @@ class Settings:
 
 
 def load(paths: Iterable[str], definitions: Iterable[Manifest], kinds: Iterable[str]) -> list[Manifest]:
-    """Read files and definitions, open up Lists, and keep the wanted kinds."""
+    """Read files and definitions, expand Lists, and keep the wanted kinds."""
     items = [item for document in definitions if document for item in expand(deepcopy(document), "definition")]
     for path in paths:
         try:
@@ -135,7 +135,7 @@ def distinct(items: list[Manifest]) -> list[Manifest]:
     found: dict[tuple[str, str, str, str], Manifest] = {}
     for item in items:
         if found.setdefault(identity(item), item) != item:
-            raise GitopsError(f"{label(item)} is there twice, with different contents.")
+            raise GitopsError(f"{label(item)} occurs twice, with different contents.")
     return list(found.values())
 
 
@@ -149,7 +149,9 @@ def expand(document: Any, origin: str) -> list[Manifest]:
         or not isinstance(document.get("metadata"), dict)
         or not document["metadata"].get("name")
     ):
-        raise GitopsError(f"{origin}: a document is no Kubernetes object, it needs apiVersion, kind and metadata.name.")
+        raise GitopsError(
+            f"{origin}: a document is not a Kubernetes object: apiVersion, kind and metadata.name are required."
+        )
     return [document]
 
 
@@ -159,36 +161,36 @@ def group_kind(item: Manifest) -> tuple[str, str]:
 
 
 def identity(item: Manifest) -> tuple[str, str, str, str]:
-    """Return what two objects must differ in."""
+    """Return the identity of an object."""
     return *group_kind(item), item["metadata"].get("namespace") or "", item["metadata"]["name"]
 
 
 def label(item: Manifest) -> str:
-    """Return kind, namespace and name as people write them."""
+    """Return kind, namespace and name for messages."""
     metadata = item["metadata"]
     return f"{item['kind']} {metadata['namespace'] + '/' if metadata.get('namespace') else ''}{metadata['name']}"
 
 
 def phases(items: list[Manifest]) -> tuple[list[Manifest], list[Manifest], list[Manifest]]:
-    """Return Namespaces; CRDs and what needs none of them; and custom resources of these CRDs."""
+    """Return three phases: Namespaces; CRDs and objects that need neither; custom resources of these CRDs."""
     crds = [item for item in items if item["kind"] == "CustomResourceDefinition"]
     defined = {(crd["spec"]["group"], crd["spec"]["names"]["kind"]) for crd in crds}
     namespaces = [item for item in items if group_kind(item) == ("", "Namespace")]
     custom = [item for item in items if group_kind(item) in defined]
     early = {id(item) for item in (*crds, *namespaces, *custom)}
-    # CRDs take the API server longest, so they start first.
+    # CRDs take longest, so they start first.
     return namespaces, crds + [item for item in items if id(item) not in early], custom
 
 
 def with_namespace(item: Manifest, namespace: str) -> Manifest:
-    """Return a namespaced object that says where it lives."""
+    """Return a namespaced object with its namespace filled in."""
     if item["metadata"].get("namespace"):
         return item
     return item | {"metadata": item["metadata"] | {"namespace": namespace}}
 
 
 def with_hash(item: Manifest) -> Manifest:
-    """Return the manifest with the annotation that names its content; that of a Secret stays unnamed."""
+    """Return the manifest with the annotation of its hash; a Secret gets none."""
     if item["kind"] == "Secret":
         return item
     digest = hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()
@@ -197,7 +199,7 @@ def with_hash(item: Manifest) -> Manifest:
 
 
 def contains(live: Any, wanted: Any) -> bool:
-    """Return whether a live value has everything of a wanted one; lists must have the same length and order."""
+    """Return whether a live value contains a wanted one; lists must have the same length and order."""
     if isinstance(wanted, dict):
         return isinstance(live, dict) and all(
             contains(live.get(key), value) if value is not None else live.get(key) is None
@@ -209,7 +211,7 @@ def contains(live: Any, wanted: Any) -> bool:
 
 
 def comparable(item: Manifest) -> Manifest:
-    """Return an object without what the API server and controllers change by themselves."""
+    """Return an object without the fields that the API server and controllers set."""
     item = {key: value for key, value in item.items() if key != "status"}
     ignored = ("resourceVersion", "generation", "creationTimestamp", "uid")
     item["metadata"] = {key: value for key, value in item.get("metadata", {}).items() if key not in ignored}
@@ -223,7 +225,7 @@ def comparable(item: Manifest) -> Manifest:
 
 
 def shown(item: Manifest, other: Manifest | None = None) -> Manifest:
-    """Return an object for a diff against another state: no bookkeeping, and of a Secret no values."""
+    """Return an object for a diff: without bookkeeping, and for a Secret without values."""
     item = comparable(item)
     metadata = item["metadata"] = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
     if item.get("kind") != "Secret":
@@ -240,7 +242,7 @@ def shown(item: Manifest, other: Manifest | None = None) -> Manifest:
 
 
 def as_diff(result: Applied) -> dict[str, str]:
-    """Return one changed object as Ansible shows it; of a very long one only the size."""
+    """Return one changed object as an Ansible diff; for a very long one only the size."""
     header = label(result.item)
     before = as_text(shown(result.before)) if result.before else ""
     after = as_text(shown(result.after, result.before or None))
@@ -256,7 +258,7 @@ def as_text(item: Manifest) -> str:
 
 
 def report(results: list[Applied]) -> dict[str, Any]:
-    """Return what happened, for the module's result."""
+    """Return the module's result."""
     counts = Counter(result.action for result in results)
     objects = [
         {
@@ -275,7 +277,7 @@ def report(results: list[Applied]) -> dict[str, Any]:
 
 
 class Applier:
-    """Applies objects so that each finds what it needs."""
+    """Applies objects in an order in which each finds what it needs."""
 
     def __init__(self, api: Api, settings: Settings, namespace: str | None) -> None:
         self.api, self.settings, self.namespace = api, settings, namespace or "default"
@@ -286,7 +288,7 @@ class Applier:
         self.pods_read: dict[str, float] = {}
 
     def apply(self, items: list[Manifest]) -> list[Applied]:
-        """Apply all objects and return what happened; all that can be applied is, also when others are rejected."""
+        """Apply all objects and return the results; a rejected object does not hold back the others."""
         namespaces, others, custom = phases(items)
         self.defined = {group_kind(item) for item in custom}
         self._check_kinds([*namespaces, *others])
@@ -299,7 +301,7 @@ class Applier:
         return self.results
 
     def _check_kinds(self, items: list[Manifest]) -> None:
-        """Find kinds that the cluster does not have before anything is written; discovery is asked once for each."""
+        """Find kinds that the cluster does not serve before anything is written, with one discovery per API version."""
         unknown = {f"{item['kind']} of {item['apiVersion']}": item for item in items if not self.api.resource(item)}
         if not unknown:
             return
@@ -350,7 +352,7 @@ class Applier:
     def _create(self, item: Manifest, path: str) -> Applied:
         wanted = item if self.settings.only_missing else with_hash(item)
         status, result = self._patch(path, wanted, self.settings.check_mode)
-        if status == 404 and self.settings.check_mode:  # its namespace would be created by this run, too
+        if status == 404 and self.settings.check_mode:  # this run would create its namespace, too
             return Applied(item, "created", {}, item)
         self._check(item, status, result)
         return Applied(item, "created", {}, result)
@@ -366,7 +368,7 @@ class Applier:
                 return Applied(item, "unchanged", live, live)
             if result["metadata"].get("resourceVersion") == live["metadata"].get("resourceVersion"):
                 break
-            # Somebody else wrote between the two requests: that difference is not ours.
+            # Somebody else wrote between the two requests; that difference is not part of this run.
             live = self._read(item, path) or live
         if not self.settings.check_mode:
             status, result = self._patch(path, wanted, dry_run=False)
@@ -386,7 +388,7 @@ class Applier:
         raise GitopsError(f"{label(item)} was rejected: {message}")
 
     def _await_served(self, custom: list[Manifest]) -> None:
-        """Wait until CRDs of this run are Established, and until discovery, which is a little later, has them."""
+        """Wait until CRDs of this run are Established and, slightly later, served by discovery."""
         crds = [result for result in self.results if result.item["kind"] == "CustomResourceDefinition"]
         self._await(crds, ESTABLISHED_SECONDS, established)
         deadline = time.monotonic() + ESTABLISHED_SECONDS
@@ -401,7 +403,7 @@ class Applier:
                 time.sleep(POLL_SECONDS / 3)
 
     def await_rolled_out(self, timeout: float) -> None:
-        """Wait until CRDs are Established and workloads run their newest revision everywhere."""
+        """Wait until CRDs are Established and all pods of workloads run the newest revision."""
         started = time.monotonic()
         crds = [result for result in self.results if result.item["kind"] == "CustomResourceDefinition"]
         self._await(crds, timeout, established)
@@ -409,7 +411,7 @@ class Applier:
         self._await(workloads, timeout - (time.monotonic() - started), pending_rollout)
 
     def _unblock(self, workload: Manifest) -> None:
-        """Delete a pod of an older revision that does not start: a StatefulSet waits for it before it makes newer ones.
+        """Delete a pod of an older revision that does not start: its StatefulSet would wait for it forever.
 
         The Kubernetes documentation, StatefulSets, calls this a forced rollback.
         """
@@ -421,15 +423,15 @@ class Applier:
             if not (why := blocks(workload, pod)):
                 continue
             metadata = pod["metadata"]
-            # Not when it has changed since: it may have come up.
+            # Unless it changed in the meantime: it may be running now.
             body = {"preconditions": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}}
             path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
             status, _answer = self.api.request("DELETE", path, None, body, "application/json")
             if status in (200, 202):
                 self.deleted_pods.append(f"{metadata['namespace']}/{metadata['name']}")
                 self.warnings.append(
-                    f"Pod {self.deleted_pods[-1]} was deleted: it is of an older revision of {name}, did not start "
-                    f"({why}), and a StatefulSet replaces no pod before the one that it waits for is ready."
+                    f"Pod {self.deleted_pods[-1]} was deleted: it belongs to an older revision of {name} and did not "
+                    f"start ({why}), and a StatefulSet replaces no other pod until that one is ready."
                 )
 
     def _pods(self, workload: Manifest) -> list[Manifest]:
@@ -455,7 +457,7 @@ class Applier:
         try:
             status, live = self.api.request("GET", self.api.path(item) or "")
             if status == 404:
-                return "it was deleted meanwhile"
+                return "it was deleted in the meantime"
             if status != 200:
                 return str(live.get("message") or status)
             why = reason(live)
@@ -466,7 +468,7 @@ class Applier:
         return why
 
     def _trouble(self, item: Manifest) -> str:
-        """Return why pods of a workload do not run, as far as the cluster says so."""
+        """Return why pods of a workload do not run, as far as the cluster reports it."""
         if item["kind"] not in WORKLOADS:
             return ""
         troubles = [text for pod in self._pods(item) if (text := pod_trouble(pod))]
@@ -494,7 +496,7 @@ def pending_rollout(workload: Manifest) -> str:
     else:
         wanted = spec.get("replicas", 1)
         updated, ready = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
-    # Pods that only a person replaces, or that stay on the old revision on purpose, are not waited for.
+    # Do not wait for pods that are replaced by hand, or that stay on the old revision on purpose.
     partition = (strategy.get("rollingUpdate") or {}).get("partition") or 0
     newest = 0 if strategy.get("type") == "OnDelete" else max(wanted - partition, 0)
     surplus = status.get("replicas", wanted) - wanted
@@ -518,7 +520,7 @@ def may_be_blocked(workload: Manifest) -> bool:
 def blocks(workload: Manifest, pod: Manifest) -> str:
     """Return why a pod of an older revision of a StatefulSet never becomes ready, or nothing.
 
-    A pod that runs, is being scheduled or still starts is left alone, and so is one below the partition of the update.
+    A pod that runs, is being scheduled or is still starting is left alone, and so is one below the update's partition.
     """
     metadata, spec = pod["metadata"], workload["spec"]
     owners = {owner.get("uid") for owner in metadata.get("ownerReferences") or []}
@@ -542,7 +544,7 @@ def blocks(workload: Manifest, pod: Manifest) -> str:
 
 
 def pod_trouble(pod: Manifest) -> str:
-    """Return why a pod does not run: what a container waits for, how it ended, or why it is not scheduled."""
+    """Return why a pod does not run: what a container waits for, how it exited, or why it is not scheduled."""
     status = pod.get("status") or {}
     for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
         state = container.get("state") or {}

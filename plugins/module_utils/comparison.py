@@ -36,11 +36,11 @@ class Options:
     """What the inventory wants."""
 
     environment: str
-    repository: str  # as Argo CD reads it
+    repository: str  # URL that Argo CD reads
     revision: str
-    push_url: str = ""  # as this machine does, where that is another URL
-    commit: str = ""  # that is to be promoted; empty compares the working tree
-    publish: bool = True  # the working tree; otherwise what Git has counts
+    push_url: str = ""  # URL that this machine uses, if it differs
+    commit: str = ""  # commit to promote; empty compares the working tree
+    publish: bool = True  # whether the working tree is published; otherwise Git is compared as it is
     components: list[dict[str, Any]] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
     removals: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Options:
     takeover: str = ""
     adopted: set[str] = field(default_factory=set)
     throwaway: bool = False
-    parameters: dict[str, str] = field(default_factory=dict)  # of argocd-cmd-params-cm, that the run will write
+    parameters: dict[str, str] = field(default_factory=dict)  # keys of argocd-cmd-params-cm that the run will write
     version: str = ""
     kustomize: list[str] = field(default_factory=list)
 
@@ -61,7 +61,7 @@ class Comparison:
         self.notes: list[str] = []
         self._listed: dict[str, dict[str, tuple[str, str]]] = {}
         self.published = clone.head()
-        self.before = clone.followed(options.revision)  # what Argo CD has
+        self.before = clone.followed(options.revision)  # what Argo CD follows now
         if options.commit:
             options.commit = self._commit(options.commit)
         elif options.publish:
@@ -82,10 +82,10 @@ class Comparison:
         return self._listed[commit]
 
     def _rendered(self, commit: str) -> dict[str, tuple[str, str]]:
-        """Return those that a run wrote."""
+        """Return the components that a run rendered in a commit."""
         return publish.overlays(self.clone.rendered(commit, self.options.environment), self.options.environment)
 
-    # --- whose cluster ------------------------------------------------------------------------------------------------
+    # --- identity -----------------------------------------------------------------------------------------------------
 
     @cached_property
     def wanted_side(self) -> identity.Side:
@@ -93,7 +93,7 @@ class Comparison:
         return identity.Side(self.options.environment, self.options.repository, self.options.revision or "HEAD")
 
     def check_identity(self) -> None:
-        """Stop before another cluster's, environment's or repository's work is touched."""
+        """Stop before anything of another cluster, environment or repository is changed."""
         living = self._living_sides()
         commits = sorted({commit for item in self.survey.ours.values() if (commit := commit_of(item))})
         head = self.options.commit or self.before
@@ -101,7 +101,7 @@ class Comparison:
             uid=self.survey.uid,
             recorded_version=((self.survey.config_map or {}).get("data") or {}).get("collectionVersion", ""),
             own_version=self.options.version,
-            # The rehearsal of an inventory is a new cluster each time, and changes no real one.
+            # A rehearsal starts from a new cluster and does not change a real one.
             is_new=not living and not self.options.throwaway,
             commits=commits,
             unknown_commits=[commit for commit in commits if not self.clone.has(commit, head)],
@@ -113,10 +113,10 @@ class Comparison:
         stops += self._two_repositories()
         if stops and self.options.takeover != word:
             raise GitopsError(identity.refusal(stops, word))
-        self.notes += [f"Going on because of gitops_takeover={word}: {text}" for text in stops] + notes
+        self.notes += [f"Continuing because of gitops_takeover={word}: {text}" for text in stops] + notes
 
     def _two_repositories(self) -> list[str]:
-        """Return why the URL that Argo CD reads is not the repository that is published to, as far as it answers."""
+        """Return why Argo CD's URL is not the repository that is published to, if that URL can be reached."""
         read, pushed = self.options.repository, self.options.push_url or self.options.repository
         if identity.repository_name(read) == identity.repository_name(pushed):
             return []
@@ -129,7 +129,7 @@ class Comparison:
         ]
 
     def _living_sides(self) -> list[identity.Side]:
-        """Return what the cluster serves; where nothing else says so, what Applications without an owner follow."""
+        """Return what the cluster serves; as a last resort, what Applications without an owner follow."""
         sides: list[identity.Side | None] = []
         sides += [identity.applicationset_side(item) for item in self.survey.applicationsets]
         sides += [identity.template_side(item) for item in self.survey.applicationsets]
@@ -138,7 +138,7 @@ class Comparison:
         return found or sorted({identity.application_side(item) for item in self.survey.ours.values()}, key=str)
 
     def _changed_overlays(self) -> list[str]:
-        """Return the overlays of this environment that Git has and the commit of this run would change or remove."""
+        """Return the overlays of this environment in Git that the commit of this run would change or remove."""
         if self.options.commit:
             return []
         present = self._overlays(self.published).values()
@@ -148,11 +148,11 @@ class Comparison:
         leaving = self.found.rendered.keys() - self.wanted
         return sorted("/".join(entry) for entry in present if entry in changed or entry[1] in leaving)
 
-    # --- what vanishes ------------------------------------------------------------------------------------------------
+    # --- removals -----------------------------------------------------------------------------------------------------
 
     @cached_property
     def found(self) -> Found:
-        """Return what each side knows of components."""
+        """Return the components that each side has."""
         environment = self.options.environment
         base = self.before if self.options.commit else self.published
         rendered, present = self._rendered(base), self._overlays(base)
@@ -173,13 +173,13 @@ class Comparison:
         return {entry["name"] for entry in self.options.components}
 
     def _past(self) -> set[str]:
-        """Return the components that Git's history has had; only asked when an inventory removes something."""
+        """Return the components that Git's history has had; read only when an inventory removes something."""
         if not (self.options.removals or self.options.volume_removals):
             return set()
         return set(publish.overlays(self.clone.past(self.options.environment), self.options.environment))
 
     def check_components(self) -> list[str]:
-        """Return the components to remove; stop when others would vanish."""
+        """Return the components to remove; stop when others would be lost."""
         if not self.options.commit:
             wanted = {entry["name"]: entry["layer"] for entry in self.options.components}
             removal.check_ownership(self.found, wanted, self.options.adopted, self._foreign_names())
@@ -242,27 +242,29 @@ class Comparison:
                 )
 
     def _may_delete(self, entry: dict[str, Any]) -> bool:
-        """Return whether a volume may go; an entry of a component that came back must not take its new volume."""
+        """Return whether a volume may be deleted; an old entry must not delete the new volume of a component."""
         found = removal.volume(entry)
         name = removal.name_of(str(entry["component"]), self.found.handwritten | self.found.rendered)
         if name in self.wanted:
             had = found in self._had(name)
             self.notes += (
-                [] if had else [f"gitops_volume_removals: {removal.label(found)} does not leave {name}: ignored."]
+                []
+                if had
+                else [f"gitops_volume_removals: {removal.label(found)} is not being removed from {name}; ignored."]
             )
-            # Argo CD would make again what the revision that it follows still has.
+            # Argo CD would create again what is still in the revision that it follows.
             return had and (self.moves or found not in self.earlier.get(name, set()))
         return self.moves or name not in self._overlays(self.before)
 
     @property
     def moves(self) -> bool:
         """Return whether this run changes what Argo CD follows."""
-        # A branch that is not there yet is made from what is published.
+        # A branch that does not exist yet is created from what is published.
         return bool(self.options.commit) or self.clone.is_followed_at_once(self.options.revision)
 
     @cached_property
     def staying(self) -> set[str]:
-        """Return the components that were there and stay."""
+        """Return the components that existed before and stay."""
         return (self.found.living.keys() | self.earlier.keys()) & self.wanted
 
     def _had(self, name: str) -> set[Identity]:
@@ -279,11 +281,11 @@ class Comparison:
 
     @cached_property
     def earlier(self) -> dict[str, set[Identity]]:
-        """Return the objects of components as Argo CD has them from Git, of those only that differ or leave."""
+        """Return the objects that Argo CD has from Git, for components that change or leave only."""
         present = self._overlays(self.before)
         entries = [entry for name, entry in sorted(present.items()) if name in self.changed or name not in self.wanted]
         with self._exported(self.before, entries) as tree:
-            # What does not build was never deployed from here; the cluster says what it has.
+            # An overlay that does not build was never deployed; the cluster shows what exists.
             summaries, _errors = self._build_each(tree, entries)
         return self._identities(summaries, summaries + self._wanted_summaries)
 
@@ -301,12 +303,12 @@ class Comparison:
         with self._exported(self.options.commit, sorted(present)) as tree:
             summaries = self._build(tree, [component(*entry) for entry in sorted(ours)])
             others, errors = self._build_each(tree, sorted(set(present) - set(ours)))
-        self.notes += [f"An overlay that a person wrote does not build: {text}" for text in errors]
+        self.notes += [f"A handwritten overlay does not build: {text}" for text in errors]
         return summaries + others
 
     @contextlib.contextmanager
     def _exported(self, commit: str, entries: list[tuple[str, str]]) -> Iterator[Path]:
-        """Have overlays, with their bases, as a commit has them."""
+        """Provide overlays, with their bases, as they are in a commit."""
         with tempfile.TemporaryDirectory(prefix="monorepo-gitops-") as folder:
             parts = ("base", f"envs/{self.options.environment}")
             folders = [f"argocd/{'/'.join(entry)}/{part}" for entry in entries for part in parts]
@@ -322,7 +324,7 @@ class Comparison:
         return build_others(str(tree), self.options.environment, names, self.options.kustomize)
 
     def _identities(self, summaries: list[dict[str, Any]], known: list[dict[str, Any]]) -> dict[str, set[Identity]]:
-        """Return what the objects are called in the cluster; `known` say which kinds have no namespace."""
+        """Return the identities of the objects in the cluster; `known` name the kinds without a namespace."""
         cluster = cluster_kinds(known)
         return {
             summary["name"]: {
@@ -332,7 +334,7 @@ class Comparison:
             for summary in summaries
         }
 
-    # --- the answer ---------------------------------------------------------------------------------------------------
+    # --- result -------------------------------------------------------------------------------------------------------
 
     def result(self) -> dict[str, Any]:
         """Run all checks and return what the run may do."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which cluster a kubeconfig names. Nothing here puts a value of a kubeconfig but its names into a message.
+"""Find the cluster that a kubeconfig names. Messages contain names from a kubeconfig, never its values.
 
 For use within the collection monorepo.gitops only.
 """
@@ -18,22 +18,22 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 
 PREFIX = "K8S_AUTH_"
-# The releases of Kubernetes for which the operators are made, and the newest one that was tried.
+# The Kubernetes releases that the operators support, and the newest one that was tested.
 OLDEST, NEWEST = "1.34", "1.37"
 KINDS = ("clusters", "contexts", "users")
-# Entries of a kubeconfig by kind and name, each as what it holds: its `cluster`, its `context` or its `user`.
+# Entries of a kubeconfig by kind and name; the value is the content of `cluster`, `context` or `user`.
 Entries = dict[str, dict[str, dict[str, Any]]]
 
 
 def check_environment(environment: Mapping[str, str]) -> None:
-    """Refuse variables from which kubernetes.core would fill in what a kubeconfig leaves open, or override it.
+    """Refuse environment variables with which kubernetes.core would complete or override a kubeconfig.
 
-    The playbooks take away those that are known; this also finds one of a later kubernetes.core.
+    The playbooks unset the known ones; this also finds those of a later kubernetes.core.
     """
     found = sorted(name for name in environment if name.startswith(PREFIX))
     if found:
         raise GitopsError(
-            f"The environment has {', '.join(found)}, which would override what the inventory says of the cluster: "
+            f"The environment has {', '.join(found)}, which would override what the inventory says about the cluster: "
             f"unset {' '.join(found)} and run again."
         )
 
@@ -51,12 +51,12 @@ def kubeconfig_files(named: str, environment: Mapping[str, str]) -> list[str]:
             f"cluster_kubeconfig is empty, and the default kubeconfig {', '.join(missing)} does not exist: "
             "set cluster_kubeconfig to a path."
         )
-    # As kubectl does: KUBECONFIG may name files that are not there.
+    # As with kubectl, KUBECONFIG may name files that do not exist.
     return [path for path in paths if path not in missing]
 
 
 def read_kubeconfig(files: list[str]) -> Entries:
-    """Return what the files hold; of two entries with one name the first counts, as for kubectl."""
+    """Return the merged entries; as with kubectl, the first of two entries with the same name wins."""
     entries: Entries = {kind: {} for kind in KINDS}
     for path in files:
         document = _load(path)
@@ -87,26 +87,26 @@ def choose_context(entries: Entries, wanted: str, kubeconfig: str) -> str:
     """Return the name of the context that is used: the wanted one, else the only one, whether or not it is current."""
     names = sorted(entries["contexts"])
     if not names:
-        raise GitopsError(f"{kubeconfig} has no contexts, so it does not say which cluster.")
+        raise GitopsError(f"{kubeconfig} has no contexts, so it does not name a cluster.")
     if wanted and wanted not in names:
-        raise GitopsError(f"cluster_context is {wanted}, and {kubeconfig} has only these contexts: {', '.join(names)}.")
+        raise GitopsError(f"cluster_context is {wanted}, but {kubeconfig} has only these contexts: {', '.join(names)}.")
     if not wanted and len(names) > 1:
         raise GitopsError(
-            f"{kubeconfig} has several contexts ({', '.join(names)}): set cluster_context to the one of the cluster."
+            f"{kubeconfig} has several contexts ({', '.join(names)}): set cluster_context to the one to use."
         )
     return wanted or names[0]
 
 
 def check_complete(entries: Entries, context: str, kubeconfig: str) -> None:
-    """Refuse a context that does not say which server and which credentials; the client would take others, or none."""
+    """Refuse a context without server or credentials; the client would use others, or none."""
     parts = entries["contexts"][context]
     cluster, user = parts.get("cluster"), parts.get("user")
     if cluster not in entries["clusters"]:
-        raise GitopsError(f"Context {context} of {kubeconfig} names the cluster {cluster}, which is not there.")
+        raise GitopsError(f"Context {context} of {kubeconfig} names the cluster {cluster}, which does not exist.")
     if not entries["clusters"][cluster].get("server"):
         raise GitopsError(f"Cluster {cluster} of {kubeconfig} has no server.")
     if user and user not in entries["users"]:
-        raise GitopsError(f"Context {context} of {kubeconfig} names the user {user}, which is not there.")
+        raise GitopsError(f"Context {context} of {kubeconfig} names the user {user}, which does not exist.")
 
 
 def plugin_of(entries: Entries, context: str) -> str:
@@ -116,7 +116,7 @@ def plugin_of(entries: Entries, context: str) -> str:
 
 
 def proxies_of(entries: Entries, context: str) -> list[str]:
-    """Return the proxies that a context names, or all contexts when it is none of them."""
+    """Return the proxies of a context, or those of all contexts when there is no such context."""
     contexts = entries["contexts"]
     chosen = [contexts[context]] if context in contexts else list(contexts.values())
     clusters = [entries["clusters"].get(parts.get("cluster") or "", {}) for parts in chosen]
@@ -124,7 +124,7 @@ def proxies_of(entries: Entries, context: str) -> list[str]:
 
 
 def check_uid(found: str, wanted: str, server: str) -> None:
-    """Refuse another cluster than the pinned one."""
+    """Refuse any cluster but the pinned one."""
     if wanted and wanted != found:
         raise GitopsError(
             f"This is not the intended cluster: its namespace kube-system has the UID {found}, "
@@ -133,17 +133,17 @@ def check_uid(found: str, wanted: str, server: str) -> None:
 
 
 def check_version(found: str, oldest: str, server: str) -> str:
-    """Refuse a Kubernetes that is older than the operators allow; return a warning for one that nobody has tried."""
-    release, supported = release_of(found), f"supported are {OLDEST} to {NEWEST}."
+    """Refuse a Kubernetes release that is too old for the operators; return a warning for an untested one."""
+    release, supported = release_of(found), f"supported versions are {OLDEST} to {NEWEST}."
     if release is None:
-        return f"{server} does not say which Kubernetes it is ({found or 'nothing'}); {supported}"
+        return f"{server} does not report its Kubernetes version ({found or 'nothing'}); {supported}"
     if release < (release_of(oldest) or (0, 0)):
         raise GitopsError(
             f"{server} is Kubernetes {found}; {supported} Upgrade the cluster, or set cluster_oldest_version when all "
             "components of the inventory run on it."
         )
     if release > (release_of(NEWEST) or (0, 0)):
-        return f"{server} is Kubernetes {found}, which is newer than what was tried; {supported}"
+        return f"{server} is Kubernetes {found}, which is newer than the tested versions; {supported}"
     return ""
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Delete Applications with what they deployed, and find out what holds that.
+"""Delete Applications with what they deployed, and find out what blocks the deletion.
 
 Rules: Argo CD's controller/appcontroller.go (finalizeApplicationDeletion) at v3.6.1.
 
@@ -33,7 +33,7 @@ PROGRESS_SECONDS = 15.0
 
 IN_CLUSTER = ("https://kubernetes.default.svc", "in-cluster")
 APPROVED = "argocd.argoproj.io/deletion-approved"
-# What a namespace that is being deleted still waits for.
+# Conditions with which a namespace reports what blocks its deletion.
 NAMESPACE_CONDITIONS = ("NamespaceContentRemaining", "NamespaceFinalizersRemaining", "NamespaceDeletionContentFailure")
 
 
@@ -48,7 +48,7 @@ def live_resources(
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield the resources in an Application's status, or those with a sync status, each with its object.
 
-    Objects that are gone or may not be read are left out, and so are those in another cluster than Argo CD's.
+    Objects that are gone or may not be read are left out, and so are those outside Argo CD's own cluster.
     """
     destination = (application.get("spec") or {}).get("destination") or {}
     if (destination.get("server") or destination.get("name")) not in IN_CLUSTER:
@@ -80,7 +80,7 @@ def holder(entry: dict[str, Any], live: dict[str, Any]) -> str:
 
 
 def unconfirmed(application: dict[str, Any]) -> list[str]:
-    """Return a phrase for each resource that Argo CD deletes only after a confirmation that is not there."""
+    """Return a phrase for each resource whose deletion waits for a confirmation."""
     if APPROVED in (application["metadata"].get("annotations") or {}):
         return []
     return [
@@ -91,7 +91,7 @@ def unconfirmed(application: dict[str, Any]) -> list[str]:
 
 
 def being_deleted(api: Api, application: dict[str, Any]) -> str:
-    """Return since when an Application is being deleted, and what holds it."""
+    """Return since when an Application is being deleted, and what blocks that."""
     return f"Application {application['metadata']['name']} {deletion_text(application, holders(api, application))}."
 
 
@@ -126,19 +126,19 @@ class Deletion:
             time.sleep(POLL_SECONDS)
 
     def _delete(self, item: Application) -> None:
-        """Ask for a deletion with all objects; what the Application still tries to sync would come first."""
+        """Request a cascading deletion; Argo CD would finish a running sync first."""
         name, metadata = item["metadata"]["name"], item["metadata"]
         if FINALIZER not in (metadata.get("finalizers") or []) and not metadata.get("deletionTimestamp"):
             self._change(name, {"metadata": {"finalizers": [*(metadata.get("finalizers") or []), FINALIZER]}})
         self._end_operation(item)
-        # Just the one that was looked at.
+        # Exactly the object that was read.
         body = {"preconditions": {"uid": metadata["uid"]}}
         status, answer = self.api.request("DELETE", f"{self.base}/{name}", body=body, content_type="application/json")
         if status not in (200, 202, 404):
             raise GitopsError(f"Application {name} cannot be deleted: {answer.get('message', status)}")
 
     def _end_operation(self, item: Application) -> None:
-        """End what an Application still tries to sync; one that has not begun has no state to change."""
+        """Terminate a running operation; one that has not begun has no state yet."""
         phase = operation_state(item).get("phase")
         if item.get("operation") and phase != "Terminating":
             body = {"status": {"operationState": {"phase": "Terminating"}}} if phase else {"operation": None}
@@ -151,15 +151,15 @@ class Deletion:
             raise GitopsError(f"Application {name} cannot be changed: {answer.get('message', status)}")
 
     def _still(self, name: str, before: dict[str, Application]) -> Application | None:
-        """Return an Application while it exists; one that was made anew meanwhile is another one."""
+        """Return an Application while it exists; one with another UID was created in the meantime."""
         try:
             item = self._get(name)
         except UnavailableError:  # it may come back before the timeout
             return before[name]
         if item and item["metadata"]["uid"] != before[name]["metadata"]["uid"]:
             raise GitopsError(
-                f"Application {name} was deleted and made again: an ApplicationSet still generates it. Take its folder "
-                "out of Git first."
+                f"Application {name} was deleted and created again: an ApplicationSet still generates it. Remove its "
+                "folder from Git first."
             )
         return item
 

@@ -9,9 +9,9 @@ from typing import Any
 
 
 class GitopsError(Exception):
-    """A failure that is reported to the user as it is.
+    """A failure whose message is shown to the user unchanged.
 
-    `result` is returned beside the message, so that a failed task still tells what it found.
+    `result` is returned in addition to the message, so that a failed task still reports what it found.
     """
 
     def __init__(self, message: str, **result: Any) -> None:

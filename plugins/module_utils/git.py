@@ -29,12 +29,12 @@ PUSH_ATTEMPTS = 5
 # Somebody else pushed first. A server that forbids the push says `[remote rejected]` with another reason.
 OVERTAKEN = re.compile(r"\[rejected\]|cannot lock ref|failed to update ref|incorrect old value")
 REMOTE_SECONDS = 20
-# Variables with which a surrounding `git -c` or a user passes on configuration, as git itself does to its submodules.
+# Variables that pass on configuration, set by a surrounding `git -c` or by a user; git keeps them for submodules, too.
 CONFIGURATION = {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
-# What else a hook is told of its own repository and its own commit.
+# Further variables with which git describes its repository and commit to a hook.
 HOOK = re.compile(r"GIT_(NAMESPACE|QUARANTINE_PATH|(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE))")
 
-# What a user has set for repositories that people work in: it would start programs, or change what is committed.
+# Neutralizes settings for repositories that people work in: they would start programs, or change what is committed.
 NEUTRAL = (
     f"core.hooksPath={os.devnull}",
     "core.fsmonitor=false",
@@ -53,7 +53,7 @@ def repository_variables() -> frozenset[str]:
 
 
 def git_environment(isolated: bool = False) -> dict[str, str]:
-    """Return the environment without what ties git to a repository, and when isolated without any configuration."""
+    """Return the environment without the variables that tie git to a repository, isolated without any configuration."""
     foreign = {name for name in os.environ if HOOK.fullmatch(name)} | repository_variables()
     if isolated:
         foreign = {name for name in os.environ if name.startswith("GIT_")}
@@ -67,7 +67,7 @@ def run_git(
 ) -> subprocess.CompletedProcess[str]:
     """Run git without prompts and in English; every call of this collection goes through here.
 
-    Of the user's configuration what reaches a remote counts, and what signs; when isolated, nothing does.
+    Of the user's configuration only access to remotes and signing apply; when isolated, nothing does.
     """
     environment = git_environment(isolated) | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     if ssh_command:
@@ -77,7 +77,7 @@ def run_git(
 
 
 class Clone:
-    """A clone that only this collection works in, so that leftovers of an interrupted run can be told from work."""
+    """A clone for this collection only, so that leftovers of an interrupted run can be recognized."""
 
     def __init__(self, path: str | Path, url: str, branch: str, ssh_command: str = "", isolated: bool = False) -> None:
         self.path, self.url, self.branch = Path(path), url, branch
@@ -99,12 +99,12 @@ class Clone:
         self._check_private()
         with (self.path / ".git" / "monorepo-gitops.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            # Nobody else works here, so a lock of git's own is left from a process that was killed.
+            # Nobody else works here, so git's own lock is a leftover of a killed process.
             (self.path / ".git" / "index.lock").unlink(missing_ok=True)
             yield
 
     def open(self, create: bool) -> bool:
-        """Clone, or bring an existing clone to the state of the remote branch; return whether a repository was made."""
+        """Clone, or reset an existing clone to the remote branch; return whether a repository was created."""
         made = create and self._create_bare()
         self._check_exists()
         if not (self.path / ".git").exists():
@@ -135,13 +135,13 @@ class Clone:
         return True
 
     def _format(self) -> list[str]:
-        """Return options for a new repository: the format that Argo CD reads, whatever a user has set."""
+        """Return options for a new repository: the format that Argo CD reads, regardless of the user's settings."""
         return ["--object-format=sha1", f"--initial-branch={self.branch}"]
 
     def _clone(self) -> None:
         if self.path.exists() and any(self.path.iterdir()):
             raise GitopsError(
-                f"{self.path} exists and is no Git clone: set gitops_repo_path to another folder or remove it."
+                f"{self.path} exists but is not a Git clone: set gitops_repo_path to another folder or remove it."
             )
         self.path.mkdir(parents=True, exist_ok=True)
         self.git("init", "--quiet", *self._format())
@@ -153,7 +153,7 @@ class Clone:
             raise GitopsError(f"{self.path} is not a Git clone: let git_checkout make one there first.")
         if self.git("config", "--default", "", MARKER).strip() != "true":
             raise GitopsError(
-                f"{self.path} is a Git clone that this collection did not make, and somebody may work in it: "
+                f"{self.path} is a Git clone that this collection did not create, and somebody may be working in it: "
                 "set gitops_repo_path to a folder of its own."
             )
 
@@ -163,11 +163,11 @@ class Clone:
         if foreign:
             raise GitopsError(
                 f"{self.path} has changes that no run of this collection made: {', '.join(foreign[:5])}. "
-                "Commit them elsewhere or remove them; this clone is not for work by hand."
+                "Commit them elsewhere or remove them; this clone is not meant for manual work."
             )
 
     def _leftover(self, entry: str) -> bool:
-        """Return whether a changed file is what an interrupted run leaves behind."""
+        """Return whether a changed file is a leftover of an interrupted run."""
         path = self.path / entry[3:]
         if not entry[3:].startswith(f"{ROOT}/"):
             return False
@@ -175,7 +175,7 @@ class Clone:
 
     def is_rendered(self, name: str) -> bool:
         """Return whether a run of this collection wrote a file."""
-        if Path(name).name == "upstream.yaml":  # byte for byte what was released
+        if Path(name).name == "upstream.yaml":  # identical to the released file
             return True
         with (self.path / name).open(encoding="utf-8", errors="replace") as file:
             return file.readline().startswith(HEADER)
@@ -185,7 +185,7 @@ class Clone:
         self.git("rm", "--quiet", "--force", "--", *names)
 
     def fetch(self) -> None:
-        """Get all branches and tags; a tag may have been moved."""
+        """Fetch all branches and tags; a tag may have been moved."""
         self.git("fetch", "--quiet", "--prune", "--tags", "--force", "origin")
 
     def _reset(self) -> None:
@@ -195,7 +195,7 @@ class Clone:
                 raise GitopsError(
                     f"{public(self.url)} has no branch {self.branch!r}: create it or correct gitops_repo_branch."
                 )
-            # An empty repository: the first commit makes the branch. An interrupted run may have left files.
+            # An empty repository: the first commit creates the branch. An interrupted run may have left files.
             self.git("update-ref", "-d", f"refs/heads/{self.branch}")
             self.git("read-tree", "--empty")
             self.git("clean", "--quiet", "-fd", "--", ROOT)
@@ -217,13 +217,13 @@ class Clone:
         return tag if self.commit_of(tag) else f"refs/remotes/origin/{name}"
 
     def followed(self, revision: str) -> str:
-        """Return the commit that an environment follows; a revision that does not exist yet starts at the branch."""
+        """Return the commit that an environment follows; a missing one will be created from the branch."""
         if self.is_followed_at_once(revision):
             return self.commit_of(f"refs/remotes/origin/{self.branch}")
         return self.commit_of(self.reference(revision)) or self.commit_of(revision)
 
     def is_followed_at_once(self, revision: str) -> bool:
-        """Return whether a revision is the branch that is published to, or will be made from it."""
+        """Return whether a revision is the branch that is published to, or will be created from it."""
         own = revision not in ("", "HEAD", self.branch)
         return not own or not (self.commit_of(self.reference(revision)) or self.commit_of(revision))
 
@@ -242,7 +242,7 @@ class Clone:
         return [line.partition(":")[2] for line in found.splitlines()]
 
     def past(self, environment: str) -> list[str]:
-        """Return the files of an environment's overlays that the history of the branch has had."""
+        """Return the files of an environment's overlays in the history of the branch."""
         pattern = f":(glob){ROOT}/*/*/envs/{environment}/**"
         return self.git(
             "log",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whose a cluster is: what an inventory wants next to what lives there. Pure functions over plain objects.
+"""Which environment a cluster serves, compared with what an inventory wants. Pure functions over plain objects.
 
 For use within the collection monorepo.gitops only.
 """
@@ -22,7 +22,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import lis
 CONFIG_MAP = "monorepo-gitops"
 NAMED = 3
 FIELD_MANAGER = "monorepo.gitops"
-# Of a directory generator, whose name is `*`, and of an Application.
+# Path of a directory generator (with `*` as name) and of an Application.
 OVERLAY = re.compile(r"argocd/(?:infra|services)/(?P<name>[^/]+)/envs/(?P<environment>[^/]+)")
 SCP = re.compile(r"(?:[^/@]+@)?(?P<host>[^/:]+):(?P<path>[^/].*)")
 DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
@@ -36,7 +36,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Side:
-    """What one side of the comparison serves: the inventory, or something that lives in the cluster."""
+    """What one side of the comparison serves: the inventory, or something in the cluster."""
 
     environment: str
     repository: str
@@ -44,7 +44,7 @@ class Side:
     paths: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """Return it as people write it."""
+        """Return a phrase for messages."""
         layout = f" below {', '.join(self.paths)}" if self.paths and not self.environment else ""
         what = f"environment {self.environment}" if self.environment else "ApplicationSets"
         return f"{what} of {public(self.repository)} at {self.revision}{layout}"
@@ -52,21 +52,23 @@ class Side:
 
 @dataclass
 class Facts:
-    """What is known of the cluster and of Git when the two sides are compared."""
+    """What is known about the cluster and Git when the two sides are compared."""
 
     uid: str = ""
     recorded_version: str = ""
     own_version: str = ""
-    is_new: bool = False  # nothing of ours lives there
-    commits: list[str] = field(default_factory=list)  # that the Applications run
-    unknown_commits: list[str] = field(default_factory=list)  # those that the wanted revision's history does not have
-    lost_commits: list[str] = field(default_factory=list)  # those that the repository does not have at all
-    changed_overlays: list[str] = field(default_factory=list)  # of this environment, that Git has and the run changes
+    is_new: bool = False  # it has nothing of ours
+    commits: list[str] = field(default_factory=list)  # commits that the Applications run
+    unknown_commits: list[str] = field(default_factory=list)  # those missing in the history of the wanted revision
+    lost_commits: list[str] = field(default_factory=list)  # those missing in the repository
+    changed_overlays: list[str] = field(
+        default_factory=list
+    )  # overlays of this environment in Git that the run changes
     head: str = ""
 
 
 def recorded_side(config_map: Object | None) -> Side | None:
-    """Return what our ConfigMap says, if there is one."""
+    """Return the content of our ConfigMap, if it exists."""
     data = (config_map or {}).get("data") or {}
     if not data:
         return None
@@ -133,7 +135,7 @@ def takeover_word(environment: str, *sides: Any) -> str:
 
 
 def compare(wanted: Side, living: list[Side], facts: Facts) -> tuple[list[str], list[str], str]:
-    """Return the reasons to stop, the notes, and the word that allows to go on."""
+    """Return the reasons to stop, the notes, and the word that lets the run continue."""
     stops: list[str] = []
     notes: list[str] = []
     foreign = [side for side in living if side.environment != wanted.environment]
@@ -152,10 +154,10 @@ def compare(wanted: Side, living: list[Side], facts: Facts) -> tuple[list[str], 
         )
     if _older(facts.own_version, facts.recorded_version):
         stops.append(
-            f"The last run on this cluster was by monorepo.gitops {facts.recorded_version}, and this is the older "
+            f"The last run on this cluster was by monorepo.gitops {facts.recorded_version}, but this is the older "
             f"{facts.own_version}: update the collection."
         )
-    # Only what differs: once the run has begun to write, some sides are as the inventory wants them.
+    # Only differences: once a run has begun to write, some sides match the inventory already.
     evidence = sorted({_key(side) for side in living} - {_key(wanted)})
     word = takeover_word(
         wanted.environment,
@@ -184,7 +186,9 @@ def _compare_repositories(wanted: Side, living: list[Side], facts: Facts, stops:
         )
         return
     reason = (
-        f"its history has commit {facts.commits[0][:12]} that the Applications run" if facts.commits else "none ran"
+        f"its history has commit {facts.commits[0][:12]} that the Applications run"
+        if facts.commits
+        else "no Application runs a commit yet"
     )
     notes.append(
         f"The cluster followed {public(others[0].repository)} at {others[0].revision} and will follow "
@@ -217,12 +221,12 @@ def _precedence(version: str) -> tuple[Any, ...]:
 
 
 def refusal(stops: list[str], word: str) -> str:
-    """Return why a run stops, and how to go on."""
-    return f"Nothing was written. {' '.join(stops)} If it is meant, go on with -e gitops_takeover={word}"
+    """Return why a run stops, and how to continue."""
+    return f"Nothing was written. {' '.join(stops)} If this is intended, continue with -e gitops_takeover={word}"
 
 
 def config_map(namespace: str, wanted: Side, version: str, managed: bool) -> Object:
-    """Return the ConfigMap that says whose the cluster is."""
+    """Return the ConfigMap that records which environment the cluster serves."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -252,7 +256,7 @@ def applied_by_us(item: Object) -> bool:
 def manager_of(controller: Object, applications: Collection[str], recorded: Object | None) -> str:
     """Return who installed an Argo CD, from its application controller: us, a program, or somebody by hand.
 
-    An object that was restored from a backup has lost its field managers; then our ConfigMap says whose it is.
+    An object that was restored from a backup has lost its field managers; then our ConfigMap decides.
     """
     metadata = controller["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
@@ -271,7 +275,7 @@ def manager_of(controller: Object, applications: Collection[str], recorded: Obje
 def describe_argocd(
     controller: Object, applications: Collection[str] = (), recorded: Object | None = None
 ) -> dict[str, str]:
-    """Return what is worth knowing of an Argo CD."""
+    """Return a description of an Argo CD."""
     metadata = controller["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     containers = ((controller.get("spec") or {}).get("template") or {}).get("spec", {}).get("containers") or [{}]

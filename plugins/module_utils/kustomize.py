@@ -56,8 +56,8 @@ def find_command() -> list[str]:
 
 
 def component(layer: str, name: str) -> dict[str, str]:
-    """Return what is needed to build a component that the inventory does not have."""
-    # The destination that the ApplicationSet of its layer gives it.
+    """Return what is needed to build a component that is not in the inventory."""
+    # The destination namespace that the ApplicationSet of its layer sets.
     return {"layer": layer, "name": name, "namespace": name if layer == "infra" else layer}
 
 
@@ -78,7 +78,7 @@ def build_all(
 ) -> list[dict[str, Any]]:
     """Build the overlays of a tree, as many at a time as there are cores; each with the `identities` of its objects.
 
-    A component needs `name`, `layer` and `namespace`, no more.
+    Only `name`, `layer` and `namespace` of a component are used.
     """
     _cache.use(Path(tree))
 
@@ -157,7 +157,7 @@ def run_build(overlay: Path, command: list[str], target: Path) -> None:
 
 
 def written(item: dict[str, Any]) -> list[str]:
-    """Return group, kind, namespace and name as an object has them; which kinds have a namespace is known later."""
+    """Return group, kind, namespace and name as written; kinds without a namespace are sorted out later."""
     metadata = item.get("metadata") or {}
     group = str(item.get("apiVersion", "")).rpartition("/")[0]
     return [group, str(item.get("kind", "")), metadata.get("namespace") or "", metadata.get("name") or ""]
@@ -174,20 +174,20 @@ def cluster_kinds(summaries: list[dict[str, Any]]) -> set[tuple[str, str]]:
 
 
 def identities(summary: dict[str, Any], cluster: set[tuple[str, str]]) -> list[dict[str, str]]:
-    """Return what the objects of an overlay are called in the cluster: `namespace` is empty where there is none.
+    """Return the identities of an overlay's objects in the cluster; `namespace` is empty for cluster-scoped objects.
 
     A namespaced object that names no namespace gets the component's, as Argo CD does it.
     """
     found = [
         (group, kind, "" if (group, kind) in cluster else namespace or summary["namespace"], name)
         for group, kind, namespace, name in summary["written"]
-        if name  # a hook with `generateName` is another object each time
+        if name  # a hook with `generateName` is a new object each time
     ]
     return [dict(zip(("group", "kind", "namespace", "name"), identity, strict=True)) for identity in sorted(found)]
 
 
 def check_host_names(objects: list[dict[str, Any]]) -> None:
-    """Refuse routes and listeners with a host name that the API server, or DNS, would not take."""
+    """Refuse routes and listeners with a host name that the API server or DNS would reject."""
     for item in objects:
         if not str(item.get("apiVersion", "")).startswith("gateway.networking.k8s.io/"):
             continue
@@ -196,13 +196,13 @@ def check_host_names(objects: list[dict[str, Any]]) -> None:
         for name in names:
             if len(str(name)) > 253 or not HOST_NAME.fullmatch(str(name)):
                 raise GitopsError(
-                    f"{item['kind']} {item['metadata']['name']}: {name!r} is no host name (lower-case letters, digits, "
-                    "'-' and '.'; a wildcard only as the first label)."
+                    f"{item['kind']} {item['metadata']['name']}: {name!r} is not a valid host name (lower-case "
+                    "letters, digits, '-' and '.'; a wildcard only as the first label)."
                 )
 
 
 def check_one_owner(summaries: list[dict[str, Any]]) -> None:
-    """Refuse an object that is in two components: each Application would call it its own, in turn."""
+    """Refuse an object that is in two components: both Applications would claim it, in turn."""
     owners: dict[tuple[str, ...], str] = {}
     for summary in summaries:
         component = f"{summary['layer']}/{summary['name']}"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find out who changes what Argo CD applied: the API server keeps for each field which manager wrote it last.
+"""Find out who changes what Argo CD applied: managedFields record which manager wrote each field last.
 
 For use within the collection monorepo.gitops only.
 """
@@ -17,7 +17,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.deletion import li
 from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import listed, resource_name
 
 ARGOCD = "argocd-controller"
-# What Argo CD wrote, where it applies client-side.
+# Argo CD's last manifest, where it applies client-side.
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 # A field as managedFields names it: `f:spec`, `f:containers`, `k:{"name":"web"}`, `f:image`.
@@ -31,7 +31,7 @@ def rewriters(api: Api, application: dict[str, Any]) -> list[str]:
 
 
 def rewrites(entry: dict[str, Any], live: dict[str, Any]) -> list[str]:
-    """Return which manager wrote which fields of an object that Argo CD wants otherwise."""
+    """Return which manager wrote which fields that Argo CD wants to have other values."""
     managers = [found for found in live["metadata"].get("managedFields") or [] if found.get("subresource") != "status"]
     applied = (live["metadata"].get("annotations") or {}).get(LAST_APPLIED)
     wanted = json.loads(applied) if applied else None
@@ -52,13 +52,13 @@ def rewrites(entry: dict[str, Any], live: dict[str, Any]) -> list[str]:
 
 
 def is_older(found: dict[str, Any], managers: list[dict[str, Any]]) -> bool:
-    """Return whether a manager wrote last before Argo CD did; a write to the subresource `scale` has no time."""
+    """Return whether a manager's last write precedes Argo CD's; writes to the subresource `scale` have no time."""
     own = max((other.get("time", "") for other in managers if other["manager"] == ARGOCD), default="")
     return bool(found.get("time", own) < own)
 
 
 def leaves(fields: dict[str, Any], prefix: Path = ()) -> Iterator[Path]:
-    """Yield the fields of a fieldsV1 that have no fields of their own."""
+    """Yield the leaf fields of a fieldsV1."""
     for key, inner in fields.items():
         if key == ".":
             continue
@@ -69,7 +69,7 @@ def leaves(fields: dict[str, Any], prefix: Path = ()) -> Iterator[Path]:
 
 
 def differs(wanted: dict[str, Any], live: dict[str, Any], path: Path) -> bool:
-    """Return whether a field has another value than the one that was applied; one that was not applied has none."""
+    """Return whether a field's value differs from the one that was applied."""
     value = value_at(wanted, path)
     return value is not MISSING and value != value_at(live, path)
 
@@ -92,7 +92,7 @@ def value_at(item: Any, path: Path) -> Any:
 
 
 def path_text(path: Path) -> str:
-    """Return a field as people write it: `spec.template.spec.containers[web].image`."""
+    """Return a field in path notation: `spec.template.spec.containers[web].image`."""
     text = ""
     for step in path:
         kind, _sep, name = step.partition(":")

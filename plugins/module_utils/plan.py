@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which components there are and in which order they become ready. Pure functions over plain dictionaries.
+"""The components, and the order in which they become ready. Pure functions over plain dictionaries.
 
 For use within the collection monorepo.gitops only.
 """
@@ -26,7 +26,7 @@ def role_of(entry: str) -> str:
 
 
 def check_definition(entry: str, definition: Any) -> dict[str, Any]:
-    """Return a role's `<role>_component` if it is complete, else say what is wrong with it."""
+    """Return a role's `<role>_component` if it is complete; else raise an error that explains what is wrong."""
     if not isinstance(definition, dict) or not {"name", "layer", "namespace"} <= definition.keys():
         raise GitopsError(
             f"gitops_components: the role of {entry!r} defines no component with name, layer and namespace."
@@ -35,13 +35,13 @@ def check_definition(entry: str, definition: Any) -> dict[str, Any]:
         check_label(key, definition[key], entry)
     if definition["layer"] not in LAYERS:
         raise GitopsError(
-            f"gitops_components: layer {definition['layer']!r} of {entry!r} is none of {', '.join(LAYERS)}."
+            f"gitops_components: layer {definition['layer']!r} of {entry!r} must be {' or '.join(LAYERS)}."
         )
     return definition
 
 
 def check_label(key: str, value: Any, entry: str) -> None:
-    """Refuse what Kubernetes does not take as the name of a namespace or, in a definition, as that of a component."""
+    """Refuse invalid names of namespaces and components."""
     if not DNS_LABEL.fullmatch(str(value)):
         raise GitopsError(
             f"gitops_components: {key} {value!r} of {entry!r} is not a DNS label "
@@ -88,7 +88,7 @@ def plan(definitions: list[dict[str, Any]], argocd_namespace: str = "argocd") ->
 
 
 def owned_namespaces(ordered: list[dict[str, Any]], foreign: set[str]) -> dict[str, list[str]]:
-    """Return for each component the namespaces of which it is the first user; nobody owns the `foreign` ones.
+    """Return for each component the namespaces of which it is the first user; the `foreign` ones have no owner.
 
     It uses the namespace that it lives in, and those of `more_namespaces`.
     """

@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 
 TOKENS = {
-    # A placeholder in angle brackets, as in the descriptions of CRDs, is none.
+    # CRD descriptions contain '-----BEGIN ... <placeholder>'; that is not a key.
     "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?!(?:\\n|\s)*<)"),
     "a GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})"),
     "a GitLab token": re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
@@ -34,7 +34,7 @@ def find_secrets(files: dict[str, str]) -> list[str]:
     found = []
     for name, text in sorted(files.items()):
         found += [f"{name} contains {what}" for what, pattern in TOKENS.items() if pattern.search(text)]
-        # What everybody can download is no secret: the Barman Cloud plugin has the name of an image in one.
+        # Upstream manifests are public. (Barman Cloud ships an image name in a Secret.)
         if SECRET.search(text) and not OFFICIAL.fullmatch(name):
             found += [f"{name} contains the data of Secret {secret}" for secret in secrets_with_data(text)]
     return found
@@ -88,7 +88,7 @@ def touched_components(files: list[str], environment: str) -> list[str]:
 
 
 def commit_message(staged: dict[str, str], environment: str, removals: list[str]) -> str:
-    """Return a message whose first line counts and whose body lists what changed."""
+    """Return a commit message: a subject line, and a body that lists the changes."""
     verbs = {"A": "added", "M": "changed", "D": "removed"}
     groups: dict[str, Counter[str]] = {}
     for path, status in staged.items():

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A rehearsal cluster: what kwokctl is told, and what is checked around it.
+"""A rehearsal cluster: the configuration of kwokctl, and the checks around it.
 
-kwokctl starts, stops and supervises every process. This file writes its configuration, keeps the ports, applies the
-KWOK Stages and starts Argo CD's processes again when their configuration changed.
+kwokctl starts, stops and supervises every process. This file writes its configuration, reserves the ports, applies
+the KWOK Stages and restarts Argo CD's processes when their configuration changed.
 
 For use within the collection monorepo.gitops only.
 """
@@ -51,14 +51,14 @@ PORTS = (
     "argocd-applicationset-webhook",
     "argocd-server-metrics",
 )
-# Where each process says that it is ready.
+# Readiness endpoint of each process.
 HEALTH = {
     "argocd-repo-server": ("argocd-repo-server-metrics", "/healthz"),
     "argocd-application-controller": ("argocd-application-controller", "/healthz"),
     "argocd-applicationset-controller": ("argocd-applicationset-controller", "/metrics"),
     "argocd-server": ("argocd-server", "/healthz"),
 }
-# Writes of people and of Ansible, with who and what but without contents: the log stays small and holds no Secret.
+# Log write requests without their bodies: the log stays small and contains no Secret.
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -76,7 +76,7 @@ AUDIT_POLICY = {
         {"level": "Metadata"},
     ],
 }
-# What a Stage is told on the simulated object itself.
+# Annotation on a simulated object that selects its behaviour.
 SIMULATE = '.metadata.annotations["rehearsal.monorepo.gitops/simulate"]'
 # A P-256 key in PKCS #8, up to its 32 bytes.
 PKCS8_P256 = bytes.fromhex("3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420")
@@ -99,7 +99,7 @@ class RehearsalCluster:
     # --- kwokctl -----------------------------------------------------------------------------------------------------
 
     def run(self, *command: str | Path, timeout: int = 180) -> str:
-        """Run one of the rehearsal's programs; its error output becomes the message."""
+        """Run a program of the rehearsal; its error output becomes the error message."""
         # Argo CD's processes inherit it, and its repo-server runs git.
         environment = git_environment(isolated=True) | self._work_folder()
         environment["PATH"] = f"{self.binaries}:{os.environ['PATH']}"
@@ -123,7 +123,7 @@ class RehearsalCluster:
         return done.stdout
 
     def _work_folder(self) -> dict[str, str]:
-        """Return what tells kwokctl where its clusters are: it cuts KWOK_WORKDIR at a blank, but not its default."""
+        """Return variables for kwokctl's work folder: it truncates KWOK_WORKDIR at a space, but not its default."""
         if " " not in str(self.state_dir):
             return {"KWOK_WORKDIR": str(self.state_dir)}
         with contextlib.suppress(FileExistsError):
@@ -167,7 +167,7 @@ class RehearsalCluster:
     def ports(self) -> dict[str, int]:
         """Return the ports of Argo CD's processes, chosen once per cluster.
 
-        Those of other clusters count as taken also while nobody listens there: one may be stopped, or about to start.
+        The ports of other clusters count as taken even if unused: such a cluster may be stopped or about to start.
         """
         path = self.folder / "ports.json"
         if not path.exists():
@@ -177,7 +177,7 @@ class RehearsalCluster:
         return ports
 
     def _ask_pass_socket(self) -> Path:
-        """Return where the repo-server listens: a socket's path has at most 107 characters, wherever the state lies."""
+        """Return where the repo-server listens: a socket's path has at most 107 characters, wherever the state is."""
         return Path(f"/tmp/argocd-ask-pass-{self.ports()['argocd-repo-server']}.sock")  # noqa: S108
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class RehearsalCluster:
     def _create(self) -> bool:
         if self.folder.exists():  # an interrupted creation
             self._delete()
-        # Two clusters that are created at the same moment would choose the same free ports.
+        # Two clusters that are created at the same time would choose the same free ports.
         with self.locked("any-create"):
             self._write_configuration()
             options = ("--config", self.folder / "kwokctl.yaml", "--kubeconfig", self.kubeconfig, "--wait", "120s")
@@ -204,9 +204,9 @@ class RehearsalCluster:
         return True
 
     def _keep_binaries(self) -> None:
-        """Tell the build that this cluster has its binaries, so that it is not removed as an old one."""
+        """Record that this cluster uses the build, so that it is not removed as an old one."""
         reference = self.binaries.parent / "clusters" / hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
-        with contextlib.suppress(OSError):  # somebody else's build, who does not remove it
+        with contextlib.suppress(OSError):  # somebody else's build; its owner does not remove it
             reference.parent.mkdir(exist_ok=True)
             reference.write_text(str(self.folder))
 
@@ -214,7 +214,7 @@ class RehearsalCluster:
         self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         launch = self.folder / "launch"
         launch.mkdir()
-        # kwokctl starts it as a program.
+        # kwokctl executes it.
         (launch / "launch.py").write_text(f"#!/usr/bin/env python3\n{self.launcher.read_text()}")
         (launch / "launch.py").chmod(0o755)
         for component in ARGOCD:
@@ -262,13 +262,13 @@ class RehearsalCluster:
         stopped = [name for name in components if not self.pid(name)]
         if not stopped:
             return False
-        for name in stopped:  # else kwokctl believes a process id that belongs to nobody, or to somebody else
+        for name in stopped:  # kwokctl trusts stale pid files
             (self.folder / "pids" / f"{name}.pid").unlink(missing_ok=True)
         self.kwokctl("start", "cluster", "--wait", "60s")
         return True
 
     def start_argocd(self, timeout: int) -> bool:
-        """Start Argo CD's processes, and again those whose configuration changed; wait until all are ready."""
+        """Start Argo CD's processes, restart those whose configuration changed, and wait until all are ready."""
         with self.locked():
             outdated = json.loads(
                 self.run(sys.executable, self.folder / "launch" / "launch.py", "--outdated", self.folder)
@@ -286,7 +286,7 @@ class RehearsalCluster:
             while not answers(f"127.0.0.1:{ports[port]}{path}"):
                 if not self.pid(component):
                     raise GitopsError(
-                        f"{component} ended: {last_lines(self.log(component))} (in {self.folder}/logs/{component}.log)"
+                        f"{component} exited: {last_lines(self.log(component))} (in {self.folder}/logs/{component}.log)"
                     )
                 if time.monotonic() > deadline:
                     raise GitopsError(
@@ -338,7 +338,7 @@ class RehearsalCluster:
     def _delete(self) -> bool:
         if not self.folder.exists():
             return False
-        # The repo-server takes from its checkouts all rights, those of their owner included, as long as it runs.
+        # While it runs, the repo-server removes all permissions from its checkouts, including their owner's.
         self.stop("argocd-repo-server")
         make_removable(self.folder)
         processes = {name: self.pid(name) for name in (*CONTROL_PLANE, *ARGOCD)}
@@ -353,15 +353,16 @@ class RehearsalCluster:
             raise GitopsError(f"{self.folder} cannot be removed: {reason}.") from error
         left = [f"{name} ({pid})" for name, pid in processes.items() if pid and is_running(pid, name)]
         if left:
-            raise GitopsError(f"The cluster {self.name} was removed, but these processes still run: {', '.join(left)}.")
+            running = ", ".join(left)
+            raise GitopsError(f"The cluster {self.name} was removed, but these processes are still running: {running}.")
         return True
 
     # --- simulation --------------------------------------------------------------------------------------------------
 
     def _apply_stages(self, stages: list[Path]) -> bool:
-        """Apply KWOK's own and the given Stages if they changed, and see that there is a node.
+        """Apply KWOK's own and the given Stages if they changed, and ensure that there is a node.
 
-        Stages of an earlier run stay: a playbook that only looks at the cluster need not know them all.
+        Stages of an earlier run stay: a playbook that only reads from the cluster does not pass all of them.
         """
         path, applied = self.folder / "stages.json", self.folder / "stages.yaml"
         known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
@@ -374,7 +375,7 @@ class RehearsalCluster:
         texts = [text.replace("REHEARSAL_GROUPS", groups) for text in texts]
         applied.write_text("\n---\n".join(texts))
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", applied)
-        # A file may have other Stages than before; overlapping ones would run in any order.
+        # Remove Stages that a file no longer has; overlapping Stages would run in any order.
         names = {f"stage.kwok.x-k8s.io/{stage['metadata']['name']}" for stage in stages_in(texts)}
         present = set(self.kubectl("get", "stages", "-o", "name").split()) - {"stage.kwok.x-k8s.io/stage-reload"}
         if present - names:
@@ -385,7 +386,7 @@ class RehearsalCluster:
         return True
 
     def _ca_key(self) -> str:
-        """Return the key of the CA with which Stages sign, in base64; made once per cluster, it never is in Git."""
+        """Return the key of the CA with which Stages sign, in base64; created once per cluster and never in Git."""
         path = self.folder / "stages-ca.key"
         if not path.exists():
             path.touch(mode=0o600)
@@ -396,7 +397,7 @@ class RehearsalCluster:
 def is_running(pid: int, component: str) -> bool:
     """Return whether a process runs and is this component.
 
-    A zombie, or a number that the system gave to somebody else after a reboot, is not.
+    Zombies and recycled PIDs do not count.
     """
     try:
         status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -407,7 +408,7 @@ def is_running(pid: int, component: str) -> bool:
 
 
 def make_removable(folder: Path) -> None:
-    """Give the owner all rights for the folders below a folder."""
+    """Give the owner all permissions for the folders below a folder."""
     for path, names, _files in os.walk(folder):  # it looks into them after this
         for child in (Path(path, name) for name in names):
             with contextlib.suppress(FileNotFoundError):
@@ -418,8 +419,8 @@ def make_removable(folder: Path) -> None:
 def adapted(text: str) -> str:
     """Adapt KWOK's own Stages to a rehearsal.
 
-    pod-ready leaves pods alone whose image is told to fail. Volumes of any StorageClass are provided, not only those of
-    KWOK's, and a claim may be told to fail or to be slow.
+    pod-ready skips pods whose image is meant to fail. Volumes of every StorageClass are provided, not only KWOK's own,
+    and an annotation makes a claim fail or wait.
     """
     text = text.replace("{{ .spec.storageClassName", '{{ default "" .spec.storageClassName')
     stage = _yaml.load(text)
@@ -455,7 +456,7 @@ def simulated_groups(texts: list[str]) -> list[str]:
 
 
 def chosen_ports(path: Path) -> set[int]:
-    """Return the ports of a cluster, none when it is just being deleted."""
+    """Return the ports of a cluster, none while it is being deleted."""
     try:
         return set(json.loads(path.read_text()).values())
     except (OSError, ValueError):
@@ -479,9 +480,9 @@ def free_ports(count: int, taken: set[int]) -> list[int]:
 
 
 def answers(address: str) -> bool:
-    """Return whether an HTTP server on this machine says 200.
+    """Return whether an HTTP server on this machine answers 200.
 
-    argocd-server speaks HTTP or HTTPS as its configuration says; its certificate is its own.
+    argocd-server speaks HTTP or HTTPS, depending on its configuration; its certificate is self-signed.
     """
     for scheme in ("http", "https"):
         with (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run would delete, and whether it was announced. Pure functions.
+"""What a run would delete, and whether the inventory announces it. Pure functions.
 
 For use within the collection monorepo.gitops only.
 """
@@ -16,7 +16,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.plan import LAYERS
 from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import listed, resource_name
 
 SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
-# Kinds whose objects hold data, or take objects that do along with them.
+# Kinds whose objects hold data, or whose deletion also deletes objects that do.
 DATA = {
     ("", "PersistentVolumeClaim"),
     ("", "Namespace"),
@@ -34,7 +34,7 @@ Identity = tuple[str, str, str, str]  # group, kind, namespace, name
 
 @dataclass
 class Found:
-    """What the three sides know of components: the inventory, Git and the cluster."""
+    """The components of the three sides: the inventory, Git and the cluster."""
 
     environment: str
     wanted: set[str] = field(default_factory=set)
@@ -47,7 +47,7 @@ class Found:
 def name_of(entry: str, layers: dict[str, str]) -> str:
     """Return the component that an entry means: its name, `layer/name`, or the full name of its role.
 
-    `layers` has the layers of the components that are known; another one than that is another component.
+    `layers` has the layers of the known components; with another layer an entry means another component.
     """
     layer, _sep, name = entry.rpartition("/")
     name = name.rsplit(".", 1)[-1].replace("_", "-")
@@ -59,7 +59,7 @@ def name_of(entry: str, layers: dict[str, str]) -> str:
 def announced(entries: list[str], found: Found, known: set[str]) -> tuple[list[str], list[str]]:
     """Return the components to remove, and a note for each entry that has nothing to do.
 
-    `known` are the names of all components of the collections; a name that nobody knows is a mistake.
+    `known` are the names of all components of the collections; an unknown name is a mistake.
     """
     names, notes = [], []
     for entry in entries:
@@ -84,15 +84,15 @@ def announced(entries: list[str], found: Found, known: set[str]) -> tuple[list[s
 
 
 def unannounced(found: Found, removals: list[str]) -> list[str]:
-    """Return the components that the run would delete although nobody said so."""
+    """Return the components that the run would delete without an announcement."""
     return sorted(found.rendered.keys() - found.wanted - set(removals))
 
 
 def forgotten(found: Found, removals: list[str]) -> list[str]:
-    """Return a note for each Application that lives while its folder is gone from Git."""
+    """Return a note for each Application whose folder no longer exists in Git."""
     gone = found.living.keys() - found.rendered.keys() - found.handwritten.keys() - found.wanted - set(removals)
     return [
-        f"Application {name} lives although Git has no overlay of environment {found.environment} for it: name it in "
+        f"Application {name} exists although Git has no overlay of environment {found.environment} for it: name it in "
         "gitops_removals to delete it, or add it to gitops_components."
         for name in sorted(gone)
     ]
@@ -113,8 +113,8 @@ def check_ownership(found: Found, wanted: dict[str, str], adopted: set[str], oth
     moved = sorted(name for name, layer in wanted.items() if found.rendered.get(name, layer) != layer)
     if moved:
         raise GitopsError(
-            f"Nothing was written. In Git {moved[0]} is in the layer {found.rendered[moved[0]]}, in the inventory in "
-            f"{wanted[moved[0]]}: remove it in one run (gitops_removals), and add it in the next."
+            f"Nothing was written. In Git {moved[0]} is in the layer {found.rendered[moved[0]]}, but in the inventory "
+            f"in {wanted[moved[0]]}: remove it in one run (gitops_removals), and add it in the next."
         )
     overwritten = sorted((wanted.keys() & found.handwritten.keys()) - adopted)
     if overwritten:
@@ -157,7 +157,7 @@ def data_refusal(losses: dict[str, list[str]]) -> str:
 
 
 def label(identity: Identity) -> str:
-    """Return kind, namespace and name as people write them."""
+    """Return kind, namespace and name for messages."""
     _group, kind, namespace, name = identity
     return resource_name({"kind": kind, "namespace": namespace, "name": name})
 
@@ -192,7 +192,7 @@ def volume(entry: dict[str, Any]) -> Identity:
 
 
 def check_volumes(entries: list[dict[str, Any]], found: Found, removals: list[str], after: set[Identity]) -> None:
-    """Refuse volumes that are still wanted, and those of components that nobody knows."""
+    """Refuse volumes that are still wanted, and those of unknown components."""
     for entry in entries:
         identity, name = volume(entry), name_of(str(entry["component"]), found.handwritten | found.rendered)
         known = {*found.wanted, *found.rendered, *found.handwritten, *found.past, *found.living, *removals}
@@ -204,7 +204,7 @@ def check_volumes(entries: list[dict[str, Any]], found: Found, removals: list[st
         if identity in after:
             raise GitopsError(
                 f"gitops_volume_removals names {label(identity)}, which component {name} still has: it would be "
-                "created anew, empty. Take it out of the inventory, and publish that, first."
+                "created again, empty. First take it out of the inventory and publish that."
             )
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read what lives in a cluster under Argo CD. Only reads.
+"""Read what a cluster under Argo CD contains.
 
 For use within the collection monorepo.gitops only.
 """
@@ -53,7 +53,7 @@ class Survey:
 
     @cached_property
     def config_map(self) -> Object | None:
-        """Return the ConfigMap that says whose the cluster is."""
+        """Return the ConfigMap that records which environment the cluster serves."""
         return self.get(f"/api/v1/namespaces/{self.namespace}/configmaps/{CONFIG_MAP}")
 
     @cached_property
@@ -69,7 +69,7 @@ class Survey:
 
     @cached_property
     def ours(self) -> dict[str, Object]:
-        """Return the Applications of our ApplicationSets, also those that lost their owner with its deletion."""
+        """Return the Applications of our ApplicationSets, and those whose ApplicationSet was deleted."""
         owners = {item["metadata"]["uid"] for item in self.applicationsets}
         here = [item for item in self.applications if item["metadata"]["namespace"] == self.namespace]
         return {item["metadata"]["name"]: item for item in here if is_ours(item, owners)}
@@ -99,7 +99,7 @@ class Survey:
 
     @cached_property
     def applicationset_containers(self) -> list[Object]:
-        """Return the containers of the ApplicationSet controller, whatever its release calls it."""
+        """Return the containers of the ApplicationSet controller, whatever the name of its Deployment."""
         path, query = f"/apis/apps/v1/namespaces/{self.namespace}/deployments", {"labelSelector": APPLICATIONSETS}
         found = (self.get(path, query) or {"items": []})["items"]
         return [entry for item in found for entry in item["spec"]["template"]["spec"].get("containers") or []]
@@ -139,7 +139,7 @@ def is_ours(application: Object, owners: set[str]) -> bool:
 
 
 def commit_of(application: Object) -> str:
-    """Return the commit that an Application runs, or nothing when it never ran one."""
+    """Return the commit that an Application runs, or nothing before its first sync."""
     status = application.get("status") or {}
     history = [entry.get("revision", "") for entry in status.get("history") or []]
     for revision in ((status.get("sync") or {}).get("revision", ""), *reversed(history)):
@@ -149,7 +149,7 @@ def commit_of(application: Object) -> str:
 
 
 def deployed(application: Object) -> set[Identity]:
-    """Return the objects that an Application has, hooks left out."""
+    """Return the objects of an Application without its hooks."""
     return {
         (entry.get("group") or "", entry.get("kind", ""), entry.get("namespace") or "", entry.get("name", ""))
         for entry in (application.get("status") or {}).get("resources") or []

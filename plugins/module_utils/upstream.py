@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Official files of upstream projects: downloaded once, checked, kept in the user's cache; and what stands in for them.
+"""Official files of upstream projects: downloaded once, checked, kept in the user's cache; and the stand-ins for them.
 
 For use within the collection monorepo.gitops only.
 """
@@ -25,7 +25,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class UnreachableError(GitopsError):
-    """The file could not be had; its content was never seen."""
+    """The file could not be downloaded."""
 
 
 def cache_folder() -> Path:
@@ -36,7 +36,7 @@ def cache_folder() -> Path:
 def fetch(url: str, sha256: str, mirror: str = "", alternatives: list[str] | None = None) -> Path:
     """Return the path of a file with exactly this checksum: from the cache, `alternatives`, the mirror or its URL."""
     if not SHA256.fullmatch(sha256):
-        raise GitopsError(f"{sha256!r} is no sha256 checksum of {url}: expected 64 hexadecimal digits.")
+        raise GitopsError(f"{sha256!r} is not a SHA-256 checksum for {url}: expected 64 hexadecimal digits.")
     cached = cache_folder() / f"{sha256}-{Path(urlsplit(url).path).name}"
     if cached.exists() and digest(cached.read_bytes()) == sha256:
         _cache.use(cached)
@@ -52,7 +52,7 @@ def fetch(url: str, sha256: str, mirror: str = "", alternatives: list[str] | Non
 
 
 def official(upstream: dict[str, Any], present: Path, mirror: str = "") -> str:
-    """Return the text of an official file: of `present` where that is the file already, else by `fetch`."""
+    """Return the text of an official file: from `present` if that is the file already, else from `fetch`."""
     if not upstream["sha256"]:
         variable = upstream.get("sha256_variable") or "its sha256"
         raise UnreachableError(f"No checksum is set: pin {variable} to the sha256 checksum of {upstream['url']}.")
@@ -82,7 +82,7 @@ def read(source: str) -> bytes:
 
 
 def keep(path: Path, content: bytes) -> Path:
-    """Put checked content into the cache, complete or not at all."""
+    """Put verified content into the cache atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as temporary:
         temporary.write(content)

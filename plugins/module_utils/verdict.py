@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Decide whether an Application is ready, on its way or failed, and why.
 
-Pure functions over the plain object. Whether its status is fresh, that is newer than the question, is decided by the
-caller (application.py), because it takes several versions of the object to know.
+Pure functions over the plain object. The caller (application.py) decides whether its status is fresh, that is
+newer than the wait, because that takes several versions of the object.
 
 The rules follow what Argo CD's controller does (controller/appcontroller.go, controller/sync.go, controller/state.go
 at v3.6.1): which status it writes together, and in which order.
@@ -26,7 +26,7 @@ Resource = dict[str, Any]
 WAIT, READY, FAILED = "waiting", "ready", "failed"
 FINISHED = ("Succeeded", "Failed", "Error")
 SPECIFICATION_ERRORS = ("InvalidSpecError", "UnknownError", "DeletionError")
-# Errors of a component of Argo CD that is starting; the manifests are not to blame.
+# Errors while a component of Argo CD is starting; the manifests are not the cause.
 PASSING = (
     "connection refused",
     "Unavailable",
@@ -41,9 +41,9 @@ ERROR_ROUNDS = 3
 # How long an idle OutOfSync must last before it counts as drift: the controller's cache may lag behind its own sync.
 DRIFT_SECONDS = 5.0
 WINDOW_SECONDS = 5.0
-# How long nothing may have changed after a self-heal: who rewrites a field again and again does it sooner.
+# How long nothing may change after a self-heal: a manager that keeps rewriting a field does so sooner.
 HEAL_SECONDS = 10.0
-# What a sync of this wait says about itself when it takes the place of a self-heal.
+# Marks a sync that this wait started in place of a self-heal.
 INSTEAD_OF_SELF_HEAL = {"name": "ansible-reason", "value": "drift"}
 IGNORED = "argocd.argoproj.io/compare-options: IgnoreExtraneous"
 SHARED = "SharedResourceWarning"
@@ -65,12 +65,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the caller knows besides the object.
+    """What the caller knows in addition to the object.
 
-    `seconds` is how long the reason lasts and `error_rounds` how often a reconcile confirmed it; `quiet_seconds` is how
-    long the last operation has been seen as finished. `overtaking` is a revision that appeared while an older one was
-    being synced. `live` has what reading the live objects showed. `others` are all Applications of the namespace by
-    name, and `stale` names those whose status is older than the question.
+    `seconds` is how long the reason has lasted, and `error_rounds` how often a reconcile confirmed it. `quiet_seconds`
+    is how long ago the end of the last operation was observed. `overtaking` is a revision that appeared while an
+    older one was being synced. `live` has the findings in the live objects. `others` are all Applications of the
+    namespace by name, and `stale` names those whose status is older than the wait.
     """
 
     seconds: float = 0.0
@@ -84,7 +84,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer. `code` names the rule, so that the caller can act on it; `reason` is for people."""
+    """The result. `code` names the rule, so that the caller can act on it; `reason` is a text for users."""
 
     state: str
     code: str
@@ -107,7 +107,7 @@ def status_of(application: Application) -> dict[str, Any]:
 
 
 def conditions(application: Application, *types: str) -> list[str]:
-    """Return the messages of conditions of the given types; a condition that is there is true."""
+    """Return the messages of conditions of the given types; they have no status, presence means true."""
     found = status_of(application).get("conditions") or []
     return [f"{entry['type']}: {entry.get('message', '')}" for entry in found if entry.get("type") in types]
 
@@ -128,7 +128,7 @@ def _deletion(application: Application, _request: Request, seen: Seen) -> Verdic
 
 
 def deletion_text(application: Application, held: list[str]) -> str:
-    """Return since when an Application is being deleted, and what holds it."""
+    """Return since when an Application is being deleted, and what blocks that."""
     metadata = application["metadata"]
     parts = [f"is being deleted (since {metadata.get('deletionTimestamp', 'just now')})"]
     parts += filter(None, [finalizer_text(metadata.get("finalizers") or [])])
@@ -168,12 +168,12 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
         and not sync_of(state).get("dryRun")
         and not reconciled_after(application, state.get("finishedAt"))
     ):
-        return Verdict(WAIT, "post-sync", "the controller has not looked at the result of the sync yet")
+        return Verdict(WAIT, "post-sync", "the controller has not processed the result of the sync yet")
     return None
 
 
 def is_superseded(application: Application) -> bool:
-    """Return whether an operation waits to try an old revision again, and so keeps the newer one from being synced."""
+    """Return whether an operation waits to try an old revision again, and so blocks the sync of the newer one."""
     attempted = operation_revisions(operation_state(application))
     return between_attempts(application) and bool(attempted) and attempted != revisions_of(application)
 
@@ -181,8 +181,8 @@ def is_superseded(application: Application) -> bool:
 def is_partial_retry(application: Application) -> bool:
     """Return whether a self-heal waits to try again only what was out of sync when it began.
 
-    What vanished after that is not among it: while a namespace is being deleted by hand, the self-heal of its objects
-    begins without the Namespace, and no retry can succeed (autoSync in controller/appcontroller.go at v3.6.1).
+    What disappeared after that is not included: while a namespace is being deleted by hand, the self-heal of its
+    objects begins without the Namespace, and no retry can succeed (autoSync in controller/appcontroller.go at v3.6.1).
     """
     return between_attempts(application) and bool(sync_of(operation_state(application)).get("resources"))
 
@@ -245,12 +245,12 @@ def _sync_failed(application: Application) -> Verdict | None:
 
 
 def _shared(application: Application, request: Request, seen: Seen) -> Verdict | None:
-    """Judge an object that two Applications want, after both had the time to agree."""
+    """Judge an object that two Applications want, after both had time to settle."""
     if not request.sync:
         return None
     complaints = [(application, text) for text in shared_objects(application)]
     if healed(operation_state(application)):
-        # It has the object in this moment; the other one complains, and takes it back when its self-heal goes on.
+        # It owns the object at the moment; the other one complains, and takes it back with its next self-heal.
         complaints += [
             (other, text)
             for other in seen.others.values()
@@ -267,7 +267,7 @@ def _shared(application: Application, request: Request, seen: Seen) -> Verdict |
 
 
 def shared_objects(application: Application) -> list[str]:
-    """Return what an Application says of objects that another one has too, after it synced them itself."""
+    """Return an Application's warnings about shared objects, after it synced them itself."""
     if (status_of(application).get("sync") or {}).get("status") != "Synced" and not succeeded_here(application):
         return []
     found = status_of(application).get("conditions") or []
@@ -295,7 +295,7 @@ def _is_moving(application: Application, text: str, seen: Seen) -> bool:
 
 
 def is_busy(application: Application) -> bool:
-    """Return whether something goes on with an Application that its status does not show yet."""
+    """Return whether an Application is in a transition that its status does not show yet."""
     state = operation_state(application)
     running = application.get("operation") or state.get("phase") in ("Running", "Terminating")
     return bool(running or is_deleted(application)) or not reconciled_after(application, state.get("finishedAt"))
@@ -311,7 +311,7 @@ def is_behind(application: Application, other: Application) -> bool:
 
 
 def wants(application: Application, text: str) -> bool:
-    """Return whether the object of a SharedResourceWarning is in Git for an Application, not only left over."""
+    """Return whether the object of a SharedResourceWarning is in Git for an Application, and not just a leftover."""
     found = SHARED_MESSAGE.fullmatch(text)
     return any(
         found and (entry.get("kind"), entry.get("name")) == (found["kind"], found["name"])
@@ -389,8 +389,8 @@ def succeeded_here(application: Application) -> bool:
 def failed_here(application: Application) -> bool:
     """Return whether the sync of the revision that is wanted now has finally failed.
 
-    A failure of an older revision says nothing: automated sync starts again for the new one. Nor does one that ended
-    before it knew its revision, once everything is Synced.
+    A failure of an older revision does not count: automated sync starts again for the new one. Nor does one that ended
+    before it resolved its revision, once everything is Synced.
     """
     state = operation_state(application)
     if state.get("phase") not in ("Failed", "Error") or sync_of(state).get("dryRun"):
@@ -429,7 +429,7 @@ def _health(application: Application, request: Request, seen: Seen) -> Verdict |
 
 
 def _self_heal(application: Application, request: Request, seen: Seen) -> Verdict | None:
-    """Judge what self-heal has just put right: another manager may change it again."""
+    """Judge what self-heal has just corrected: another manager may change it again."""
     state = operation_state(application)
     if not (request.sync and request.operation and healed(state)) or seen.quiet_seconds >= HEAL_SECONDS:
         return None
@@ -445,7 +445,7 @@ def _self_heal(application: Application, request: Request, seen: Seen) -> Verdic
 
 
 def healed(state: dict[str, Any]) -> bool:
-    """Return whether an operation put right what was changed in the cluster."""
+    """Return whether an operation corrected a change made in the cluster."""
     info = (state.get("operation") or {}).get("info") or []
     return bool(sync_of(state).get("autoHealAttemptsCount")) or INSTEAD_OF_SELF_HEAL in info
 
@@ -461,7 +461,7 @@ def unhealthy(application: Application) -> str:
 
 
 def resource_name(entry: Resource) -> str:
-    """Return kind, namespace and name as people write them."""
+    """Return kind, namespace and name for messages."""
     return f"{entry.get('kind')} {entry['namespace'] + '/' if entry.get('namespace') else ''}{entry.get('name')}"
 
 
@@ -486,7 +486,7 @@ def failed_resources(application: Application) -> list[str]:
 
 
 def result_name(entry: Resource) -> str:
-    """Return the name of a resource, which a hook precedes with when it runs."""
+    """Return the name of a resource; a hook's name starts with its type."""
     return f"{entry['hookType']} hook {resource_name(entry)}" if entry.get("hookType") else resource_name(entry)
 
 
@@ -503,7 +503,7 @@ def listed(entries: list[str], named: int = NAMED) -> str:
 
 
 def summary(application: Application) -> dict[str, Any]:
-    """Return what people ask of an Application."""
+    """Return the main facts about an Application."""
     status = status_of(application)
     state, health = status.get("operationState") or {}, status.get("health") or {}
     return {
@@ -530,7 +530,7 @@ def summary(application: Application) -> dict[str, Any]:
 
 
 def details(application: Application) -> dict[str, Any]:
-    """Return everything that is worth knowing of an Application."""
+    """Return all details of an Application."""
     spec, status = application.get("spec") or {}, status_of(application)
     state = status.get("operationState") or {}
     automated = (spec.get("syncPolicy") or {}).get("automated")

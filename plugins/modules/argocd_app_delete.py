@@ -13,10 +13,10 @@ author:
 description:
   - Deletes Applications with their objects, as C(argocd app delete --cascade) does, and waits until everything is gone.
     Objects with the sync option C(Delete=false) stay.
-  - An operation that such an Application still tries is ended first, because Argo CD would finish it before the
+  - A running operation of such an Application is terminated first, because Argo CD would finish it before the
     deletion.
-  - An Application that an ApplicationSet still generates would be made again at once, with new and empty objects. Take
-    its folder out of Git and refresh the ApplicationSet first.
+  - An Application that an ApplicationSet still generates would be created again at once, with new and empty objects.
+    Remove its folder from Git and refresh the ApplicationSet first.
 extends_documentation_fragment:
   - monorepo.gitops.auth
   - monorepo.gitops.argocd
@@ -35,17 +35,17 @@ options:
 attributes:
   check_mode:
     support: full
-    details: Tells which Applications would be deleted.
+    details: Reports which Applications would be deleted.
   diff_mode:
     support: none
   idempotent:
     support: full
-    details: Applications that are gone already are no change.
+    details: Applications that do not exist are not a change.
 notes:
   - Needs the rights to get, patch and delete Applications, and to get what they deployed, so that it can name what
-    holds a deletion.
-  - "Error C(Not deleted after ...): names each object that is still there, and its finalizers. Start the operator that
-    serves them, or remove a finalizer that nobody serves any more; then run again."
+    blocks a deletion.
+  - "Error C(Not deleted after ...): names each remaining object and its finalizers. Start the operator that handles
+    them, or remove a finalizer that nothing handles any more; then run again."
   - The finalizer C(resources-finalizer.argocd.argoproj.io) and what it deletes are described in Argo CD's documentation
     under App Deletion.
 seealso:

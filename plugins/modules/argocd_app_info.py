@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: argocd_app_info
-short_description: List Argo CD Applications, or tell all about some
+short_description: List Argo CD Applications, or describe some of them
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)
 description:
-  - Reads Applications through the Kubernetes API and returns what people ask of them.
+  - Reads Applications through the Kubernetes API and returns their status.
   - The status is what the controller wrote last; M(monorepo.gitops.argocd_app_wait) returns one that is fresh.
 extends_documentation_fragment:
   - monorepo.gitops.auth
@@ -30,7 +30,7 @@ options:
     elements: str
     default: []
 notes:
-  - A name that does not exist is no error; it is in RV(missing).
+  - A name that does not exist is not an error; it is listed in RV(missing).
   - Health of single resources is only there when Argo CD persists it (C(controller.resource.health.persist), which the
     role C(argocd) switches on).
 """

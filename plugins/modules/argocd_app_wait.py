@@ -12,13 +12,13 @@ author:
   - The monorepo.gitops authors (@monorepo)
 description:
   - Waits for any number of Applications with one LIST and one WATCH, through the Kubernetes API alone.
-  - A status that is older than the question never counts. The module asks the controller to compare with Git, and
-    believes a status only when the controller has answered that very request; on Argo CD 3.6 the annotation
+  - A status that is older than the wait never counts. The module asks the controller to compare with Git, and accepts
+    a status only when the controller has answered that very request; on Argo CD 3.6 the annotation
     C(refresh-timestamp) proves it, otherwise a second request does.
-  - A failure that Argo CD will not get out of by itself is reported at once, with resource and message.
-  - An Application that is being deleted is never ready and never synced; the objects that hold its deletion are named.
-  - Where self-heal or a sync in its place was the last operation, an Application is ready when nothing changed for 10
-    seconds after it. Who rewrites a field again and again is named with the field.
+  - A failure that Argo CD cannot recover from by itself is reported at once, with resource and message.
+  - An Application that is being deleted is never ready and never synced; the objects that block its deletion are named.
+  - Where the last operation was a self-heal, or a sync in its place, an Application is ready when nothing changes for
+    10 seconds after it. A manager that keeps rewriting a field is named with the field.
 extends_documentation_fragment:
   - monorepo.gitops.auth
   - monorepo.gitops.argocd
@@ -52,9 +52,9 @@ options:
     default: [Healthy]
   operation:
     description:
-      - Whether no operation may be running, and the controller must have looked at the result of the last one.
-      - If that was a sync of the same revision, it must not have failed. A hook that failed is found in this way only,
-        because everything may be Synced and Healthy all the same.
+      - Whether no operation may be running, and the controller must have processed the result of the last one.
+      - If that was a sync of the same revision, it must not have failed. A failed hook is found in this way only,
+        because everything may be Synced and Healthy nevertheless.
     type: bool
     default: true
   revision:
@@ -67,8 +67,8 @@ options:
     default: []
   refresh:
     description:
-      - V(normal) compares with Git, V(hard) renders the manifests anew as well, V(none) believes the status that is
-        there, which can be stale.
+      - V(normal) compares with Git, V(hard) also renders the manifests again, V(none) accepts the
+        present status, which can be stale.
     type: str
     choices: [none, normal, hard]
     default: normal
@@ -77,15 +77,15 @@ options:
     type: int
     default: 300
   refresh_timeout:
-    description: Seconds until a refresh that the controller does not take up is a failure.
+    description: Seconds after which a refresh that the controller has not processed is a failure.
     type: int
     default: 60
   stable_for:
-    description: Seconds for which an Application must stay ready; fewer than O(wait_timeout).
+    description: Seconds for which an Application must stay ready; less than O(wait_timeout).
     type: float
     default: 0
   allow_degraded_seconds:
-    description: Seconds for which an Application may be Degraded; many pass through it during an upgrade.
+    description: Seconds for which an Application may be Degraded; many are Degraded for a while during an upgrade.
     type: float
     default: 10
   not_found_grace:
@@ -98,11 +98,11 @@ options:
     default: false
   resync_failed:
     description:
-      - Whether to sync again what failed. Argo CD does not try a revision again whose sync has finally failed.
+      - Whether to retry failed syncs. Argo CD does not retry a revision whose sync has finally failed.
       - An Application is synced again as soon as all its O(depends_on) are ready.
-      - What was changed in the cluster is synced too when self-heal has not begun within 5 seconds. Argo CD pauses
+      - Changes made in the cluster are synced, too, when self-heal has not begun within 5 seconds. Argo CD pauses
         longer after each self-heal of the same revision, up to 300 seconds.
-      - An operation that waits to try an older revision again is terminated, so that the newer one is synced.
+      - An operation that waits to retry an older revision is terminated, so that the newer one is synced.
     type: bool
     default: false
   resync_limit:
@@ -118,7 +118,7 @@ options:
   touched:
     description:
       - Names of the Applications that a change touches. The others, unless they depend on one of these, are expected to
-        be ready and get O(untouched_timeout) only. Without it all are waited for alike.
+        be ready and get O(untouched_timeout) only. Without it all are treated alike.
     type: list
     elements: str
   untouched_timeout:
@@ -127,7 +127,7 @@ options:
     default: 120
   depends_on:
     description:
-      - For each Application the names of those that must be ready first. Used by O(resync_failed) and O(touched).
+      - For each Application, the names of those that must be ready first. Used by O(resync_failed) and O(touched).
     type: dict
     default: {}
 attributes:
@@ -141,18 +141,18 @@ attributes:
     details: Reports a change only when it started a sync.
 notes:
   - Needs the rights to get, list, watch and patch Applications. Without watch it lists every second.
-  - What holds a deletion and who rewrites a field is read from the objects, as far as they may be read and are in the
-    same cluster as Argo CD.
+  - What blocks a deletion and which manager rewrites a field is read from the objects, as far as this is allowed and
+    they are in the same cluster as Argo CD.
   - "Error C(names, label_selectors and applicationsets are empty): a variable that should name Applications is empty."
-  - "Error C(did not take up a refresh): the application controller does not run, or does not serve the Application."
+  - "Error C(did not process a refresh): the application controller is not running, or does not serve the Application."
   - "Error C(ComparisonError ...): the manifests cannot be rendered or compared; the message is the repo-server's."
   - "Error C(sync Failed ...): each rejected resource follows in brackets with the API server's message."
-  - "Error C(automated sync is off): nobody syncs this Application; sync it or switch it on."
-  - "Error C(PostSync hook ...): the hook failed; mend it and sync again, which runs it again."
-  - "Error C(is being deleted): remove what holds the deletion, or wait; an ApplicationSet makes the Application anew."
-  - "Error C(SharedResourceWarning): both Applications have the object in Git; take it out of one of them."
+  - "Error C(automated sync is off): nothing syncs this Application; sync it, or enable automated sync."
+  - "Error C(PostSync hook ...): the hook failed; fix it and sync again, which also runs the hook again."
+  - "Error C(is being deleted): remove what blocks the deletion, or wait until it is created again."
+  - "Error C(SharedResourceWarning): both Applications have the object in Git; remove it from one of them."
   - "Error C(is written by manager): leave the field out of Git, or add it to C(spec.ignoreDifferences)."
-  - "Error C(Prune=false keeps ...): delete the object, or have it ignored with the annotation that the message names."
+  - "Error C(Prune=false keeps ...): delete the object, or exclude it with the annotation that the message names."
   - Which status the controller writes when is described in its source, C(controller/appcontroller.go) at v3.6.1.
 seealso:
   - module: monorepo.gitops.argocd_app_info
@@ -182,8 +182,8 @@ applications:
     namespace: {description: Namespace., type: str}
     project: {description: AppProject., type: str}
     state: {description: "V(ready), V(waiting) or V(failed).", type: str}
-    reason: {description: "What it waits for, or why it failed.", type: str}
-    fresh: {description: Whether the status is newer than the question., type: bool}
+    reason: {description: "What is pending, or why it failed.", type: str}
+    fresh: {description: Whether the status is newer than the wait., type: bool}
     sync: {description: Sync status., type: str}
     health: {description: Health status., type: str}
     health_message: {description: The controller's explanation of the health (Argo CD 3.6)., type: str}

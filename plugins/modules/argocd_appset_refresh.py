@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: argocd_appset_refresh
-short_description: Make ApplicationSets look at Git now and wait for their Applications
+short_description: Refresh ApplicationSets from Git and wait for their Applications
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)
 description:
   - Argo CD polls Git for an ApplicationSet every three minutes, and its cache may answer for another three. This module
     forces a reconcile that bypasses the cache, waits until it is done, and checks that the expected Applications exist.
-  - A failed generation, which Argo CD would try again after three minutes, is tried again with growing delays.
-  - An Application whose folder was gone and came back stays C(Unknown) until somebody refreshes it; this module does.
+  - A failed generation, which Argo CD would retry after three minutes, is retried with growing delays.
+  - An Application whose folder disappeared and came back stays C(Unknown) until it is refreshed; this module does so.
 extends_documentation_fragment:
   - monorepo.gitops.auth
   - monorepo.gitops.argocd
@@ -47,16 +47,16 @@ attributes:
     support: none
   idempotent:
     support: full
-    details: A refresh is a question, not a change.
+    details: A refresh is not a change.
 notes:
   - "Error C(no Applications were generated): the message of the generator, such as a repository that cannot be read, or
     an AppProject that does not exist."
-  - "Error C(is being deleted): names what holds the old Application; see M(monorepo.gitops.argocd_app_delete)."
-  - "Error C(did not take up a refresh): the ApplicationSet controller does not run, or not for this namespace."
+  - "Error C(is being deleted): names what blocks that; see M(monorepo.gitops.argocd_app_delete)."
+  - "Error C(did not process a refresh): the ApplicationSet controller is not running or not serving this namespace."
 """
 
 EXAMPLES = r"""
-- name: See that the new component has its Application
+- name: Check that the new component has its Application
   monorepo.gitops.argocd_appset_refresh:
     names: [infra]
     expected: [maildev]

@@ -12,7 +12,7 @@ author:
   - The monorepo.gitops authors (@monorepo)
 description:
   - Used by role C(cluster). Chooses the context, connects with what the kubeconfig says and nothing else, and reads the
-    UID of the namespace C(kube-system), by which clusters are told apart.
+    UID of the namespace C(kube-system), which identifies a cluster.
 extends_documentation_fragment:
   - monorepo.gitops.attributes
   - monorepo.gitops.attributes.read_only
@@ -30,7 +30,7 @@ options:
     type: str
     default: ""
   uid:
-    description: UID of the namespace C(kube-system) of the intended cluster. Empty means that any UID will do.
+    description: UID of the namespace C(kube-system) of the intended cluster. Empty accepts any UID.
     type: str
     default: ""
   oldest_version:
@@ -39,18 +39,18 @@ options:
     default: "1.34"
 notes:
   - Unlike the other modules it does not take options from the variables C(K8S_AUTH_*), and fails when it sees one of
-    them. The playbooks of this collection take them away with C(playbooks/vars/connection.yml).
-  - What a kubeconfig can hold works, such as relative paths, C(tls-server-name), C(proxy-url),
+    them. The playbooks of this collection unset them with C(playbooks/vars/connection.yml).
+  - Everything that a kubeconfig can contain works, such as relative paths, C(tls-server-name), C(proxy-url),
     C(insecure-skip-tls-verify) and C(exec) plugins. No value of it is returned or printed except names, the address and
     paths of files.
   - "Error C(has several contexts): set O(context) to one of those that the message lists."
-  - "Error C(... is Kubernetes ...): the operators do not support this release. One that is newer than those that were
-    tried is a warning."
+  - "Error C(... is Kubernetes ...): the operators do not support this release. A release newer than the tested ones
+    is a warning."
   - "Error C(This is not the intended cluster): the kubeconfig or O(uid) is that of another cluster."
 """
 
 EXAMPLES = r"""
-- name: Find out which cluster it is
+- name: Identify the cluster
   monorepo.gitops.cluster_connection:
     kubeconfig: ~/.kube/dev.yaml
     context: dev
@@ -103,23 +103,23 @@ def connect(module: Any) -> Any:
     module.params["context"] = context
     client = _k8s.client_of(kubeconfig, context)
     plugin, configuration = connection.plugin_of(entries, context), client.client.configuration
-    # The kubernetes library goes on without credentials when a plugin fails.
+    # The kubernetes library continues without credentials when a plugin fails.
     if plugin and not configuration.api_key and not configuration.cert_file:
         raise GitopsError(
-            f"The credential plugin {plugin} of context {context} in {kubeconfig} gave no credentials: "
-            f"kubectl --kubeconfig {kubeconfig} --context {context} get namespace kube-system shows what it says."
+            f"The credential plugin {plugin} of context {context} in {kubeconfig} returned no credentials: "
+            f"kubectl --kubeconfig {kubeconfig} --context {context} get namespace kube-system shows its error message."
         )
     return client
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:
-    """Ask the cluster who it is."""
+    """Identify the cluster."""
     params, api = module.params, Api(client)
     status, namespace = api.request("GET", "/api/v1/namespaces/kube-system")
     if status != 200:
         raise GitopsError(
             f"The API server {api.host} answers {status} to context {params['context']} of {params['kubeconfig']}: "
-            f"{namespace.get('message', 'without a reason')}"
+            f"{namespace.get('message', 'no reason given')}"
         )
     uid = (namespace.get("metadata") or {}).get("uid")
     if not uid:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: git_checkout
-short_description: Have a private clone of the GitOps repository at the state of its remote branch
+short_description: Clone or update the private clone of the GitOps repository
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)
@@ -36,7 +36,7 @@ attributes:
     support: none
   idempotent:
     support: full
-    details: An up-to-date clone stays as it is.
+    details: An up-to-date clone is not changed.
 notes:
   - Variables that point git to another repository, such as C(GIT_DIR) inside a hook, have no effect. C(GIT_SSH_COMMAND)
     and the user's configuration have theirs.

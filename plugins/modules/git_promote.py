@@ -12,7 +12,7 @@ author:
   - The monorepo.gitops authors (@monorepo)
 description:
   - Shows what an environment would get, and moves the branch or tag that its Applications follow to the head of
-    O(branch) or to O(commit). A branch is only moved forward; a tag is moved to wherever is asked for.
+    O(branch) or to O(commit). A branch is only moved forward; a tag can be moved to any commit.
   - A O(revision) that does not exist yet becomes a branch.
 extends_documentation_fragment:
   - monorepo.gitops.git
@@ -32,7 +32,7 @@ options:
     type: str
     required: true
   create_only:
-    description: Whether to leave a revision that exists where it is, and only tell what it has.
+    description: Whether to leave an existing revision where it is, and only report its content.
     type: bool
     default: false
 attributes:
@@ -41,17 +41,17 @@ attributes:
     details: Shows what would change and moves nothing.
   diff_mode:
     support: full
-    details: What changes for the environment, without the vendored files, whose lines are only counted.
+    details: The changes for the environment; of vendored files only the number of lines.
   idempotent:
     support: full
-    details: A revision that is where it should be is not moved.
+    details: A revision that is at the commit already is not moved.
 notes:
   - "Error C(has ... commits that ... does not have): somebody committed to the branch itself. Merge it back first."
   - "Error C(is ahead of): a branch is only moved forward. Revert on the branch that is published to, or use a tag."
 """
 
 EXAMPLES = r"""
-- name: Give prod what main has
+- name: Promote main to prod
   monorepo.gitops.git_promote:
     url: https://git.example.com/platform/monorepo.git
     path: ~/.cache/monorepo.gitops/clones/monorepo
@@ -106,7 +106,7 @@ def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any
     reference = clone.reference(name)
     before = clone.commit_of(reference)
     if not before and COMMIT.fullmatch(name):
-        raise GitopsError(f"{name} is no branch or tag: an environment follows one of these, a promotion moves it.")
+        raise GitopsError(f"{name} is neither a branch nor a tag; gitops_repo_revision must name one.")
     stays = bool(before) and params["create_only"]
     paths = [f":(glob)argocd/*/*/{part}/**" for part in ("base", f"envs/{environment}")]
     paths.append(f"argocd/appsets/{environment}")

@@ -11,10 +11,10 @@ version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)
 description:
-  - Makes one commit of all changes below C(argocd/) and pushes it; without changes there is no commit. When somebody
+  - Commits all changes below C(argocd/) in one commit and pushes it; without changes there is no commit. When somebody
     else pushed first, the commit is rebased and pushed again.
   - Refuses to commit private keys, tokens and Secret objects with data.
-  - Removes nothing from Git but the overlays in O(removals), and of these only files that a run rendered.
+  - Removes only the overlays in O(removals) from Git, and only files that a run rendered.
 extends_documentation_fragment:
   - monorepo.gitops.git
   - monorepo.gitops.git.clone
@@ -33,8 +33,8 @@ options:
     default: []
   tree:
     description:
-      - Tree that M(monorepo.gitops.gitops_compare) has looked at. Another one, which a second run in the same clone
-        has rendered meanwhile, is refused. Empty takes any.
+      - Tree that M(monorepo.gitops.gitops_compare) compared. Any other one, which a second run in the same clone may
+        have rendered in the meantime, is refused. Empty accepts any.
     type: str
     default: ""
   push:
@@ -60,7 +60,7 @@ attributes:
     support: full
     details: Without changes there is no commit.
 notes:
-  - "Errors name the file or the component, and what to do. They come before the commit, so nothing is half done."
+  - "Errors name the file or the component, and what to do. They occur before the commit, so nothing is left half done."
 """
 
 EXAMPLES = r"""
@@ -140,7 +140,7 @@ def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any
     if params["tree"] and params["tree"] != clone.staged_tree():
         raise GitopsError(
             "Nothing was committed. The working tree is not the one that was compared: another run for this repository "
-            "works in the same clone. Run again when it has ended."
+            "works in the same clone. Run again when it has finished."
         )
     removed = remove(clone, params["environment"], params["removals"])
     staged = clone.staged()

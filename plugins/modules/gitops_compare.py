@@ -11,11 +11,11 @@ version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)
 description:
-  - Compares what the inventory wants, what the revision that Argo CD follows has, and what lives in the cluster. Fails
-    when a run would touch the work of another environment or repository, or would delete something that nobody
-    announced.
-  - Whose a cluster is says the ConfigMap C(monorepo-gitops) in the namespace of Argo CD, and the ApplicationSets
-    C(infra) and C(services) that are there.
+  - Compares what the inventory wants, what the revision that Argo CD follows contains, and what the cluster contains.
+    Fails when a run would change anything of another environment or repository, or would delete something without an
+    announcement.
+  - The ConfigMap C(monorepo-gitops) in the namespace of Argo CD and the existing ApplicationSets C(infra) and
+    C(services) show which environment a cluster serves.
   - Only reads. The working tree must have been rendered.
 extends_documentation_fragment:
   - monorepo.gitops.auth
@@ -72,18 +72,18 @@ options:
     elements: dict
     default: []
   takeover:
-    description: The word that an earlier failure printed. It allows that one change, and is ignored otherwise.
+    description: The word that an earlier failure printed. It permits that one change, and is ignored otherwise.
     type: str
     default: ""
   adopt:
     description:
-      - V(argocd) allows to take over an Argo CD that somebody installed by hand, and AppProjects C(infra) and
-        C(services) that somebody else made. The name of a component allows to overwrite what a person wrote for it.
+      - V(argocd) allows taking over an Argo CD that was installed by hand, and AppProjects C(infra) and C(services)
+        that somebody else created. The name of a component allows overwriting its handwritten overlay.
     type: list
     elements: str
     default: []
   argocd_managed:
-    description: Whether the run installs Argo CD. V(false) leaves the one that is there as it is.
+    description: Whether the run installs Argo CD. V(false) leaves the existing one unchanged.
     type: bool
     default: true
   cmd_params:
@@ -92,7 +92,7 @@ options:
     default: {}
   throwaway:
     description:
-      - Whether the cluster is made for this run, as a rehearsal is. It may be new to an environment that Git has.
+      - Whether the cluster is temporary, as in a rehearsal. Such a cluster may be new although Git has the environment.
     type: bool
     default: false
   kustomize_command:
@@ -116,7 +116,7 @@ notes:
   - "Objects that hold data are PersistentVolumeClaim, StatefulSet, Namespace, CustomResourceDefinition, Cluster and
     Database of CloudNativePG, and Kafka, KafkaNodePool and KafkaTopic of Strimzi, unless the object in the cluster has
     the sync option C(Prune=false)."
-  - "Error C(... go on with -e gitops_takeover=...): the cluster serves another environment or repository than the
+  - "Error C(... continue with -e gitops_takeover=...): the cluster serves another environment or repository than the
     inventory names. Correct the inventory, or pass the word."
   - "Error C(... would delete components ...): name them in O(removals), or add them to O(components)."
   - "Error C(Objects that hold data would be deleted ...): keep them, or name them in O(volume_removals)."
@@ -153,17 +153,17 @@ commit:
   returned: success
   type: str
 notes:
-  description: What is worth knowing before it happens, a sentence each.
+  description: Notes about what is going to happen, one sentence each.
   returned: success
   type: list
   elements: str
 removals:
-  description: Overlays that the run takes out of Git, as C(<layer>/<name>).
+  description: Overlays that the run removes from Git, as C(<layer>/<name>).
   returned: success
   type: list
   elements: str
 delete:
-  description: Names of Applications that the run deletes once Git does not have them any more.
+  description: Names of Applications that the run deletes once Git no longer has them.
   returned: success
   type: list
   elements: str
@@ -178,11 +178,11 @@ handwritten:
   type: list
   elements: str
 identity:
-  description: The ConfigMap that says whose the cluster is.
+  description: The ConfigMap that records which environment the cluster serves.
   returned: success
   type: dict
 leftovers:
-  description: Names of Applications that live although Git has no folder for them.
+  description: Names of Applications that exist although Git has no folder for them.
   returned: success
   type: list
   elements: str
@@ -199,7 +199,7 @@ lock_default_project:
   returned: success
   type: bool
 argocd:
-  description: The Argo CD of another hand that was found; empty when there is none.
+  description: The Argo CD that somebody else installed; empty when there is none.
   returned: success
   type: dict
   contains:
@@ -246,7 +246,7 @@ def options(params: dict[str, Any]) -> Options:
 
 
 def argocd(survey: Survey, params: dict[str, Any]) -> dict[str, Any]:
-    """Return the Argo CD of another hand, and stop when it can never be ours."""
+    """Return an Argo CD that somebody else installed, and stop when it cannot be taken over."""
     if not survey.controllers:
         if not params["argocd_managed"]:
             raise GitopsError(
@@ -265,8 +265,8 @@ def argocd(survey: Survey, params: dict[str, Any]) -> dict[str, Any]:
         raise GitopsError(f"Nothing was written. {question}")
     if survey.foreign_projects and not adopted:
         raise GitopsError(
-            f"Nothing was written. Somebody else made the AppProject {' and '.join(survey.foreign_projects)}, and this "
-            "run would replace it: rename it, or take it over with gitops_adopt: [argocd]."
+            f"Nothing was written. Somebody else created the AppProject {' and '.join(survey.foreign_projects)}, and "
+            "this run would replace it: rename it, or take it over with gitops_adopt: [argocd]."
         )
     return found | {"applications": others, "question": question, "show_difference": by_hand and managed}
 
@@ -279,7 +279,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     wanted = options(params)
     with clone.locked():
         comparison = Comparison(clone, survey, wanted)
-        # First whose it is: what an Argo CD of somebody else has is not compared with Git.
+        # First the owner: the content of somebody else's Argo CD is not compared with Git.
         found = argocd(survey, params)
         result = comparison.result()
     waits_for = "" if comparison.moves else wanted.revision

@@ -51,11 +51,11 @@ components:
     layer: {description: V(infra) or V(services)., type: str}
     namespace: {description: Namespace of its objects., type: str}
     namespaces: {description: Namespaces that it owns., type: list, elements: str}
-    more_namespaces: {description: Namespaces that it needs besides its own., type: list, elements: str}
-    depends_on: {description: Components that must be Healthy before., type: list, elements: str}
+    more_namespaces: {description: Namespaces that it needs in addition to its own., type: list, elements: str}
+    depends_on: {description: Components that must be Healthy first., type: list, elements: str}
     stage: {description: 0 for what depends on nothing; otherwise one more than the latest dependency., type: int}
     endpoints: {description: "List of {name, url, protocol, purpose}.", type: list, elements: dict}
-    warnings: {description: Sentences of the report of an existing cluster., type: list, elements: str}
+    warnings: {description: Warnings for the report of an existing cluster., type: list, elements: str}
     role: {description: Full name of the role., type: str}
     role_path: {description: Folder of the role., type: str}
     stages: {description: Files with KWOK Stages for the rehearsal cluster., type: list, elements: str}

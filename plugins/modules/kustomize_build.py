@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kustomize_build
-short_description: Build every overlay of an environment and tell what it contains
+short_description: Build every overlay of an environment and report what it contains
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)
@@ -14,7 +14,7 @@ description:
   - Runs C(kustomize build) for C(argocd/<layer>/<name>/envs/<environment>) of each component, several at a time. A
     result is kept in the user's cache under a hash of its sources and of the command, so an unchanged component is not
     built again.
-  - Tells which kinds, namespaces and CustomResourceDefinitions the objects have; the AppProjects are made from this.
+  - Reports the kinds, namespaces and CustomResourceDefinitions of the objects; the AppProjects are derived from them.
 extends_documentation_fragment:
   - monorepo.gitops.attributes
 options:
@@ -33,8 +33,8 @@ options:
     required: true
   others:
     description:
-      - Overlays that people wrote, as C(<layer>/<name>). The AppProjects allow what they have. One that does not build
-        is left out with a warning; an object that a component has, too, is a warning.
+      - Overlays that people wrote, as C(<layer>/<name>). The AppProjects allow their content. One that does not build
+        is left out with a warning; an object that a component also has is a warning.
     type: list
     elements: str
     default: []
@@ -54,8 +54,8 @@ attributes:
     details: Only reads the tree.
 notes:
   - "Error C(kustomize build of ... failed): the message of kustomize; nothing was committed."
-  - "Error C(... is in two components, ... and ...): one Application would take the object from the other again and
-    again. Take it out of the templates of one of the two, or unset the variable that brings it."
+  - "Error C(... is in two components, ... and ...): the two Applications would keep taking the object from each
+    other. Remove it from the templates of one of them, or unset the variable that adds it."
 """
 
 EXAMPLES = r"""
@@ -113,7 +113,7 @@ def main() -> None:
         summaries = build_all(params["tree"], params["environment"], params["components"], command)
         check_one_owner(summaries)
         others, errors = build_others(params["tree"], params["environment"], params["others"], command)
-        errors = [f"An overlay that a person wrote was left out: {text}" for text in errors]
+        errors = [f"A handwritten overlay was left out: {text}" for text in errors]
         try:
             check_one_owner(summaries + others)
         except GitopsError as error:

@@ -26,9 +26,9 @@ options:
     required: true
   state:
     description:
-      - V(started) creates the cluster if it is missing and starts what does not run.
-      - V(argocd_started) starts Argo CD's processes too, and again those whose configuration changed. Argo CD must be
-        installed in the cluster.
+      - V(started) creates the cluster if it is missing and starts processes that are not running.
+      - V(argocd_started) also starts Argo CD's processes, and restarts those whose configuration changed. Argo CD must
+        be installed in the cluster.
       - V(restarted) ends the processes of O(components) and starts them again.
       - V(stopped) ends the processes of O(components), or all when none is given, and keeps the state.
       - V(absent) ends all processes and removes the cluster.
@@ -43,14 +43,14 @@ options:
   binaries:
     description:
       - Folder of the compiled binaries, as printed by C(build.py) of the role C(rehearsal_cluster). Required for all
-        states but V(present).
+        states except V(present).
     type: path
   launcher:
     description: Path of C(launch.py) of the role C(rehearsal_cluster).
     type: path
     required: true
   stages:
-    description: Files with KWOK Stages that simulate operators, beside KWOK's own for nodes, pods and volumes.
+    description: Files with KWOK Stages that simulate operators, in addition to KWOK's own for nodes, pods and volumes.
     type: list
     elements: path
     default: []
@@ -72,15 +72,15 @@ options:
 attributes:
   check_mode:
     support: full
-    details: Reports whether something would be done and starts nothing.
+    details: Reports whether anything would change, and starts nothing.
   diff_mode:
     support: none
   idempotent:
     support: full
-    details: A cluster that runs as asked is left alone; V(restarted) always restarts.
+    details: A cluster in the requested state is left alone; V(restarted) always restarts.
 notes:
   - Needs Linux; root is not needed.
-  - "Error C(... ended): the last lines of the process's log are in the message; the log is in RV(folder)/logs."
+  - "Error C(... exited): the last lines of the process's log are in the message; the log is in RV(folder)/logs."
 """
 
 EXAMPLES = r"""

@@ -35,10 +35,10 @@ options:
   namespaces:
     description:
       - Namespaces that belong to this component, as RV(monorepo.gitops.gitops_plan#module:components) says. Those that
-        none of its files brings are rendered to C(envs/<environment>/namespaces.yaml), which is added to C(resources)
+        are in none of its files are rendered to C(envs/<environment>/namespaces.yaml), which is added to C(resources)
         of the overlay's kustomization. They have C(Prune=false,Delete=false).
       - O(namespace) is left out where the component has a PreSync hook. Argo CD then creates it, because it applies
-        nothing of Git before such a hook.
+        nothing from Git before such a hook.
     type: list
     elements: str
     default: []
@@ -88,7 +88,7 @@ options:
         elements: dict
         default: []
       alternatives:
-        description: Local files that are used instead of a download when their checksum is right.
+        description: Local files that are used instead of a download if their checksum matches.
         type: list
         elements: path
         default: []
@@ -102,8 +102,8 @@ options:
     default: ""
   stand_in:
     description:
-      - Whether permissive CRDs and Deployments may take the place of O(upstream) and O(overlay_upstream). V(auto) does
-        so for one that cannot be downloaded; with O(mirror) only for O(overlay_upstream). Only for a rehearsal.
+      - Whether permissive CRDs and Deployments may take the place of O(upstream) and O(overlay_upstream). V(auto)
+        allows this if it cannot be downloaded; with O(mirror), for O(overlay_upstream) only. For rehearsals only.
     type: str
     choices: [never, auto, always]
     default: never
@@ -116,10 +116,10 @@ attributes:
     details: One diff for each file; of files above 100000 characters only the size.
   idempotent:
     support: full
-    details: A file that is right is not written.
+    details: A file that is up to date is not written.
 notes:
   - Errors name the component and the template, or the URL.
-  - "Error C(... has sha256 ..., expected ...): the version and the checksum of a pin do not belong together."
+  - "Error C(... has sha256 ..., expected ...): the pinned version and checksum do not match."
   - "Error C(... has no list `resources`): a Namespace is added to that list of the overlay's kustomization, so give
     it one with C(../../base)."
   - "Error C(... cannot be read ...): no network, or the mirror does not have the file."

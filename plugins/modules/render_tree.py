@@ -52,7 +52,7 @@ attributes:
     details: One diff for each file; of files above 100000 characters only the size.
   idempotent:
     support: full
-    details: A file that is right is not written.
+    details: A file that is up to date is not written.
 notes:
   - "Errors name the template: a variable that is not defined, or a result that is not YAML."
 seealso:

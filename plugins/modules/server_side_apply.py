@@ -20,7 +20,7 @@ extends_documentation_fragment:
   - monorepo.gitops.attributes
 options:
   src:
-    description: Files with YAML documents, or one JSON document if the name ends in C(.json). Lists are opened up.
+    description: Files with YAML documents, or one JSON document if the name ends in C(.json). Lists are expanded.
     type: list
     elements: path
   definition:
@@ -36,11 +36,11 @@ options:
     elements: str
     default: []
   only_missing:
-    description: Leave objects alone that exist, whatever they contain.
+    description: Leave existing objects alone, whatever they contain.
     type: bool
     default: false
   field_manager:
-    description: Name under which the API server keeps who owns which field.
+    description: Name under which the API server records the ownership of fields.
     type: str
     default: monorepo.gitops
   force_conflicts:
@@ -54,11 +54,11 @@ options:
   wait:
     description:
       - Wait until CustomResourceDefinitions are Established, and Deployments, StatefulSets and DaemonSets run their
-        newest revision on all replicas. A pod without readiness probe counts as soon as it runs, so give its workload
-        C(minReadySeconds).
-      - A StatefulSet replaces no pod before the one that it waits for is ready, so a pod of an older revision that
-        never starts would block every newer one. Such a pod of a StatefulSet among these objects is deleted, with a
-        warning, as the Kubernetes documentation says under StatefulSets, forced rollback.
+        newest revision on all replicas. A pod without readiness probe counts as ready as soon as it runs, so give its
+        workload C(minReadySeconds).
+      - A StatefulSet replaces no pod until the one before it is ready, so a pod of an older revision that never starts
+        would block every newer one. Such a pod of a StatefulSet among these objects is deleted, with a warning, as the
+        Kubernetes documentation recommends under StatefulSets, forced rollback.
     type: bool
     default: false
   wait_timeout:
@@ -76,12 +76,12 @@ attributes:
     support: full
     details: A second run sends no write.
 notes:
-  - "Error C(... was rejected): the API server's own words, except for a Secret. All other objects of the same step have
-    been applied; RV(objects) says which. Correct the object and run again."
+  - "Error C(... was rejected): the API server's own message, except for a Secret. All other objects of the same step
+    have been applied; RV(objects) says which. Correct the object and run again."
   - "Error C(The cluster does not know ...): the CustomResourceDefinition is missing. Nothing was written. In check mode
     this is a warning."
   - "Error C(Not ready after ...): names each workload, how many of its pods are available, and what a pod waits for."
-  - "Error C(... does not answer): the API server was asked four times. What was applied stays; run again."
+  - "Error C(... does not answer): the API server did not answer four times. What was applied stays; run again."
   - Server-side apply is described in the Kubernetes documentation, Reference, API concepts.
 """
 
@@ -118,7 +118,7 @@ counts:
   type: dict
   sample: {configured: 1, unchanged: 59}
 deleted_pods:
-  description: Pods, as C(<namespace>/<name>), that kept a StatefulSet from its newest revision and were deleted.
+  description: Pods, as C(<namespace>/<name>), that blocked the update of a StatefulSet and were deleted.
   returned: success
   type: list
   elements: str

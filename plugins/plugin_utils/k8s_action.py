@@ -23,7 +23,7 @@ TAIL_SECONDS = 0.3
 
 
 class K8sAction(K8sActionModule):
-    """Finds a relative or vaulted kubeconfig the way kubernetes.core does, and never puts arguments into the result.
+    """Resolves a relative or vaulted kubeconfig as kubernetes.core does, and never puts arguments into the result.
 
     kubernetes.core's plugin would return all arguments as `invocation`, the token in `api_key` included.
     """
@@ -55,7 +55,7 @@ class K8sAction(K8sActionModule):
 
 
 class Tail:
-    """Shows what is appended to a file while a module runs, because a module can only print at its end."""
+    """Shows lines appended to a file while a module runs, because a module can only print at its end."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.offset = path, 0

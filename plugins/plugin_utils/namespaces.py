@@ -16,14 +16,14 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.errors import Gito
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER
 
 FILE = "namespaces.yaml"
-# The names that kustomize looks for.
+# The file names that kustomize looks for.
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-# Argo CD neither prunes nor deletes them, and one that leaves Git is not out of sync.
+# Argo CD neither prunes nor deletes them, and does not report one that leaves Git as out of sync.
 ANNOTATIONS = {
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
     "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
 }
-# Each begins with plain letters, which are found fast: the texts are megabytes.
+# Each begins with plain letters, which is fast on texts of several megabytes.
 DOCUMENT = re.compile(r"^---(?:\s|$)", re.MULTILINE)
 KIND = re.compile(r"kind[\"']?:\s*[\"']?Namespace\b")
 WAVE = re.compile(r"argocd\.argoproj\.io/sync-wave[\"']?:\s*[\"']?(-\d+)")
@@ -37,7 +37,7 @@ def add_namespaces(names: list[str], own: str, base: dict[str, str], overlay: di
     """
     texts = [*base.values(), *overlay.values()]
     missing = set(names) - brought(texts)
-    # A PreSync hook needs the namespace before Argo CD applies anything of Git. It creates one then that is not in Git.
+    # A PreSync hook needs the namespace before Argo CD applies anything from Git; Argo CD then creates it itself.
     if any(PRE_SYNC.search(text) for text in texts):
         missing.discard(own)
     if not missing:
@@ -70,7 +70,7 @@ def brought(texts: list[str]) -> set[str]:
 
 
 def manifests(names: list[str], wave: int) -> str:
-    """Return a file with Namespaces, which are there before anything else is applied: in the first wave."""
+    """Return a file with Namespaces in the first sync wave."""
     annotations = ANNOTATIONS | ({"argocd.argoproj.io/sync-wave": str(wave)} if wave else {})
     objects = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "annotations": dict(annotations)}}
@@ -80,7 +80,7 @@ def manifests(names: list[str], wave: int) -> str:
 
 
 def with_resource(text: str, entry: str, file: str) -> str:
-    """Return a kustomization with one more entry at the end of its `resources`; all else stays as it is written."""
+    """Return a kustomization with one more entry at the end of its `resources`; everything else stays as written."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     pairs = root.value if isinstance(root, yaml.MappingNode) else []
     resources = next((value for key, value in pairs if key.value == "resources"), None)
@@ -92,6 +92,6 @@ def with_resource(text: str, entry: str, file: str) -> str:
     if resources.flow_style:
         last = resources.value[-1].end_mark.index if resources.value else resources.start_mark.index + 1
         return f"{text[:last]}{', ' if resources.value else ''}{entry}{text[last:]}"
-    # The line after that of the last entry, which may have a comment.
+    # After the line of the last entry, which may have a comment.
     last = text.index("\n", resources.value[-1].end_mark.index) + 1
     return f"{text[:last]}{' ' * resources.start_mark.column}- {entry}\n{text[last:]}"

@@ -17,7 +17,7 @@ from ansible.template import trust_as_template
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 
 HEADER = "# Rendered by monorepo.gitops. Changes made here are overwritten: change the inventory or the role instead.\n"
-# Written by the collection too, but byte for byte what upstream released.
+# Also written by the collection, but identical to the upstream file.
 VERBATIM = ("upstream.yaml",)
 DIFF_LIMIT = 100_000
 
@@ -74,9 +74,9 @@ def is_ours(path: Path) -> bool:
 
 
 def write_tree(dest: Path, files: dict[str, str], write: bool) -> list[dict[str, str]]:
-    """Make `dest` hold these files and no other file of ours; return the changes as Ansible diffs.
+    """Write these files to `dest` and remove other files of ours; return the changes as Ansible diffs.
 
-    Files that somebody else put there stay.
+    Files of others stay.
     """
     present = [path for path in sorted(dest.rglob("*")) if path.is_file()] if dest.is_dir() else []
     stale = [path for path in present if str(path.relative_to(dest)) not in files and is_ours(path)]
@@ -90,7 +90,7 @@ def write_tree(dest: Path, files: dict[str, str], write: bool) -> list[dict[str,
 
 
 def change(path: Path, content: str | None, write: bool) -> dict[str, str] | None:
-    """Write, or with None remove, one file if that changes it; return the difference."""
+    """Write one file, or remove it if the content is None; return the difference, if any."""
     before = path.read_text() if path.is_file() else None
     if before == content:
         return None
@@ -98,7 +98,7 @@ def change(path: Path, content: str | None, write: bool) -> dict[str, str] | Non
         path.unlink()
     elif write:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A run that is interrupted leaves the old file or the new one.
+        # Atomic: an interrupted run leaves the old file or the new one.
         temporary = path.with_name(f".{path.name}.new")
         temporary.write_text(content or "")
         temporary.replace(path)
@@ -111,7 +111,7 @@ def change(path: Path, content: str | None, write: bool) -> dict[str, str] | Non
 
 
 def shortened(text: str | None) -> str:
-    """Return a text for a diff; megabytes of CRDs are no use to a reader."""
+    """Return a text for a diff; a very long one, such as CRDs, as its size only."""
     if text is None:
         return ""
     return text if len(text) <= DIFF_LIMIT else f"({len(text)} characters, {text.count(chr(10))} lines)\n"

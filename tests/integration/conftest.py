@@ -54,7 +54,7 @@ class Environment:
     def command(self, playbook: str, *args: str) -> dict[str, Any]:
         """Return what subprocess needs to run a playbook of the clone from another folder."""
         program = Path(sys.executable).parent / "ansible-playbook"
-        # Collections of a test lie beside its inventory.
+        # Collections of a test are next to its inventory.
         collections = f"{self.inventory.parent.parent / 'collections'}:{ROOT / 'collections'}"
         settings = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": collections}
         return {

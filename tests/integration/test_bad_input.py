@@ -31,10 +31,10 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
             {"maildev_replicas": "many"},
             "argument 'maildev_replicas' is of type str and we were unable to convert to int",
         ),
-        ({"maildev_host": "mail_dev..x"}, "HTTPRoute maildev: 'mail_dev..x' is no host name"),
+        ({"maildev_host": "mail_dev..x"}, "HTTPRoute maildev: 'mail_dev..x' is not a valid host name"),
         (
             {"cert_manager_sha256": "abc", "component_stand_in": "never"},
-            "'abc' is no sha256 checksum of https://github.com/",
+            "'abc' is not a SHA-256 checksum for https://github.com/",
         ),
         (
             {"gitops_upstream_mirror": "MIRROR", "component_stand_in": "never", "cert_manager_sha256": "0" * 64},
@@ -50,7 +50,7 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
         ),
         (
             {"minio_buckets": [{"name": "Upper"}], "gitops_components": [*BASE, "external-secrets", "minio"]},
-            "minio_buckets: Upper is no name of a bucket",
+            "minio_buckets: Upper is not a valid bucket name",
         ),
         (
             {"common_backup_enabled": True, "gitops_components": DATABASE},
@@ -58,7 +58,7 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
         ),
         (
             {"common_synchronous_replicas": 1, "gitops_components": DATABASE},
-            "common_synchronous_replicas is 1 and common_instances 1: it must be less",
+            "common_synchronous_replicas is 1 and common_instances 1: it must be lower",
         ),
         (
             {"temporal_replicas": 2, "gitops_components": [*DATABASE, "temporal"]},

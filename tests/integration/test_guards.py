@@ -75,7 +75,7 @@ def push(environment, folder, change, note):
 
 
 def refresh(environment, kind, name):
-    """Ask a controller to look at Git now, and wait until it has."""
+    """Make a controller refresh from Git, and wait until it has."""
     annotation = "argocd.argoproj.io/" + ("application-set-refresh" if kind == "applicationsets" else "refresh")
     path, api = f"{ARGO}/{kind}/{name}", environment.api()
     for _round in range(2):
@@ -147,7 +147,7 @@ def test_a_copied_inventory_with_the_old_cluster_stops(guarded):
         wrong = guarded.site(*existing(guarded, gitops_environment="staging", gitops_takeover="staging-000000"))
         assert word in message(wrong, guarded, "staging")
         right = guarded.site("--check", *existing(guarded, gitops_environment="staging", gitops_takeover=word))
-        assert f"Going on because of gitops_takeover={word}" in words(right)
+        assert f"Continuing because of gitops_takeover={word}" in words(right)
 
 
 @pytest.mark.parametrize("tag", ["publish", "applicationsets", "converge"])
@@ -190,7 +190,7 @@ def test_an_older_collection_stops_and_says_both_versions(guarded):
     assert api.request("PATCH", IDENTITY, body={"data": {"collectionVersion": "99.1.0"}})[0] == 200
     try:
         text = message(guarded.site("--tags", "publish"), guarded)
-        assert f"by monorepo.gitops 99.1.0, and this is the older {own}: update the collection." in text
+        assert f"by monorepo.gitops 99.1.0, but this is the older {own}: update the collection." in text
     finally:
         assert api.request("PATCH", IDENTITY, body={"data": {"collectionVersion": own}})[0] == 200
 
@@ -237,7 +237,7 @@ def test_an_application_whose_folder_is_gone_is_named_and_deleted_when_that_is_a
     push(guarded, tmp_path, lambda work: shutil.rmtree(work / "argocd/infra/reflector"), "reflector is not needed")
     settings = {"gitops_components": without}
     output = words(guarded.site("-e", json.dumps(settings)))
-    assert "Application reflector lives although Git has no overlay of environment test for it" in output
+    assert "Application reflector exists although Git has no overlay of environment test for it" in output
     assert "reflector" in applications(guarded)
     words(guarded.site("-e", json.dumps(settings | {"gitops_removals": ["monorepo.gitops.reflector"]})))
     assert "reflector" not in applications(guarded)

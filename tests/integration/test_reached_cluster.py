@@ -225,7 +225,7 @@ def test_modules_alone_keep_the_conventions_of_kubernetes_core(environment, tmp_
 def test_a_variable_that_reaches_the_modules_stops_the_run(environment, kubeconfig, other, monkeypatch):
     monkeypatch.setenv("K8S_AUTH_HOST", f"http://{other.address}")
     said = refused(environment, *existing(kubeconfig), "-e", "ansible_shell_executable=/bin/sh")
-    assert "The environment has K8S_AUTH_HOST, which would override what the inventory says of the cluster" in said
+    assert "The environment has K8S_AUTH_HOST, which would override what the inventory says about the cluster" in said
     assert other.received == []
 
 
@@ -234,9 +234,9 @@ def test_a_kubeconfig_with_several_contexts_needs_the_name(environment, kubeconf
         kubeconfig.content[key] = kubeconfig.content[key] + entries if isinstance(entries, list) else entries
     names = ", ".join(sorted([kubeconfig.context, "other"]))
     said = refused(environment, *existing(kubeconfig))
-    assert f"{kubeconfig.path} has several contexts ({names}): set cluster_context to the one of the cluster." in said
+    assert f"{kubeconfig.path} has several contexts ({names}): set cluster_context to the one to use." in said
     said = refused(environment, *existing(kubeconfig, cluster_context="prd"))
-    assert f"cluster_context is prd, and {kubeconfig.path} has only these contexts: {names}." in said
+    assert f"cluster_context is prd, but {kubeconfig.path} has only these contexts: {names}." in said
     # The other one is the current one.
     lists(environment, *existing(kubeconfig, cluster_context=kubeconfig.context))
     assert other.received == []
@@ -269,7 +269,7 @@ def test_an_encrypted_kubeconfig(environment, kubeconfig, tmp_path, monkeypatch)
     subprocess.run([vault, "encrypt", kubeconfig.path], check=True, capture_output=True)
     lists(environment, *args)
     said = refused(environment, *args, "-e", "cluster_context=x")
-    assert f"cluster_context is x, and {kubeconfig.path} has only these contexts" in said
+    assert f"cluster_context is x, but {kubeconfig.path} has only these contexts" in said
 
 
 def test_the_name_in_the_certificate_of_the_server(environment, kubeconfig):
@@ -302,7 +302,7 @@ def test_a_credential_plugin_that_fails_is_named(environment, kubeconfig):
     kubeconfig.use_plugin("#!/bin/sh\necho hunter2 >&2\nexit 1\n")
     said = refused(environment, *existing(kubeconfig), "-vvv")
     assert (
-        f"The credential plugin ./plugin of context {kubeconfig.context} in {kubeconfig.path} gave no credentials"
+        f"The credential plugin ./plugin of context {kubeconfig.context} in {kubeconfig.path} returned no credentials"
         in said
     )
     assert "hunter2" not in said

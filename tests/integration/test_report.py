@@ -126,7 +126,7 @@ def test_a_report_that_cannot_be_written_is_a_warning(tmp_path, obstacle):
     done = run(tmp_path, report_folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(rf"\[WARNING\]: {folder}/test cannot be written: ", done.stdout + done.stderr)
-    assert "No report was written: set report_folder to a folder that can be written to." in done.stdout
+    assert "No report was written: set report_folder to a writable folder." in done.stdout
     assert re.search(r"failed=0 .* rescued=0 ", done.stdout)
     assert "Synced" in done.stdout
     assert "Report: " not in done.stdout

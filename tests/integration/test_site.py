@@ -62,7 +62,7 @@ def test_a_second_run_changes_nothing(environment):
     assert done.returncode == 0, done.stdout
     assert "changed=0 " in done.stdout
     assert environment.git("rev-parse", "main") == head
-    # Asking Argo CD to look at Git again is the only thing that is written.
+    # A refresh by Argo CD is the only thing that is written.
     written = environment.writes()[before:]
     assert written
     refresh = re.compile("patch /apis/argoproj.io/v1alpha1/namespaces/argocd/application(set)?s/")

@@ -178,7 +178,7 @@ def test_wait_is_never_wrong(environment, rounds, minutes):
 
 
 def change(repository, chance, number):
-    """Change the wanted state at random and tell what was done."""
+    """Change the wanted state at random and return what was done."""
     kind = "none" if number % 2 else chance.choice(("value", "image-tag", "replicas", "image", "rejected", "kustomize"))
     name = chance.choice(NAMES)
     state = repository.state[name]
@@ -445,7 +445,7 @@ def test_a_stopped_controller_is_named(environment, rounds):
     environment.rehearsal("argocd_started")
     assert not ready
     assert waiter.elapsed() < 12
-    words = "the application controller did not take up a refresh within 5 s: is it running"
+    words = "the application controller did not process a refresh within 5 s: is it running"
     assert [result["reason"] for result in results.values() if not result["reason"].startswith(words)] == []
 
 

@@ -81,7 +81,7 @@ def test_what_is_no_object_is_refused_with_its_origin(tmp_path, document):
     with pytest.raises(GitopsError) as error:
         load([str(path)], [], [])
     assert str(error.value) == (
-        f"{path}: a document is no Kubernetes object, it needs apiVersion, kind and metadata.name."
+        f"{path}: a document is not a Kubernetes object: apiVersion, kind and metadata.name are required."
     )
 
 
@@ -97,7 +97,7 @@ def test_an_object_may_be_repeated_but_not_contradicted():
     assert load([], [CONFIG, CONFIG], []) == [CONFIG]
     with pytest.raises(GitopsError) as error:
         load([], [CONFIG, CONFIG | {"data": {"a": "2"}}], [])
-    assert str(error.value) == "ConfigMap c is there twice, with different contents."
+    assert str(error.value) == "ConfigMap c occurs twice, with different contents."
 
 
 # --- order and namespace -------------------------------------------------------------------------------------------
@@ -576,8 +576,8 @@ def test_the_pod_that_blocks_is_deleted_and_the_run_says_so(monkeypatch):
     assert server.bodies == [{"preconditions": {"uid": "p1", "resourceVersion": "41"}}]
     assert applier.deleted_pods == ["argocd/controller-0"]
     assert applier.warnings == [
-        "Pod argocd/controller-0 was deleted: it is of an older revision of StatefulSet argocd/controller, did not "
-        "start (ImagePullBackOff), and a StatefulSet replaces no pod before the one that it waits for is ready."
+        "Pod argocd/controller-0 was deleted: it belongs to an older revision of StatefulSet argocd/controller "
+        "and did not start (ImagePullBackOff), and a StatefulSet replaces no other pod until that one is ready."
     ]
 
 

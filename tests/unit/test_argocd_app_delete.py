@@ -80,8 +80,8 @@ def test_an_operation_that_has_not_begun_is_taken_away(api_server):
 def test_an_application_that_is_generated_again_stops_the_wait(api_server):
     result = delete(api_server("delete_generated"), "generated")
     assert result["msg"] == (
-        "Application generated was deleted and made again: an ApplicationSet still generates it. Take its folder out "
-        "of Git first."
+        "Application generated was deleted and created again: an ApplicationSet still generates it. Remove its folder "
+        "from Git first."
     )
 
 

@@ -49,7 +49,7 @@ def test_check_mode_writes_nothing_and_says_what_is_there(api_server):
     server = api_server("info_all")
     result = wait(server, names=["two"], check=True)
     assert server.asked() == [f"GET {PATH}"]
-    assert states(result) == {"two": ("waiting", "check mode asks for no refresh")}
+    assert states(result) == {"two": ("waiting", "check mode requests no refresh")}
     assert (result["changed"], result["requests"]) == (False, {"list": 1})
 
 
@@ -161,7 +161,7 @@ def test_an_operation_that_retries_an_older_revision_is_ended(api_server):
 
 def test_a_controller_that_does_not_answer_is_named(api_server):
     result = wait(api_server("wait_without_controller"), label_selectors=["name=one"], refresh_timeout=1)
-    assert "Application one: the application controller did not take up a refresh within 1 s" in result["msg"]
+    assert "Application one: the application controller did not process a refresh within 1 s" in result["msg"]
 
 
 def test_a_timestamp_that_an_older_argo_cd_leaves_is_taken_away(api_server):

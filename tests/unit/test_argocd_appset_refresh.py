@@ -68,7 +68,9 @@ def test_what_the_generator_says_is_passed_on(api_server):
 def test_an_application_that_is_being_deleted_is_waited_for(api_server):
     result = refresh(api_server("appset_leaving"), "tests", expected=["generated"])
     assert result["msg"].startswith("Application generated is being deleted (since ")
-    assert result["msg"].endswith("held by ConfigMap generated/one (finalizer tests/keep). Then it is generated anew.")
+    assert result["msg"].endswith(
+        "held by ConfigMap generated/one (finalizer tests/keep). It is generated again after that."
+    )
 
 
 def test_an_application_that_was_judged_without_its_folder_is_refreshed(api_server):
@@ -85,7 +87,7 @@ def test_a_controller_that_does_not_answer_is_named(api_server, tmp_path, monkey
     progress = tmp_path / "progress"
     result = refresh(api_server("appset_silent"), "tests", wait_timeout=1, progress_file=str(progress))
     assert result["msg"] == (
-        "The ApplicationSet controller did not take up a refresh of tests in time: is it running, and does it serve "
+        "The ApplicationSet controller did not process a refresh of tests in time: is it running, and does it serve "
         "this namespace?"
     )
     assert progress.read_text().splitlines()[0] == "   0 s: waiting for the ApplicationSet controller (tests)"

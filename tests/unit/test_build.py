@@ -58,7 +58,7 @@ def test_too_little_disk_is_said_before_the_build(build, tmp_path, monkeypatch):
     with pytest.raises(SystemExit) as error:
         build.build(tmp_path / "cache" / "abc")
     where = f"{tmp_path}/GOCACHE, {tmp_path}/GOMODCACHE, {tmp_path}/cache"
-    assert str(error.value) == f"The build needs 9 GB of disk space in {where}, and 2.0 GB are free: free some."
+    assert str(error.value) == f"The build needs 9 GB of disk space in {where}, but only 2.0 GB are free."
     assert not (tmp_path / "cache").exists()
 
 
@@ -79,7 +79,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_build(tmp_path, name
     }
     code, said, error = run(**{key: str(value) for key, value in wanted.items()})
     assert (code, said) == (1, "")
-    assert error == f"The build needs to write to {tmp_path}/file/x, and you may not: set {name}."
+    assert error == f"The build needs to write to {tmp_path}/file/x, which is not writable: set {name}."
 
 
 def test_a_proxy_for_go_modules_that_does_not_answer_is_said_in_seconds(tmp_path):

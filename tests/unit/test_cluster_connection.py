@@ -61,7 +61,7 @@ def test_another_cluster_than_the_pinned_one_is_refused(api_server):
 def test_an_old_cluster_is_refused(api_server):
     server = api_server("connection")
     assert connect(server.kubeconfig, oldest_version="1.38")["msg"].startswith(
-        f"{server.url} is Kubernetes v1.37.2; supported are 1.34 to 1.37."
+        f"{server.url} is Kubernetes v1.37.2; supported versions are 1.34 to 1.37."
     )
 
 
@@ -71,7 +71,8 @@ def test_a_version_that_nobody_tried_is_a_warning(api_server):
     server.start.pop("GET /version")
     result = connect(server.kubeconfig)
     assert result["warnings"] == [
-        f"{server.url} is Kubernetes v1.38.0, which is newer than what was tried; supported are 1.34 to 1.37."
+        f"{server.url} is Kubernetes v1.38.0, which is newer than the tested versions; supported versions are 1.34 to "
+        "1.37."
     ]
 
 
@@ -90,7 +91,7 @@ def test_what_is_not_an_api_server_is_said(api_server):
         f"{server.url} is not a Kubernetes API server: its namespace kube-system has no UID."
     )
     server = api_server(lambda _method, _path: (200, "<html>", "text/html"))
-    assert f"{NAMESPACE} is no JSON" in connect(server.kubeconfig)["msg"]
+    assert f"{NAMESPACE} returned something other than JSON" in connect(server.kubeconfig)["msg"]
 
 
 def test_a_variable_of_kubernetes_core_stops_the_run(api_server, monkeypatch):
@@ -104,8 +105,8 @@ def test_a_plugin_that_gives_no_credentials_is_named(api_server, tmp_path):
     server = api_server("connection")
     kubeconfig = write_kubeconfig(tmp_path / "config", server.url, plugin(tmp_path, "exit 1"))
     assert connect(kubeconfig)["msg"] == (
-        f"The credential plugin {tmp_path}/plugin of context test in {kubeconfig} gave no credentials: kubectl "
-        f"--kubeconfig {kubeconfig} --context test get namespace kube-system shows what it says."
+        f"The credential plugin {tmp_path}/plugin of context test in {kubeconfig} returned no credentials: kubectl "
+        f"--kubeconfig {kubeconfig} --context test get namespace kube-system shows its error message."
     )
 
 

@@ -148,7 +148,9 @@ def test_an_entry_of_a_component_that_came_back_takes_nothing(clone):
     entry = ENTRY | {"name": "older"}
     found = compare(clone, running(clone), volume_removals=[entry])
     assert found["volumes"] == []
-    assert found["notes"] == ["gitops_volume_removals: KafkaTopic kafka/older does not leave kafka: ignored."]
+    assert found["notes"] == [
+        "gitops_volume_removals: KafkaTopic kafka/older is not being removed from kafka; ignored."
+    ]
 
 
 def test_what_an_operator_made_goes_only_with_its_component(clone):

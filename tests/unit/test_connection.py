@@ -108,8 +108,8 @@ def test_a_play_without_a_connection_fails_instead_of_using_another_one(path):
 
 def test_a_variable_that_is_still_there_stops_the_run():
     message = (
-        "The environment has K8S_AUTH_HOST, K8S_AUTH_NEW, which would override what the inventory says of the cluster: "
-        "unset K8S_AUTH_HOST K8S_AUTH_NEW and run again."
+        "The environment has K8S_AUTH_HOST, K8S_AUTH_NEW, which would override what the inventory says about the "
+        "cluster: unset K8S_AUTH_HOST K8S_AUTH_NEW and run again."
     )
     with pytest.raises(GitopsError, match=re.escape(message)):
         check_environment({"K8S_AUTH_NEW": "", "K8S_AUTH_HOST": "x", "HOME": "/root"})
@@ -186,9 +186,9 @@ def test_the_named_context_is_used():
 @pytest.mark.parametrize(
     ("names", "wanted", "message"),
     [
-        ([], "", "/x has no contexts, so it does not say which cluster."),
-        (["prod", "dev"], "", "/x has several contexts (dev, prod): set cluster_context to the one of the cluster."),
-        (["prod", "dev"], "prd", "cluster_context is prd, and /x has only these contexts: dev, prod."),
+        ([], "", "/x has no contexts, so it does not name a cluster."),
+        (["prod", "dev"], "", "/x has several contexts (dev, prod): set cluster_context to the one to use."),
+        (["prod", "dev"], "prd", "cluster_context is prd, but /x has only these contexts: dev, prod."),
     ],
 )
 def test_a_context_must_be_clear(names, wanted, message):
@@ -200,9 +200,9 @@ def test_a_context_must_be_clear(names, wanted, message):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"clusters": {}}, "Context dev of /x names the cluster dev, which is not there."),
+        ({"clusters": {}}, "Context dev of /x names the cluster dev, which does not exist."),
         ({"clusters": {"dev": {}}}, "Cluster dev of /x has no server."),
-        ({"users": {}}, "Context dev of /x names the user me, which is not there."),
+        ({"users": {}}, "Context dev of /x names the user me, which does not exist."),
     ],
 )
 def test_a_context_must_be_complete(changed, message):
@@ -235,15 +235,16 @@ def test_kubernetes_is_one_that_the_operators_support():
     with pytest.raises(GitopsError) as error:
         check_version("v1.33.9+k3s1", OLDEST, "https://h")
     assert str(error.value) == (
-        "https://h is Kubernetes v1.33.9+k3s1; supported are 1.34 to 1.37. Upgrade the cluster, or set "
+        "https://h is Kubernetes v1.33.9+k3s1; supported versions are 1.34 to 1.37. Upgrade the cluster, or set "
         "cluster_oldest_version when all components of the inventory run on it."
     )
     assert check_version("v1.33.9+k3s1", "1.33", "https://h") == ""
     assert check_version("v1.100.0", OLDEST, "https://h") == (
-        "https://h is Kubernetes v1.100.0, which is newer than what was tried; supported are 1.34 to 1.37."
+        "https://h is Kubernetes v1.100.0, which is newer than the tested versions; "
+        "supported versions are 1.34 to 1.37."
     )
     assert check_version("", OLDEST, "https://h") == (
-        "https://h does not say which Kubernetes it is (nothing); supported are 1.34 to 1.37."
+        "https://h does not report its Kubernetes version (nothing); supported versions are 1.34 to 1.37."
     )
 
 

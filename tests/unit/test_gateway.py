@@ -247,8 +247,8 @@ def test_a_gateway_that_nothing_uses_is_refused(tmp_path):
     done = run(tmp_path, "dev", {"gitops_components": ["gateway"], "gitops_gateway_name": "public"})
     assert done.returncode != 0
     assert (
-        "gitops_gateway_name names a Gateway that the cluster has already, and no route would attach to that of "
-        "component gateway: take gateway out of gitops_components, or unset gitops_gateway_name."
+        "gitops_gateway_name names a Gateway that the cluster already has, and no route would attach to that of "
+        "component gateway: remove gateway from gitops_components, or unset gitops_gateway_name."
     ) in " ".join(done.stdout.split())
 
 

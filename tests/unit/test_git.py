@@ -244,7 +244,7 @@ def test_a_clone_that_somebody_else_made_is_not_touched(tmp_path, clone):
     git(tmp_path, "clone", "--quiet", f"file://{tmp_path}/repo.git", "theirs")
     (tmp_path / "theirs" / ".git" / "index.lock").touch()  # a git of theirs is at work
     before = files_of(tmp_path / "theirs")
-    with pytest.raises(GitopsError, match="is a Git clone that this collection did not make"):
+    with pytest.raises(GitopsError, match="is a Git clone that this collection did not create"):
         Clone(tmp_path / "theirs", clone.url, "main").open(create=False)
     assert files_of(tmp_path / "theirs") == before
 
@@ -255,7 +255,7 @@ def test_nothing_works_outside_a_clone_of_this_collection(tmp_path, clone, their
     message = f"{folder} is not a Git clone: let git_checkout make one there first."
     if theirs:
         git(tmp_path, "clone", "--quiet", clone.url, str(folder))
-        message = f"{folder} is a Git clone that this collection did not make"
+        message = f"{folder} is a Git clone that this collection did not create"
     with pytest.raises(GitopsError, match=f"^{re.escape(message)}"), Clone(folder, clone.url, "main").locked():
         pytest.fail("somebody's folder was locked")
 

@@ -120,7 +120,7 @@ def test_a_removal_that_nobody_announced_stops_the_run(compare):
 def test_another_environment_stops_the_run(compare):
     result, _server = compare("compare", environment="prod")
     assert "This cluster serves environment test of " in result["msg"]
-    assert "go on with -e gitops_takeover=prod-" in result["msg"]
+    assert "continue with -e gitops_takeover=prod-" in result["msg"]
 
 
 def test_a_new_cluster_has_nothing(compare):
@@ -142,7 +142,7 @@ def test_an_argo_cd_by_hand_is_asked_about(compare):
 def test_an_app_project_of_somebody_else_is_not_replaced(compare):
     result, _server = compare("compare_foreign_project")
     assert result["msg"] == (
-        "Nothing was written. Somebody else made the AppProject infra, and this run would replace it: rename it, or "
+        "Nothing was written. Somebody else created the AppProject infra, and this run would replace it: rename it, or "
         "take it over with gitops_adopt: [argocd]."
     )
     result, _server = compare("compare_foreign_project", adopt=["argocd"])

@@ -74,7 +74,7 @@ def test_another_environment_stops_and_shows_both():
     ]
     assert word.startswith("staging-")
     assert identity.refusal(stops, "staging-3f2a91") == (
-        f"Nothing was written. {stops[0]} If it is meant, go on with -e gitops_takeover=staging-3f2a91"
+        f"Nothing was written. {stops[0]} If this is intended, continue with -e gitops_takeover=staging-3f2a91"
     )
 
 
@@ -149,7 +149,7 @@ def test_an_environment_that_git_has_is_not_changed_for_a_new_cluster():
 def test_an_older_collection_stops():
     facts = Facts(recorded_version="1.10.0", own_version="1.9.0")
     assert identity.compare(OURS, [OURS], facts)[0] == [
-        "The last run on this cluster was by monorepo.gitops 1.10.0, and this is the older 1.9.0: update the "
+        "The last run on this cluster was by monorepo.gitops 1.10.0, but this is the older 1.9.0: update the "
         "collection."
     ]
     for own in ("1.9.0", "1.10.0", "1.9.1-rc.1", "2.0.0-dev"):

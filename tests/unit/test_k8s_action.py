@@ -88,7 +88,7 @@ def test_an_encrypted_kubeconfig_is_read_and_keeps_its_name(api_server, monkeypa
     result = run(task("cluster_connection", kubeconfig=str(path)))
     assert (result["kubeconfig"], result["context"], result["server"]) == (str(path), "test", server.url)
     result = run(task("cluster_connection", kubeconfig=str(path), context="other"))
-    assert result["msg"] == f"cluster_context is other, and {path} has only these contexts: test."
+    assert result["msg"] == f"cluster_context is other, but {path} has only these contexts: test."
 
 
 def test_a_long_module_shows_how_far_it_is(monkeypatch, tmp_path):

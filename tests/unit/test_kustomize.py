@@ -314,7 +314,7 @@ def test_what_people_wrote_is_allowed_and_its_faults_are_warnings(tmp_path):
     ]
     assert [build["name"] for build in result["builds"]] == ["shop"]
     assert result["warnings"] == [
-        f"An overlay that a person wrote was left out: {tmp_path}/argocd/services/gone/envs/dev is missing: render the "
+        f"A handwritten overlay was left out: {tmp_path}/argocd/services/gone/envs/dev is missing: render the "
         "component first.",
         "Service shop/web is in two components, infra/shop and services/notes, and two Applications cannot share an "
         "object: take it out of one of them.",

@@ -56,7 +56,7 @@ def test_a_list_that_cannot_converge_is_refused(components, message):
             "gitops_components: name 'X_1' of 'x' is not a DNS label (lower-case letters, digits and '-', at most 63).",
         ),
         (component("a" * 64), f"gitops_components: name '{'a' * 64}' of 'x' is not a DNS label"),
-        (component("a") | {"layer": "apps"}, "gitops_components: layer 'apps' of 'x' is none of infra, services."),
+        (component("a") | {"layer": "apps"}, "gitops_components: layer 'apps' of 'x' must be infra or services."),
     ],
 )
 def test_a_wrong_definition_is_refused(definition, message):

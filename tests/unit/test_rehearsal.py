@@ -167,7 +167,9 @@ def test_a_process_that_still_runs_is_said(tmp_path):
     (found.folder / "pids").mkdir()
     with subprocess.Popen(["/bin/sh", "-c", "read line", "etcd"], stdin=subprocess.PIPE) as etcd:
         (found.folder / "pids" / "etcd.pid").write_text(str(etcd.pid))
-        with pytest.raises(GitopsError, match=rf"^The cluster dev was removed, .* still run: etcd \({etcd.pid}\)\.$"):
+        with pytest.raises(
+            GitopsError, match=rf"^The cluster dev was removed, .* still running: etcd \({etcd.pid}\)\.$"
+        ):
             found.delete()
         etcd.communicate(b"\n")
 

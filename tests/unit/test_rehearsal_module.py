@@ -386,10 +386,10 @@ def test_argocd_that_ends_shows_its_last_lines(machine):
     (machine.state / "broken").write_text("argocd-repo-server\n")
     machine("started")
     log = write(machine.folder / "logs" / "argocd-repo-server.log", "one\ntwo\nthree\n  four\n")
-    message = f"argocd-repo-server ended: two | three | four (in {log})"
+    message = f"argocd-repo-server exited: two | three | four (in {log})"
     assert machine("argocd_started") == {"failed": True, "msg": message}
     log.unlink()
-    assert machine("argocd_started")["msg"] == f"argocd-repo-server ended: no output (in {log})"
+    assert machine("argocd_started")["msg"] == f"argocd-repo-server exited: no output (in {log})"
 
 
 def test_argocd_that_is_not_ready_in_time_is_named(machine):

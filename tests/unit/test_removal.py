@@ -53,8 +53,8 @@ def test_what_is_not_ours_is_not_overwritten_nor_taken_over():
         "in gitops_adopt to let the collection take over, or leave it out of gitops_components."
     )
     assert texts[1] == (
-        "Nothing was written. In Git hello is in the layer infra, in the inventory in services: remove it in one run "
-        "(gitops_removals), and add it in the next."
+        "Nothing was written. In Git hello is in the layer infra, but in the inventory in services: remove it in one "
+        "run (gitops_removals), and add it in the next."
     )
     assert texts[2] == (
         "Nothing was written. Argo CD has Applications of the same name that do not belong to the ApplicationSets "
@@ -120,7 +120,7 @@ def test_an_application_without_a_folder_is_named():
         wanted={"gateway"}, handwritten={"notes": "infra"}, living={"gateway": set(), "old": set(), "notes": set()}
     )
     assert removal.forgotten(sides, []) == [
-        "Application old lives although Git has no overlay of environment dev for it: name it in gitops_removals to "
+        "Application old exists although Git has no overlay of environment dev for it: name it in gitops_removals to "
         "delete it, or add it to gitops_components."
     ]
     assert removal.forgotten(sides, ["old"]) == []
@@ -186,7 +186,7 @@ def test_a_volume_that_is_still_wanted_is_refused():
         removal.check_volumes([VOLUME], sides, [], {CLAIM})
     assert str(error.value) == (
         "gitops_volume_removals names PersistentVolumeClaim minio/minio, which component minio still has: it would be "
-        "created anew, empty. Take it out of the inventory, and publish that, first."
+        "created again, empty. First take it out of the inventory and publish that."
     )
 
 

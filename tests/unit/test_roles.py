@@ -41,7 +41,7 @@ def test_every_role_has_a_readme(role):
 
 
 @pytest.mark.parametrize("role", COMPONENTS, ids=lambda role: role.name)
-def test_a_component_role_has_its_rooms(role):
+def test_a_component_role_has_the_layout(role):
     definition = load(role / "vars" / "main.yml")[f"{role.name}_component"]
     assert role.name == definition["name"].replace("-", "_")
     assert definition["layer"] in ("infra", "services")

@@ -49,7 +49,7 @@ def test_a_wrong_checksum_is_refused_with_both_values(tmp_path, mirror):
 
 def test_what_is_no_checksum_is_refused():
     with pytest.raises(
-        GitopsError, match=re.escape(f"'abc' is no sha256 checksum of {URL}: expected 64 hexadecimal digits.")
+        GitopsError, match=re.escape(f"'abc' is not a SHA-256 checksum for {URL}: expected 64 hexadecimal digits.")
     ):
         upstream.fetch(URL, "abc")
 

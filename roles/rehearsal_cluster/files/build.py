@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compile the binaries of the rehearsal cluster into the user's cache folder and print that folder.
 
-Only the Go toolchain and access to Go modules are needed. The folder's name is a hash of all that decides the result,
-so a second clone, or a second run, finds the binaries and returns at once. GITOPS_REHEARSAL_CACHE names another folder
-than that of the user; one user builds there, and others need only read it.
+Only the Go toolchain and access to Go modules are needed. The folder's name is a hash of everything that determines the
+result, so a second clone or a second run finds the binaries and returns at once. GITOPS_REHEARSAL_CACHE selects another
+folder than the user's cache; one user builds there, and others only need to read it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 KUBERNETES = "v1.37.2"
 ARGOCD = "3.6.1"
-# What a cold build wrote: the packages it compiled, the modules it downloaded, and the binaries with temporary files.
+# Measured on a cold build: compiled packages, downloaded modules, and binaries with temporary files.
 DISK_NEEDED_GB = {"GOCACHE": 5, "GOMODCACHE": 2.5, "": 1.5}
-# A build of another version is kept for so long after it was last used, and as long as a cluster has it.
+# How long a build of another version is kept after its last use; one that a cluster uses is always kept.
 UNUSED_SECONDS = 14 * 24 * 3600
-# What `go build -v` names on a cold build; only used for the progress lines.
+# Number of packages that `go build -v` prints on a cold build; used for the progress lines only.
 PACKAGES = 3900
 NAMES = {"cmd": "argocd", "server": "etcd"}
 ARGOCD_PROGRAMS = ("server", "repo-server", "application-controller", "applicationset-controller")
@@ -67,7 +67,7 @@ def cache_folder() -> Path:
 
 
 def is_built(folder: Path) -> bool:
-    """Return whether the binaries are there for this user; whose they are does not matter."""
+    """Return whether this user can run the binaries, whoever owns them."""
     return os.access(folder / "bin", os.R_OK | os.X_OK)
 
 
@@ -91,11 +91,11 @@ def run_go(go: str, *args: str) -> str:
 
 
 def go_environment() -> dict[str, str]:
-    """Return the environment of every go command; GOGC trades memory for a third of the build time."""
+    """Return the environment of every go command; GOGC saves a third of the build time at the cost of memory."""
     return os.environ | {
         "CGO_ENABLED": "0",
         "GOTOOLCHAIN": "local",
-        # Without the state of the clone: git refuses to tell it to anybody but the owner of the clone.
+        # Without the state of the clone, which git reports only to the owner of the clone.
         "GOFLAGS": "-mod=readonly -buildvcs=false",
         "GOGC": "800",
         "GOWORK": "off",
@@ -103,7 +103,7 @@ def go_environment() -> dict[str, str]:
 
 
 def explain(output: str) -> str:
-    """Turn the output of a failed go command into one sentence and the line that matters."""
+    """Turn the output of a failed go command into one sentence and the relevant line."""
     lines = [line for line in output.splitlines() if line.strip()]
     tail = next(
         (line for line in reversed(lines) if "error" in line.lower() or "dial" in line), lines[-1] if lines else ""
@@ -142,7 +142,7 @@ def compile_tools(go: str, target: Path) -> None:
 
 
 def collect_manifests(go: str, target: Path) -> None:
-    """Copy what the pinned modules carry beside their code: KWOK's Stages and Argo CD's install manifests."""
+    """Copy what the pinned modules contain in addition to their code: KWOK's Stages and Argo CD's manifests."""
     kwok = Path(run_go(go, "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"))
     for stage in STAGES:
         for source in sorted((kwok / "kustomize" / "stage" / stage).glob("*.yaml")):
@@ -157,7 +157,7 @@ def collect_manifests(go: str, target: Path) -> None:
 
 
 def name_tools(bin_folder: Path) -> None:
-    """Give Go's package names the names of the programs; Argo CD decides by its own name which program it is."""
+    """Rename the binaries from Go's package names; Argo CD's binary chooses its program by its own name."""
     for built, name in NAMES.items():
         (bin_folder / built).rename(bin_folder / name)
     for program in ARGOCD_PROGRAMS:
@@ -165,7 +165,7 @@ def name_tools(bin_folder: Path) -> None:
 
 
 def check_machine(folder: Path) -> None:
-    """Say what this machine lacks, before minutes are spent on it."""
+    """Report what is missing on this machine before the build, which takes minutes."""
     if platform.system() != "Linux":
         sys.exit(f"A rehearsal cluster needs Linux, this is {platform.system()}: set cluster_kind to existing.")
     if not shutil.which("git"):
@@ -175,18 +175,20 @@ def check_machine(folder: Path) -> None:
     for name, cache in caches.items():
         present = next(path for path in (Path(cache), *Path(cache).parents) if path.exists())
         if not os.access(present, os.W_OK | os.X_OK):
-            sys.exit(f"The build needs to write to {cache}, and you may not: set {name or 'GITOPS_REHEARSAL_CACHE'}.")
+            sys.exit(
+                f"The build needs to write to {cache}, which is not writable: set {name or 'GITOPS_REHEARSAL_CACHE'}."
+            )
         needed, _free, paths = disks.get(present.stat().st_dev, (0, 0, []))
         free = shutil.disk_usage(present).free / 1e9
         disks[present.stat().st_dev] = (needed + DISK_NEEDED_GB[name], free, [*paths, cache])
     for needed, free, paths in disks.values():
         if free < needed:
             where = ", ".join(paths)
-            sys.exit(f"The build needs {needed:g} GB of disk space in {where}, and {free:.1f} GB are free: free some.")
+            sys.exit(f"The build needs {needed:g} GB of disk space in {where}, but only {free:.1f} GB are free.")
 
 
 def prune(folder: Path) -> None:
-    """Remove what interrupted builds left, and other builds that were not used for a while and that no cluster has."""
+    """Remove what interrupted builds left, and other builds that were not used for a while and that no cluster uses."""
     for path in folder.parent.iterdir():
         if path == folder or not path.is_dir():
             continue
@@ -197,7 +199,7 @@ def prune(folder: Path) -> None:
 
 
 def clusters_of(folder: Path) -> list[str]:
-    """Return the folders of the clusters that were made with a build and are still there, running or not."""
+    """Return the folders of the existing clusters that were created with a build, running or not."""
     references = [path.read_text() for path in (folder / "clusters").glob("*")]
     return [cluster for cluster in references if Path(cluster).is_dir()]
 

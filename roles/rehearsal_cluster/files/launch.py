@@ -4,7 +4,7 @@
 """Start one process of Argo CD on this machine the way its pod would start it.
 
 kwokctl runs this file under the name of each component. Arguments and environment come from the workload, ConfigMaps
-and Secrets that are in the cluster, so a wrong configuration shows up here too. Only what cannot be the same outside
+and Secrets that are in the cluster, so a wrong configuration shows up here too. Only what must differ outside
 a pod is set here: addresses, folders, and the token of the component's own ServiceAccount.
 
 Called as `launch.py --outdated FOLDER` it prints the components whose configuration changed since they were started.
@@ -198,19 +198,19 @@ class Launcher:
             self._objects = None
 
     def fingerprint(self, component: str) -> str:
-        """Return a hash of all that a restart would read again; a hash, because it covers passwords."""
+        """Return a hash of everything that a restart would read; a hash, because it includes passwords."""
         if component == "argocd-redis":
             return "redis"
         settings = [self.arguments(component), sorted(self.pod_environment(component).items())]
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
 
     def outdated(self) -> list[str]:
-        """Return the components that run with another configuration than the cluster has now."""
+        """Return the components whose running configuration differs from that in the cluster."""
         marks = {name: self.data / f"{name}.fingerprint" for name in WORKLOADS}
         return [name for name, mark in marks.items() if mark.exists() and mark.read_text() != self.fingerprint(name)]
 
     def start_redis(self) -> None:
-        """Make the password as the init container of Argo CD does and become Redis."""
+        """Create the password as Argo CD's init container does, then exec Redis."""
         kubeconfig = self.service_account_kubeconfig("argocd-redis")
         command = [self.bin / "argocd", "admin", "redis-initial-password", "-n", self.config["namespace"]]
         made = subprocess.run(
@@ -224,7 +224,7 @@ class Launcher:
         os.execve(self.bin / "redis", ["argocd-redis"], os.environ | settings)
 
     def start(self, component: str) -> None:
-        """Become the component."""
+        """Exec the component."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_git_verify_wrapper(self.data / "bin")
         if component != "argocd-redis":
@@ -247,7 +247,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def write_git_verify_wrapper(folder: Path) -> None:
-    """Argo CD's image has this program; the repo-server calls it for every revision, also when it verifies nothing."""
+    """Replace a program of Argo CD's image that the repo-server calls for every revision, even without verification."""
     folder.mkdir(parents=True, exist_ok=True)
     wrapper = folder / "git-verify-wrapper.sh"
     if not wrapper.exists():
