@@ -237,7 +237,9 @@ def test_the_file_is_a_program(tmp_path):
     assert done.stdout.decode().startswith(f"{tmp_path}/monorepo.gitops/rehearsal/")
 
 
-def test_old_builds_go_unless_a_cluster_has_them(build, tmp_path):
+def test_old_builds_go_unless_a_cluster_has_them(build, tmp_path, monkeypatch):
+    monkeypatch.delenv("GITOPS_REHEARSAL_CACHE", raising=False)
+
     def made(name, seconds_ago, cluster=None):
         folder = tmp_path / "rehearsal" / name
         (folder / "clusters").mkdir(parents=True)
@@ -258,6 +260,15 @@ def test_old_builds_go_unless_a_cluster_has_them(build, tmp_path):
     build.prune(ours)
     left = {path.name for path in (tmp_path / "rehearsal").iterdir()}
     assert left == {"ours", "of-a-cluster", "recent", ".lock"}
+
+
+def test_old_builds_stay_in_a_folder_for_several_users(build, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITOPS_REHEARSAL_CACHE", str(tmp_path))
+    for name in ("old", ".build-interrupted"):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (0, 0))
+    build.prune(tmp_path / "ours")
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
 
 
 def test_asking_for_a_build_counts_as_a_use(build, tmp_path, monkeypatch, capsys):

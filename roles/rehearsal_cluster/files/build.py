@@ -192,7 +192,9 @@ def prune(folder: Path) -> None:
     for path in folder.parent.iterdir():
         if path == folder or not path.is_dir():
             continue
-        unused = time.time() - path.stat().st_mtime > UNUSED_SECONDS and not clusters_of(path)
+        # In a folder for several users, those who only read it cannot say that they use a build.
+        shared = bool(os.environ.get("GITOPS_REHEARSAL_CACHE"))
+        unused = not shared and time.time() - path.stat().st_mtime > UNUSED_SECONDS and not clusters_of(path)
         # Only one build runs at a time.
         if unused or path.name.startswith(".build-"):
             shutil.rmtree(path, ignore_errors=True)
