@@ -259,7 +259,7 @@ def test_a_generator_error_and_a_deleted_applicationset_delete_nothing(guarded):
         time.sleep(0.2)
     assert guarded.live(f"{ARGO}/applicationsets/infra") is None
     assert applications(guarded) == before
-    words(guarded.site())
+    words(guarded.site("--tags", "applicationsets"))
     assert applications(guarded) == before
     assert guarded.live(f"{ARGO}/applications/maildev")["metadata"]["ownerReferences"][0]["name"] == "infra"
 

@@ -178,7 +178,7 @@ def test_the_next_run_repairs_what_was_broken(environment):
 def test_a_namespace_that_was_deleted_comes_back(environment):
     status, _item = environment.api().request("DELETE", "/api/v1/namespaces/maildev")
     assert status == 200
-    done = environment.site()
+    done = environment.site("--tags", "converge")
     assert done.returncode == 0, done.stdout[-4000:]
     assert live(environment, "/apis/apps/v1/namespaces/maildev/deployments/maildev")["status"]["availableReplicas"] == 1
 
@@ -186,7 +186,7 @@ def test_a_namespace_that_was_deleted_comes_back(environment):
 def test_a_changed_setting_of_argo_cd_reaches_its_processes(environment):
     settings = {"argocd_cmd_params": {"controller.status.processors": "7"}}
     environment.set(**settings)
-    done = environment.site()
+    done = environment.site("--tags", "argocd")
     assert done.returncode == 0, done.stdout[-4000:]
     process = environment.folder / "pids" / "argocd-application-controller.pid"
     variables = open(f"/proc/{process.read_text()}/environ").read().split("\0")  # noqa: PTH123, SIM115
