@@ -52,7 +52,7 @@ def test_every_role_has_a_scenario():
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_scenario_converges_verifies_and_changes_nothing_again(everything, scenario):
     output = everything.stdout + everything.stderr
-    found = re.findall(rf"^{scenario} [>➜] (\w+): Executed: Successful$", output, re.MULTILINE)
+    found = re.findall(rf"^INFO +\[{scenario} > (\w+)\] Executed: Successful$", output, re.MULTILINE)
     assert {"converge", "verify", "idempotence"} <= {*found}, output[-6000:]
 
 
