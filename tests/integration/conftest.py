@@ -190,6 +190,7 @@ def existing(environment, **variables):
         "gitops_kustomize_command": [str(environment.binary("kustomize")), "build"],
         "argocd_manifest_alternatives": [str(environment.binary("../argocd/v3.6.1/install.yaml"))],
         "component_rehearsal": True,
+        "argocd_min_ready_seconds": 0,
     }
     return ["-e", json.dumps(settings | variables)]
 

@@ -31,6 +31,7 @@ def prod(tmp_path_factory):
 
 # Those whose default is computed, and one that belongs to no role.
 COMPUTED = {
+    "argocd_min_ready_seconds": 10,
     "argocd_rollout_timeout": 300,
     "argocd_ui_route": True,
     "gateway_tls": False,
