@@ -96,7 +96,7 @@ build: setup
 	@$(python) roles/rehearsal_cluster/files/build.py
 
 test: build check ## make check, and all tests on rehearsal clusters except the long ones; the last line is the summary of the test runner
-	@$(activate) && pytest tests/integration --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
+	@$(activate) && pytest tests/integration --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 test-long: build setup-dev ## the long tests of PART: connection, convergence, molecule or wait
 	@$(activate) && pytest tests/integration --long="$(or $(PART),$(error PART is empty: set it to connection, convergence, molecule or wait))"

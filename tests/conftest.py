@@ -29,19 +29,23 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Renderings:
 
 # --- which tests run, and in which order -----------------------------------------------------------------------------
 
-# Files that share a cluster run in one process. The slowest come first, so that two processes end at about the same
-# time.
-GROUPS = (
-    ("test_complete", "test_convergence"),
-    ("test_guards",),
-    ("test_site", "test_bad_input", "test_components", "test_gateway", "test_reached_cluster"),
-    ("test_molecule",),
-    ("test_environments",),
-    ("test_wait",),
-    ("test_official_files",),
-    ("test_shared_namespaces",),
-    ("test_adoption",),
-    ("test_simulation",),
+# Each file runs in one process. The slowest come first, so that two processes end at about the same time.
+SLOWEST = (
+    "test_site",
+    "test_guards",
+    "test_molecule",
+    "test_complete",
+    "test_environments",
+    "test_official_files",
+    "test_wait",
+    "test_bad_input",
+    "test_shared_namespaces",
+    "test_adoption",
+    "test_other_user",
+    "test_convergence",
+    "test_reached_cluster",
+    "test_components",
+    "test_simulation",
 )
 
 
@@ -49,16 +53,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", metavar="PART", default="", help="run the long tests of this part, and no others")
 
 
-def group(item: pytest.Item) -> int:
-    """Return the number of the group that a test belongs to."""
-    found = [number for number, files in enumerate(GROUPS) if item.path.stem in files]
-    return found[0] if found else len(GROUPS)
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tell pytest-xdist which tests it must not separate."""
-    number = group(item)
-    item.add_marker(pytest.mark.xdist_group(GROUPS[number][0] if number < len(GROUPS) else item.path.stem))
+def place(item: pytest.Item) -> int:
+    """Return the place of a test's file among the others."""
+    return SLOWEST.index(item.path.stem) if item.path.stem in SLOWEST else len(SLOWEST)
 
 
 def part(item: pytest.Item) -> str:
@@ -70,7 +67,7 @@ def part(item: pytest.Item) -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = config.getoption("long")
     left_out = [item for item in items if part(item) != wanted]
-    items[:] = sorted((item for item in items if part(item) == wanted), key=group)
+    items[:] = sorted((item for item in items if part(item) == wanted), key=place)
     config.hook.pytest_deselected(items=left_out)
     known = sorted({part(item) for item in left_out if part(item)})
     if wanted and not items:

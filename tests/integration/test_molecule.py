@@ -33,6 +33,9 @@ def molecule(*args, **variables):
 @pytest.fixture(scope="module")
 def shared_cluster():
     """Remove the cluster after the last scenario."""
+    # Molecule may remember a cluster that was removed without it.
+    done = molecule("reset", "--all")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     yield
     done = molecule("destroy", "-s", "default")
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]

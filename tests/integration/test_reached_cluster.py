@@ -253,7 +253,7 @@ def test_a_context_alone_is_looked_up_in_the_kubeconfig_of_kubectl(environment, 
 
 
 def test_a_kubeconfig_relative_to_the_current_folder(environment, kubeconfig):
-    path = os.path.relpath(kubeconfig.path, environment.inventory)
+    path = os.path.relpath(kubeconfig.path, environment.inventory.parent.parent)
     lists(environment, *existing(kubeconfig, cluster_kubeconfig=path))
 
 
