@@ -34,7 +34,7 @@ def molecule(*args, **variables):
 def shared_cluster():
     """Remove the cluster after the last scenario."""
     # Molecule may remember a cluster that was removed without it.
-    done = molecule("reset", "--all")
+    done = molecule("reset", "-s", "default")
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     yield
     done = molecule("destroy", "-s", "default")
