@@ -1,13 +1,15 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Modules and action plugins in this process, called as Ansible calls them."""
+"""Modules, action plugins and scripts in this process, modules and plugins called as Ansible calls them."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import json
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -21,6 +23,18 @@ from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader, connection_loader
 from ansible.template import Templar
+
+SCRIPTS = Path(__file__).resolve().parent.parent.parent / "roles" / "rehearsal_cluster" / "files"
+
+
+def script(name: str) -> ModuleType:
+    """Return a script of the role rehearsal_cluster, loaded anew: a test may change it."""
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def run_module(module: ModuleType, check: bool = False, /, **arguments: Any) -> dict[str, Any]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -17,15 +16,14 @@ from types import SimpleNamespace
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parent.parent.parent / "roles" / "rehearsal_cluster" / "files" / "build.py"
+from .running import SCRIPTS, script
+
+SOURCE = SCRIPTS / "build.py"
 
 
 @pytest.fixture
 def build():
-    spec = importlib.util.spec_from_file_location("build", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("build")
 
 
 @pytest.mark.parametrize(

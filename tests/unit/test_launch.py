@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import json
 import os
 import subprocess
@@ -16,7 +15,9 @@ from types import SimpleNamespace
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parent.parent.parent / "roles" / "rehearsal_cluster" / "files" / "launch.py"
+from .running import SCRIPTS, script
+
+SOURCE = SCRIPTS / "launch.py"
 COMPONENTS = ("redis", "repo-server", "application-controller", "applicationset-controller", "server")
 PORTS = {f"argocd-{name}": 20000 + number for number, name in enumerate(COMPONENTS)} | {
     "argocd-repo-server-metrics": 20010,
@@ -132,10 +133,7 @@ def cluster(tmp_path, monkeypatch):
 
 @pytest.fixture
 def launch():
-    spec = importlib.util.spec_from_file_location("launch", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("launch")
 
 
 def test_a_component_gets_the_arguments_of_its_pod_and_addresses_of_this_machine(cluster):
