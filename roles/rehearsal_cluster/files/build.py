@@ -189,11 +189,11 @@ def check_machine(folder: Path) -> None:
 
 def prune(folder: Path) -> None:
     """Remove what interrupted builds left, and other builds that were not used for a while and that no cluster uses."""
+    # In a folder for several users, those who only read it cannot say that they use a build.
+    shared = bool(os.environ.get("GITOPS_REHEARSAL_CACHE"))
     for path in folder.parent.iterdir():
         if path == folder or not path.is_dir():
             continue
-        # In a folder for several users, those who only read it cannot say that they use a build.
-        shared = bool(os.environ.get("GITOPS_REHEARSAL_CACHE"))
         unused = not shared and time.time() - path.stat().st_mtime > UNUSED_SECONDS and not clusters_of(path)
         # Only one build runs at a time.
         if unused or path.name.startswith(".build-"):
