@@ -48,16 +48,28 @@ def _client(what: str, **settings: Any) -> Any:
 
 
 def names_proxy(params: dict[str, Any]) -> bool:
-    """Return whether a proxy is set for this very cluster: it applies, even if the cluster is on this machine."""
+    """Return whether the kubeconfig names a proxy for this very cluster."""
     kubeconfig = params.get("kubeconfig") or os.environ.get("K8S_AUTH_KUBECONFIG", "")
-    if params.get("proxy") or os.environ.get("K8S_AUTH_PROXY") or not isinstance(kubeconfig, str):
-        return True
     try:
         entries = connection.read_kubeconfig(connection.kubeconfig_files(kubeconfig, os.environ))
     except GitopsError:
         return False
     context = params.get("context") or os.environ.get("K8S_AUTH_CONTEXT", "")
     return bool(connection.proxies_of(entries, context))
+
+
+def choose_proxy(params: dict[str, Any]) -> None:
+    """Let this process reach the cluster as kubectl does.
+
+    kubectl uses the proxy that a kubeconfig names whatever NO_PROXY says, and for a cluster on this machine no other.
+    """
+    if params.get("proxy") or os.environ.get("K8S_AUTH_PROXY") or isinstance(params.get("kubeconfig"), dict):
+        return
+    if not names_proxy(params):
+        exempt_from_proxies()
+    elif params.get("no_proxy") is None:
+        # Not NO_PROXY itself, which a credential plugin may need.
+        os.environ.setdefault(connection.NO_PROXY, "")
 
 
 def run_module(
@@ -70,8 +82,7 @@ def run_module(
     `client` is the DynamicClient of the kubernetes library. This is the one place where an error becomes `fail_json`.
     """
     module = AnsibleK8SModule(**settings)
-    if not names_proxy(module.params):
-        exempt_from_proxies()
+    choose_proxy(module.params)
     try:
         client = connect(module)
         result = function(module, client)

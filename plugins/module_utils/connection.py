@@ -18,6 +18,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 
 PREFIX = "K8S_AUTH_"
+NO_PROXY = "K8S_AUTH_NO_PROXY"
 # The Kubernetes releases that the operators support, and the newest one that was tested.
 OLDEST, NEWEST = "1.34", "1.37"
 KINDS = ("clusters", "contexts", "users")
@@ -31,6 +32,8 @@ def check_environment(environment: Mapping[str, str]) -> None:
     The playbooks unset the known ones; this also finds those of a later kubernetes.core.
     """
     found = sorted(name for name in environment if name.startswith(PREFIX))
+    if environment.get(NO_PROXY) == "":
+        found.remove(NO_PROXY)  # set by ourselves
     if found:
         raise GitopsError(
             f"The environment has {', '.join(found)}, which would override what the inventory says about the cluster: "

@@ -79,10 +79,15 @@ version:
   type: str
 no_proxy:
   description:
-    - Value of C(NO_PROXY) for modules that talk to this cluster, with the addresses of this machine; a proxy that the
-      kubeconfig names for this cluster is kept.
+    - Value of C(NO_PROXY) for modules that talk to this cluster; with the addresses of this machine, unless
+      RV(names_proxy).
   returned: success
   type: str
+names_proxy:
+  description:
+    - Whether the kubeconfig names a proxy for this cluster. As by kubectl, it is used whatever C(NO_PROXY) says.
+  returned: success
+  type: bool
 """
 
 import os
@@ -137,6 +142,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         "uid": uid,
         "version": version,
         "no_proxy": os.environ.get("NO_PROXY", ""),
+        "names_proxy": _k8s.names_proxy(params),
     }
 
 

@@ -289,6 +289,8 @@ def test_a_kubeconfig_that_does_not_verify(environment, kubeconfig, monkeypatch)
 
 def test_the_proxy_of_the_kubeconfig(environment, kubeconfig, other, monkeypatch):
     proxy = OtherCluster(other.folder)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "localhost,127.0.0.1")
     monkeypatch.setenv("K8S_AUTH_PROXY", f"http://{other.address}")
     monkeypatch.setenv("HTTPS_PROXY", f"http://{other.address}")
     kubeconfig.cluster["proxy-url"] = f"http://{proxy.address}"

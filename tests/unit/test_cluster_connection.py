@@ -44,6 +44,7 @@ def test_a_cluster_says_who_it_is(api_server, monkeypatch):
         "uid": server.steps_of("GET")[0]["answer"]["metadata"]["uid"],
         "version": "v1.37.2",
         "no_proxy": "localhost,127.0.0.1,::1",
+        "names_proxy": False,
     }
     assert server.writes() == []
 

@@ -59,7 +59,7 @@ def taken_away():
     words = re.sub("{{.*?}}", "x", settings["ansible_shell_executable"]).split()
     assert (words[0], words[-1]) == ("/usr/bin/env", "/bin/sh")
     names = [name for option, name in itertools.pairwise(words) if option == "-u"]
-    assert [word.partition("=")[0] for word in words[1 + 2 * len(names) : -1]] == ["NO_PROXY", "no_proxy"]
+    assert [word.partition("=")[0] for word in words[1 + 2 * len(names) : -1]] == ["NO_PROXY", "no_proxy", "x"]
     return names
 
 
@@ -113,7 +113,7 @@ def test_a_variable_that_is_still_there_stops_the_run():
     )
     with pytest.raises(GitopsError, match=re.escape(message)):
         check_environment({"K8S_AUTH_NEW": "", "K8S_AUTH_HOST": "x", "HOME": "/root"})
-    check_environment({"HOME": "/root", "KUBECONFIG": "x"})
+    check_environment({"HOME": "/root", "KUBECONFIG": "x", "K8S_AUTH_NO_PROXY": ""})
 
 
 def test_a_kubeconfig_may_be_relative_or_below_the_home_folder(tmp_path, monkeypatch):

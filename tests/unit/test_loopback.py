@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import http.server
+import os
 import threading
 
 import pytest
@@ -76,8 +77,9 @@ def test_the_exceptions_of_the_user_stay(given, expected):
     assert environment == {"NO_PROXY": expected, "no_proxy": expected}
 
 
-@pytest.mark.parametrize(("context", "expected"), [("direct", False), ("bastion", True), (None, True)])
-def test_a_proxy_that_a_kubeconfig_names_is_kept(tmp_path, monkeypatch, context, expected):
+@pytest.fixture
+def kubeconfig(tmp_path):
+    """Return the path of a kubeconfig that names a proxy for one of its two contexts."""
     config = {
         "clusters": [
             {"name": "direct", "cluster": {"server": "https://127.0.0.1:6443"}},
@@ -90,11 +92,50 @@ def test_a_proxy_that_a_kubeconfig_names_is_kept(tmp_path, monkeypatch, context,
         "users": [{"name": "me", "user": {"token": "hunter2"}}],
     }
     (tmp_path / "config").write_text(yaml.safe_dump(config))
-    named = {"kubeconfig": str(tmp_path / "config"), "context": context}
-    assert _k8s.names_proxy(named) is expected
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    return str(tmp_path / "config")
+
+
+@pytest.fixture
+def proxies(monkeypatch):
+    """Let a function choose the proxy, and return the variables that it changed."""
+    names = ("NO_PROXY", "no_proxy", "K8S_AUTH_NO_PROXY")
+
+    def choose(params, **variables):
+        for name in names:
+            monkeypatch.setenv(name, "")  # so that the end of the test restores it
+            monkeypatch.delenv(name)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        _k8s.choose_proxy(params)
+        return {name: os.environ[name] for name in names if os.environ.get(name) != variables.get(name)}
+
+    return choose
+
+
+@pytest.mark.parametrize(("context", "expected"), [("direct", False), ("bastion", True), (None, True)])
+def test_a_proxy_that_a_kubeconfig_names_is_found(kubeconfig, monkeypatch, context, expected):
+    assert _k8s.names_proxy({"kubeconfig": kubeconfig, "context": context}) is expected
+    monkeypatch.setenv("KUBECONFIG", kubeconfig)
     assert _k8s.names_proxy({"context": context}) is expected
-    assert _k8s.names_proxy({"proxy": "http://127.0.0.1:1"}) is True
+
+
+def test_a_proxy_that_a_kubeconfig_names_is_used_whatever_no_proxy_says(kubeconfig, proxies):
+    bastion = {"kubeconfig": kubeconfig, "context": "bastion"}
+    assert proxies(bastion, NO_PROXY="127.0.0.1") == {"K8S_AUTH_NO_PROXY": ""}
+    assert proxies(bastion, K8S_AUTH_NO_PROXY="127.0.0.1") == {}
+    assert proxies(bastion | {"no_proxy": "127.0.0.1"}) == {}
+
+
+def test_a_proxy_of_the_environment_is_not_used_for_this_machine(kubeconfig, proxies):
+    direct = {"kubeconfig": kubeconfig, "context": "direct"}
+    assert proxies(direct, NO_PROXY="a") == {"NO_PROXY": f"a,{LOOPBACK}", "no_proxy": f"a,{LOOPBACK}"}
+
+
+def test_a_proxy_that_is_an_option_is_used_as_kubernetes_core_does(kubeconfig, proxies):
+    direct = {"kubeconfig": kubeconfig, "context": "direct"}
+    assert proxies(direct | {"proxy": "http://127.0.0.1:1"}) == {}
+    assert proxies(direct, K8S_AUTH_PROXY="http://127.0.0.1:1") == {}
+    assert proxies({"kubeconfig": {"clusters": []}}) == {}
 
 
 def test_no_kubeconfig_names_no_proxy(tmp_path):
