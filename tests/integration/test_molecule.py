@@ -1,11 +1,16 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Molecule scenario for each role, all in one go on the one rehearsal cluster that they share."""
+"""A Molecule scenario for each role, on the one rehearsal cluster that they share.
+
+What the scenarios of the components set and check does not clash: one run does it for all of them, and Molecule itself
+runs maildev. Each alone is a long test.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -14,6 +19,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from rendering import programs
 
 from .conftest import ROOT
@@ -21,6 +27,9 @@ from .conftest import ROOT
 SCENARIOS = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
 # The whole run of scenario default starts the cluster, reaches it, and renders all components.
 IN_DEFAULT = {"cluster", "component", "rehearsal_cluster"}
+# Those of the components, which have the same playbooks.
+COMPONENTS = [name for name in SCENARIOS if not (ROOT / "molecule" / name / "converge.yml").exists()]
+OTHERS = [name for name in SCENARIOS if name not in COMPONENTS]
 
 
 def molecule(*args, **variables):
@@ -43,8 +52,46 @@ def shared_cluster():
 
 @pytest.fixture(scope="module")
 def everything(shared_cluster):  # noqa: ARG001
-    """Run all scenarios in one go; the first that fails ends it."""
-    return molecule("test", "--all", "--destroy=never")
+    """Let Molecule run the scenarios one after the other; the first that fails ends it."""
+    return molecule("test", *(f"--scenario-name={name}" for name in OTHERS), "--destroy=never")
+
+
+@pytest.fixture
+def folder(everything):
+    """Return the folder of the shared cluster, which is up."""
+    assert everything.returncode == 0, (everything.stdout + everything.stderr)[-6000:]
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    name = f"molecule-{hashlib.sha1(str(ROOT).encode(), usedforsecurity=False).hexdigest()[:6]}"
+    return state / "monorepo.gitops" / "clusters" / name
+
+
+def components(*playbooks):
+    """Run playbooks with the variables of all scenarios of components, as Molecule does for one."""
+    everything = {
+        "gitops_environment": "molecule",
+        "molecule_scenarios": COMPONENTS,
+        "verify_components": [name for scenario in COMPONENTS for name in variables(scenario)["verify_components"]],
+    }
+    inventories = [f"--inventory={ROOT / name}" for name in ("inventories/dev", "molecule/inventory")]
+    files = [f"--extra-vars=@{ROOT}/molecule/{scenario}/vars/main.yml" for scenario in COMPONENTS]
+    return subprocess.run(
+        [
+            Path(sys.executable).parent / "ansible-playbook",
+            *inventories,
+            *files,
+            f"--extra-vars={json.dumps(everything)}",
+            *(ROOT / "molecule" / "playbooks" / name for name in playbooks),
+        ],
+        cwd=ROOT,
+        env=os.environ | {"MOLECULE_PROJECT_DIRECTORY": str(ROOT), "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def variables(scenario):
+    return yaml.safe_load((ROOT / "molecule" / scenario / "vars" / "main.yml").read_text())
 
 
 def test_every_role_has_a_scenario():
@@ -52,23 +99,35 @@ def test_every_role_has_a_scenario():
     assert roles - IN_DEFAULT - {*SCENARIOS} == set()
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_no_scenario_sets_what_another_sets():
+    names = [name for scenario in COMPONENTS for name in variables(scenario) if name != "verify_components"]
+    assert len(names) == len({*names})
+
+
+@pytest.mark.parametrize("scenario", OTHERS)
 def test_a_scenario_converges_verifies_and_changes_nothing_again(everything, scenario):
     output = everything.stdout + everything.stderr
     found = re.findall(rf"^INFO +\[{scenario} > (\w+)\] Executed: Successful$", output, re.MULTILINE)
     assert {"converge", "verify", "idempotence"} <= {*found}, output[-6000:]
 
 
-def test_a_scenario_runs_on_the_cluster_of_a_kubeconfig(everything, tmp_path):
+@pytest.mark.usefixtures("folder")
+def test_what_the_scenarios_of_the_components_do_in_one_run():
+    done = components("component.yml", "verify.yml")
+    assert done.returncode == 0, done.stdout[-6000:]
+    for scenario in COMPONENTS:
+        assert f"molecule/{scenario}/checks.yml for localhost" in done.stdout
+    again = components("component.yml")
+    assert again.returncode == 0, again.stdout[-6000:]
+    assert "changed=0 " in again.stdout, again.stdout[-6000:]
+
+
+def test_a_scenario_runs_on_the_cluster_of_a_kubeconfig(folder, tmp_path):
     """The shared cluster, named as any other one; the state of Molecule is a new one, so it is looked for."""
-    assert everything.returncode == 0, (everything.stdout + everything.stderr)[-6000:]
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    name = f"molecule-{hashlib.sha1(str(ROOT).encode(), usedforsecurity=False).hexdigest()[:6]}"
-    folder = state / "monorepo.gitops" / "clusters" / name
     cluster = {"GITOPS_KUBECONFIG": f"{folder}/admin.kubeconfig", "GITOPS_REPO_URL": f"file://{folder}/monorepo.git"}
     path = f"{Path(sys.executable).parent}:{programs()}/bin:{os.environ['PATH']}"
     done = molecule(
-        *("converge", "-s", "maildev"),
+        *("test", "-s", "maildev", "--destroy=never"),
         **cluster | {"GITOPS_REHEARSAL": "true", "MOLECULE_EPHEMERAL_DIRECTORY": str(tmp_path), "PATH": path},
     )
     assert done.returncode == 0, done.stdout[-6000:]
