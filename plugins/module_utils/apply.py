@@ -32,11 +32,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.api import (
     UnavailableError,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.readiness import WORKLOADS, established, pending_rollout
 
 Manifest = dict[str, Any]
 HASH = "monorepo.gitops/applied-sha256"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 # Reasons of a waiting container that do not resolve by themselves.
 BROKEN = {
     "CrashLoopBackOff",
@@ -473,37 +473,6 @@ class Applier:
             return ""
         troubles = [text for pod in self._pods(item) if (text := pod_trouble(pod))]
         return f" ({troubles[0]})" if troubles else ""
-
-
-def established(crd: Manifest) -> str:
-    """Return why a CRD does not serve its kind yet, or nothing."""
-    conditions = {entry["type"]: entry for entry in (crd.get("status") or {}).get("conditions") or []}
-    if conditions.get("Established", {}).get("status") == "True":
-        return ""
-    rejected = conditions.get("NamesAccepted", {})
-    return rejected.get("message", "") if rejected.get("status") == "False" else "not Established"
-
-
-def pending_rollout(workload: Manifest) -> str:
-    """Return why a Deployment, StatefulSet or DaemonSet is not rolled out, or nothing."""
-    spec, status = workload.get("spec") or {}, workload.get("status") or {}
-    strategy = spec.get("updateStrategy") or {}
-    if status.get("observedGeneration", 0) < workload.get("metadata", {}).get("generation", 1):
-        return "its controller has not seen the newest revision"
-    if workload["kind"] == "DaemonSet":
-        wanted = status.get("desiredNumberScheduled", 0)
-        updated, ready = status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0)
-    else:
-        wanted = spec.get("replicas", 1)
-        updated, ready = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
-    # Do not wait for pods that are replaced by hand, or that stay on the old revision on purpose.
-    partition = (strategy.get("rollingUpdate") or {}).get("partition") or 0
-    newest = 0 if strategy.get("type") == "OnDelete" else max(wanted - partition, 0)
-    surplus = status.get("replicas", wanted) - wanted
-    if updated < newest or ready < wanted or surplus > 0:
-        text = f"{ready} of {wanted} pods are available, {updated} of the newest revision"
-        return f"{text}, {surplus} more than wanted" if surplus > 0 else text
-    return ""
 
 
 def may_be_blocked(workload: Manifest) -> bool:

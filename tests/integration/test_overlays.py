@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 
@@ -301,20 +300,34 @@ def test_nothing_is_synced_after_the_database(dev, prod):
 
 def test_verify_looks_for_every_secret_that_is_made_only_once(dev, prod):
     """Argo CD and the operator stay green when such a Secret is deleted."""
-    found = {
-        (name, item["spec"]["target"]["name"])
-        for overlays in (dev, prod)
-        for name, objects in overlays.objects.items()
-        for item in objects
-        if item["kind"] == "ExternalSecret" and item["spec"]["refreshPolicy"] == "CreatedOnce"
-    }
-    assert ("minio", "minio-bucket-cnpg-backups") in found
-    missing = []
-    for component, secret in sorted(found):
-        verify = (ROOT / "roles" / component.replace("-", "_") / "tasks" / "verify.yml").read_text()
-        name = re.sub(r"^minio-bucket-.*", 'minio-bucket-{{ item.name }}"\n    namespace: "{{ minio_component', secret)
-        missing += [] if name in verify else [secret]
-    assert missing == []
+    for overlays in (dev, prod):
+        made = {
+            (item["metadata"]["namespace"], item["spec"]["target"]["name"])
+            for objects in overlays.objects.values()
+            for item in objects
+            if item["kind"] == "ExternalSecret" and item["spec"]["refreshPolicy"] == "CreatedOnce"
+        }
+        entries = [entry for component in overlays.plan.values() for entry in component["verify"]]
+        checked = {(entry.get("namespace"), entry.get("name")) for entry in entries if entry["kind"] == "Secret"}
+        assert made - checked == set()
+    assert ("minio", "minio-bucket-cnpg-backups") in made
+
+
+def test_verify_asks_for_objects_that_are_deployed(dev, prod):
+    """Except for what operators make."""
+    for overlays in (dev, prod):
+        deployed = {
+            (item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"])
+            for objects in overlays.objects.values()
+            for item in objects
+        }
+        entries = [entry for component in overlays.plan.values() for entry in component["verify"]]
+        asked = {
+            (entry["kind"], entry.get("namespace", ""), entry["name"])
+            for entry in entries
+            if entry["kind"] != "Secret" and "name" in entry and entry.get("required", True)
+        }
+        assert asked - deployed == set()
 
 
 # --- small things ----------------------------------------------------------------------------------------------------

@@ -101,6 +101,7 @@ shop_component:
             "depends_on": ["bank"],
             "stage": 1,
             "endpoints": [{"name": "Shop", "url": "http://shop.example.com:8080"}],
+            "verify": [],
             "warnings": [],
             "role": "acme.platform.shop",
             "role_path": str(shop),

@@ -21,11 +21,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.apply import (
     blocks,
     comparable,
     contains,
-    established,
     label,
     load,
     may_be_blocked,
-    pending_rollout,
     phases,
     pod_trouble,
     report,
@@ -34,6 +32,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.apply import (
     with_namespace,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.readiness import established, pending_rollout
 
 
 def manifest(kind, name, api_version="v1", **fields):

@@ -49,7 +49,6 @@ def test_a_component_role_has_the_layout(role):
         "templates/base/kustomization.yaml.j2",
         "templates/overlay/kustomization.yaml.j2",
         "tasks/main.yml",
-        "tasks/verify.yml",
     ):
         assert (role / name).is_file(), name
 
@@ -68,7 +67,7 @@ def test_a_definition_is_what_the_engine_expects(role):
 
 @pytest.mark.parametrize("role", COMPONENTS, ids=lambda role: role.name)
 def test_every_component_role_has_a_molecule_scenario(role):
-    for name in ("molecule.yml", "vars/main.yml", "verify.yml"):
+    for name in ("molecule.yml", "vars/main.yml", "checks.yml"):
         assert (ROOT / "molecule" / role.name / name).is_file(), name
 
 
