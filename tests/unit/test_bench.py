@@ -1,0 +1,149 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `make bench` makes of the numbers that it measured."""
+
+from __future__ import annotations
+
+import pytest
+from bench.__main__ import PARTS
+from bench.figures import (
+    Answer,
+    Figure,
+    Section,
+    compose,
+    judged,
+    number,
+    ratio,
+    requests_of,
+    runs,
+    seconds_of,
+    sections_of,
+    slowest,
+    target,
+    unmeasured,
+    writes_of,
+)
+
+WANTED = {"value": "2", "image": "web:2", "replicas": 2}
+
+
+def deployment(image="web:2", replicas=2, observed=5, **status):
+    return {
+        "metadata": {"generation": 5},
+        "spec": {"replicas": replicas, "template": {"spec": {"containers": [{"image": image}]}}},
+        "status": {"observedGeneration": observed, "updatedReplicas": 2, "availableReplicas": 2} | status,
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.034, "0.03"), (1.234, "1.23"), (12.34, "12.3"), (123.4, "123"), (3.0, "3"), (0, "0")]
+)
+def test_a_number_has_the_digits_that_mean_something(value, text):
+    assert number(value) == text
+
+
+def test_a_figure_is_median_minimum_and_maximum():
+    assert str(Figure([3.5, 1.25, 2.5, 40.25])) == "3 s (1.25 to 40.2)"
+    assert str(Figure([7.5])) == "7.50 s"
+    assert str(Figure([], "ms")) == "not measured"
+    assert str(Figure([900.0], at_least=True)) == "more than 900 s"
+
+
+def test_a_ratio_is_formed_round_by_round():
+    ours, theirs = Figure([1.0, 30.0, 2.0]), Figure([2.0, 40.0, 8.0])
+    assert ours.beside(theirs).values == [0.5, 0.75, 0.25]
+    assert ratio(ours, theirs) == "0.50 (0.25 to 0.75)"
+
+
+def test_a_ratio_of_different_rounds_is_one_to_the_median():
+    assert Figure([1.0, 3.0]).beside(Figure([4.0, 2.0, 100.0])).values == [0.25, 0.75]
+
+
+def test_a_ratio_to_something_that_never_ended_is_an_upper_bound():
+    assert ratio(Figure([90.0]), Figure([900.0], at_least=True)) == "less than 0.10"
+
+
+def test_what_was_not_measured_has_no_ratio_and_keeps_no_target():
+    assert ratio(Figure([1.0]), Figure([])) == "not measured"
+    assert ratio(Figure([]), Figure([900.0], at_least=True)) == "not measured"
+    assert target(Figure([]), 0.5) == "≤ 0.50 s"
+    assert Figure([1.0]).minus(Figure([])).values == ()
+
+
+def test_a_target_is_judged_by_the_median():
+    assert target(Figure([0.25, 0.5, 9.0]), 0.5) == "≤ 0.50 s: met"
+    assert target(Figure([0.25, 0.75, 9.0]), 0.5) == "≤ 0.50 s: missed"
+
+
+def test_what_a_program_takes_to_start_is_taken_off():
+    assert Figure([1.5, 0.25]).minus(Figure([0.5, 0.5, 9.0])).values == [1.0, 0.0]
+
+
+def test_the_document_keeps_the_sections_of_other_parts():
+    section = Section("Second", ["What", "Seconds"], [["a run", Figure([2.0])]], ["A note."]).markdown("When.")
+    first = compose("# Title\n", ["First", "Second"], "", {"Second": section})
+    assert first == (
+        "# Title\n\n## First\n\nNot measured: this part has not been run yet.\n\n"
+        "## Second\n\nWhen.\n\n| What | Seconds |\n| --- | --- |\n| a run | 2 s |\n\nA note.\n"
+    )
+    again = compose("# Title\n", ["First", "Second"], first, {"First": unmeasured("First", "no mirror.")})
+    assert sections_of(again)["Second"] == sections_of(first)["Second"]
+    assert sections_of(again)["First"] == "## First\n\nNot measured: no mirror.\n"
+
+
+def test_a_section_that_no_part_has_any_more_goes():
+    assert "Old" not in compose("# Title\n", ["New"], "# Title\n\n## Old\n\nText.\n", {})
+
+
+def test_tasks_of_one_name_count_together():
+    tasks = [("render", 1.0), ("build", 1.5), ("render", 1.0), ("ping", 0.5)]
+    assert slowest(tasks, 2) == [("render", 2.0), ("build", 1.5)]
+
+
+@pytest.mark.parametrize(
+    ("live", "value"),
+    [
+        (deployment(), "1"),
+        (deployment(image="web:1"), "2"),
+        (deployment(replicas=1), "2"),
+        (deployment(observed=4), "2"),
+        (deployment(updatedReplicas=1), "2"),
+        (deployment(availableReplicas=1), "2"),
+        ({"message": "not found"}, "2"),
+    ],
+)
+def test_what_does_not_run_yet_is_not_the_truth(live, value):
+    assert runs(deployment(), {"data": {"value": "2"}}, WANTED)
+    assert not runs(live, {"data": {"value": value}}, WANTED)
+    assert not runs(deployment(), {}, WANTED)
+
+
+def test_an_answer_is_wrong_only_when_it_says_ready_too_early():
+    right, early, none = Answer(True, True, 2.0, 4), Answer(True, False, 0.1, 1), Answer(False, False, 60.0, 60)
+    late = Answer(False, True, 60.0, 60)
+    assert [answer.wrong for answer in (right, early, none, late)] == [False, True, False, False]
+    assert judged([right, early]) == "1 of 2"
+    assert judged([right, early, none, late]) == "1 of 4, 2 without an answer"
+    assert seconds_of([right, early, none]).values == [2.0]
+
+
+def test_requests_are_counted_once_and_by_client():
+    ours = {"userAgent": "OpenAPI-Generator/35", "user": {"username": "admin"}, "auditID": "a", "verb": "watch"}
+    theirs = {"userAgent": "argocd-server", "user": {"username": "system:serviceaccount:argocd:argocd-server"}}
+    theirs |= {"auditID": "b", "verb": "patch"}
+    entries = [ours | {"requestURI": "/x"}, ours | {"requestURI": "/x"}, theirs | {"requestURI": "/y"}]
+    assert [entry["auditID"] for entry in requests_of(entries, "OpenAPI-Generator")] == ["a"]
+    assert [entry["auditID"] for entry in requests_of(entries, "argocd:argocd-server")] == ["b"]
+
+
+def test_a_dry_run_is_no_write():
+    dry = {"verb": "patch", "requestURI": "/x?dryRun=All&force=true"}
+    write = {"verb": "patch", "requestURI": "/x?force=true"}
+    assert writes_of([dry, write, {"verb": "list", "requestURI": "/x"}]) == [write]
+
+
+def test_every_part_has_a_heading_of_its_own():
+    titles = [title for title, _measure, _rounds in PARTS.values()]
+    assert len(set(titles)) == len(titles)
+    assert not [title for title in titles if "\n" in title or title.startswith("#")]
