@@ -59,7 +59,8 @@ def number(value: float) -> str:
     """Return a number with as many digits as mean something."""
     if value == int(value):
         return str(int(value))
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 3
+    return f"{value:.{digits}f}"
 
 
 def ratio(ours: Figure, theirs: Figure) -> str:

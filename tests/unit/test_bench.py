@@ -37,7 +37,8 @@ def deployment(image="web:2", replicas=2, observed=5, **status):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.034, "0.03"), (1.234, "1.23"), (12.34, "12.3"), (123.4, "123"), (3.0, "3"), (0, "0")]
+    ("value", "text"),
+    [(0.0344, "0.034"), (0.5, "0.50"), (1.234, "1.23"), (12.34, "12.3"), (123.4, "123"), (3.0, "3"), (0, "0")],
 )
 def test_a_number_has_the_digits_that_mean_something(value, text):
     assert number(value) == text
