@@ -23,7 +23,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import (
     AUDIT_POLICY,
     RehearsalCluster,
-    find_redis,
 )
 from integration.conftest import Environment, take_down
 from rendering import ROOT, programs
@@ -96,7 +95,7 @@ class Bench(Environment):
         name = f"{self.name}-{hashlib.sha1(str(self.inventory).encode(), usedforsecurity=False).hexdigest()[:6]}"
         state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "monorepo.gitops"
         launcher = ROOT / "roles" / "rehearsal_cluster" / "files" / "launch.py"
-        created = RehearsalCluster(name, str(state), str(programs()), str(launcher), find_redis(), "argocd")
+        created = RehearsalCluster(name, str(state), str(programs()), str(launcher), "argocd")
         rules = [rule for rule in AUDIT_POLICY["rules"] if "verbs" not in rule]
         with mock.patch.dict(AUDIT_POLICY, rules=rules):
             created.start(sorted(ROOT.glob("roles/*/files/stages/*.yaml")))
