@@ -16,8 +16,8 @@ import traceback
 from collections.abc import Callable
 from importlib.metadata import version
 
-import conftest  # noqa: F401 - makes this clone importable as ansible_collections.monorepo.gitops
-from rendering import ROOT, programs
+from conftest import ROOT  # first: this makes the clone importable as ansible_collections.monorepo.gitops
+from rendering import programs
 
 from . import apply, first, render, second, wait
 from .clusters import UnmeasuredError, run
