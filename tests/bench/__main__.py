@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 
 from conftest import ROOT  # first: this makes the clone importable as ansible_collections.monorepo.gitops
@@ -56,8 +57,9 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}"
 
 
+@cache
 def versions() -> str:
-    """Return the versions that were measured."""
+    """Return the versions that were measured, once: the document that is written must not make the clone dirty."""
     argocd = run(programs() / "bin" / "argocd", "version", "--client", "--short").split()[-1]
     kubernetes = run(programs() / "bin" / "kubectl", "version", "--client").split("\n")[0].split()[-1]
     commit = subprocess.run(
