@@ -92,7 +92,8 @@ class Bench(Environment):
 
     def create(self) -> None:
         """Create the cluster as the playbook would, but with reads in its audit log, too."""
-        name = f"{self.inventory.name}-{hashlib.sha1(str(self.inventory).encode(), usedforsecurity=False).hexdigest()[:6]}"
+        hashed = hashlib.sha1(str(self.inventory).encode(), usedforsecurity=False).hexdigest()
+        name = f"{self.inventory.name}-{hashed[:6]}"
         state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "monorepo.gitops"
         launcher = ROOT / "roles" / "rehearsal_cluster" / "files" / "launch.py"
         created = RehearsalCluster(name, str(state), str(programs()), str(launcher), "argocd")
