@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, group_path
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.readiness import not_ready, untrue
 
 Manifest = dict[str, Any]
@@ -81,7 +82,9 @@ class Reader:
     def namespaces(self) -> list[str]:
         """Return the names of all namespaces."""
         status, found = self.get("/api/v1/namespaces")
-        return [item["metadata"]["name"] for item in found["items"]] if status == 200 else []
+        if status != 200:
+            raise GitopsError(f"Namespaces cannot be listed: {found.get('message') or status}")
+        return [item["metadata"]["name"] for item in found["items"]]
 
 
 def judge(reader: Reader, expected: Expectation) -> list[Answer]:

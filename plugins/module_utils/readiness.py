@@ -24,8 +24,7 @@ def not_ready(item: Manifest) -> str:
 
 def untrue(item: Manifest, name: str, may_lack: bool = False) -> str:
     """Return why a condition is not True, in the words of its controller, or nothing."""
-    conditions = (item.get("status") or {}).get("conditions") or []
-    return untrue_of(conditions, name, may_lack)
+    return untrue_of(conditions_of(item), name, may_lack)
 
 
 def untrue_of(conditions: list[Manifest], name: str, may_lack: bool = False) -> str:
@@ -48,7 +47,7 @@ def not_reconciled(item: Manifest) -> str:
 
 def established(crd: Manifest) -> str:
     """Return why a CRD does not serve its kind yet, or nothing."""
-    conditions = {entry["type"]: entry for entry in (crd.get("status") or {}).get("conditions") or []}
+    conditions = {entry["type"]: entry for entry in conditions_of(crd)}
     if conditions.get("Established", {}).get("status") == "True":
         return ""
     rejected = conditions.get("NamesAccepted", {})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.expectation import Expectation, Reader, judge
 
 KINDS = {
@@ -125,7 +126,8 @@ def test_every_namespace_that_matches_but_that_of_the_original():
     copy_of = {"namespace": "kafka", "name": "s", "keys": ["ca.crt"]}
     said = sentences(api, kind="Secret", name="s", namespaces=("services.*", "kafka"), same_data=copy_of)
     assert [sentence.split(":")[0] for sentence in said] == ["Secret services/s", "Secret services-eu/s"]
-    assert sentences(Api(namespaces=403), kind="Secret", name="s", namespaces=(".*",)) == []
+    with pytest.raises(GitopsError, match=r"^Namespaces cannot be listed: no rights$"):
+        sentences(Api(namespaces=403), kind="Secret", name="s", namespaces=(".*",))
 
 
 @pytest.mark.parametrize(
