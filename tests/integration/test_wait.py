@@ -8,11 +8,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
@@ -149,6 +151,20 @@ def nothing_else(_item):
     return False
 
 
+@contextlib.contextmanager
+def later(seconds, action, *args):
+    """Do something in the middle of what the body does. The test fails when that fails."""
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(lambda: (time.sleep(seconds), action(*args)))
+        yield
+        done.result()
+
+
+def told(waiter):
+    """Return what a wait found, in one sentence: pytest shortens a dictionary before the reason."""
+    return failure_message(waiter.results(), waiter.elapsed(), "")
+
+
 def wait(environment, timeout=TIMEOUT, **options):
     request = Request(revisions=options.pop("revisions", ()), allow_degraded_seconds=5)
     settings = Options(request=request, timeout=timeout, **options)
@@ -221,12 +237,12 @@ def test_drift_does_not_last_as_long_as_self_heal_pauses(environment, rounds):
     counted = {"status": {"operationState": {"operation": {"sync": {"autoHealAttemptsCount": 6}}}}}
     assert api.request("PATCH", application, body=counted)[0] == 200
     assert api.request("DELETE", "/api/v1/namespaces/rounds-a/configmaps/rounds-a")[0] == 200
-    ready, results, _waiter = wait(environment, timeout=12)
+    ready, results, waiter = wait(environment, timeout=12)
     assert not ready
     reason = "changed in the cluster (ConfigMap rounds-a/rounds-a); self-heal pauses after 6 syncs of this revision"
     assert results["rounds-a"]["reason"] == reason
-    ready, results, _waiter = wait(environment, resync_failed=True)
-    assert ready, results
+    ready, results, waiter = wait(environment, resync_failed=True)
+    assert ready, told(waiter)
     assert results["rounds-a"]["resyncs"] == 1
     assert list(mistakes(api, rounds, results, commit)) == []
 
@@ -240,18 +256,18 @@ def test_a_failed_hook_is_not_forgotten_when_everything_is_synced_and_healthy(en
     commit = rounds.push("a hook fails")
     words = "sync Failed: one or more synchronization tasks completed unsuccessfully (retried 1 times). "
     words += "[PostSync hook Job rounds-b/migrate: Job was active longer than specified deadline]"
-    ready, results, _waiter = wait(environment, revisions=(commit,))
+    ready, results, waiter = wait(environment, revisions=(commit,))
     found = {key: results["rounds-b"][key] for key in ("state", "reason", "sync", "health")}
     assert found == {"state": "failed", "reason": words, "sync": "Synced", "health": "Healthy"}
     assert not ready
     # As before: a failed sync is tried again as often as that is allowed.
-    ready, results, _waiter = wait(environment, resync_failed=True, resync_limit=1, revisions=(commit,))
+    ready, results, waiter = wait(environment, resync_failed=True, resync_limit=1, revisions=(commit,))
     assert (ready, results["rounds-b"]["state"], results["rounds-b"]["resyncs"]) == (False, "failed", 1)
     # A hook is not compared, so nothing is synced for this commit: the failure stays one of the commit before.
     rounds.state["rounds-b"]["more"] = []
     commit = rounds.push("without the hook")
-    ready, results, _waiter = wait(environment, revisions=(commit,))
-    assert ready, results
+    ready, results, waiter = wait(environment, revisions=(commit,))
+    assert ready, told(waiter)
     assert results["rounds-b"]["phase"] == "Failed"
 
 
@@ -263,7 +279,7 @@ def test_an_application_that_is_being_deleted_is_never_ready_and_never_synced(en
     finalizer = {"metadata": {"finalizers": ["resources-finalizer.argocd.argoproj.io"]}}
     assert api.request("PATCH", application, body=finalizer)[0] == 200
     assert api.request("DELETE", application)[0] == 200
-    ready, results, _waiter = wait(environment, timeout=12, resync_failed=True, sync_manual=True)
+    ready, results, waiter = wait(environment, timeout=12, resync_failed=True, sync_manual=True)
     result = results["rounds-b"]
     since = api.request("GET", application)[1]["metadata"]["deletionTimestamp"]
     words = f"is being deleted (since {since}); finalizer resources-finalizer.argocd.argoproj.io; "
@@ -281,11 +297,9 @@ def test_an_application_that_is_being_deleted_is_never_ready_and_never_synced(en
             time.sleep(0.1)
         apply(api, "Application", "applications", "rounds-b", specification(rounds.url, "rounds-b"))
 
-    back = threading.Timer(3, come_back)
-    back.start()
-    ready, results, waiter = wait(environment)
-    back.join()
-    assert ready, results
+    with later(3, come_back):
+        ready, results, waiter = wait(environment)
+    assert ready, told(waiter)
     assert waiter.elapsed() > 3
     assert list(mistakes(api, rounds, results, results["rounds-b"]["revision"])) == []
 
@@ -294,7 +308,7 @@ def test_an_object_in_two_applications_is_a_failure_that_names_both(environment,
     for name in ("rounds-a", "rounds-b"):
         rounds.state[name]["more"] = [config_map("shared", namespace="rounds-a")]
     commit = rounds.push("shared")
-    ready, results, _waiter = wait(environment, timeout=120, revisions=(commit,))
+    ready, results, waiter = wait(environment, timeout=120, revisions=(commit,))
     assert not ready
     found = {name: (results[name]["state"], results[name]["reason"]) for name in ("rounds-a", "rounds-b")}
     words = (
@@ -308,8 +322,8 @@ def test_an_object_in_two_applications_is_a_failure_that_names_both(environment,
     for name in ("rounds-a", "rounds-b", "rounds-a"):
         rounds.state["rounds-a"]["more"] = rounds.state["rounds-b"]["more"] = []
         rounds.state[name]["more"] = [config_map("shared", namespace="rounds-a")]
-        ready, results, _waiter = wait(environment, timeout=60, revisions=(rounds.push(f"moves to {name}"),))
-        assert ready, results
+        ready, results, waiter = wait(environment, timeout=60, revisions=(rounds.push(f"moves to {name}"),))
+        assert ready, told(waiter)
         live = environment.live("/api/v1/namespaces/rounds-a/configmaps/shared")
         assert live["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"].startswith(f"{name}:")
     rounds.state["rounds-a"]["more"] = []
@@ -331,20 +345,20 @@ def test_a_field_that_is_rewritten_again_and_again_is_never_ready(environment, r
     rewriter = threading.Thread(target=rewrite)
     rewriter.start()
     time.sleep(4)
-    ready, results, _waiter = wait(environment, timeout=25, resync_failed=resync_failed)
+    ready, results, waiter = wait(environment, timeout=25, resync_failed=resync_failed)
     stopped.set()
     rewriter.join()
     assert not ready, results
     assert (results["rounds-a"]["state"], results["rounds-b"]["state"]) == ("waiting", "ready")
     assert "data.value of ConfigMap rounds-a/rounds-a is written by manager rewriter" in results["rounds-a"]["reason"]
     # The first wait is ready ten seconds after the last self-heal, and one that comes later at once.
-    ready, results, _waiter = wait(environment, timeout=60, resync_failed=True)
-    assert ready, results
+    ready, results, waiter = wait(environment, timeout=60, resync_failed=True)
+    assert ready, told(waiter)
     healed = environment.live(f"{ARGO}/applications/rounds-a")["status"]["operationState"]["finishedAt"]
     assert time.time() - parse_time(healed).timestamp() >= 10
     time.sleep(2)  # times of the controller are in whole seconds
     ready, results, waiter = wait(environment)
-    assert ready, results
+    assert ready, told(waiter)
     assert waiter.elapsed() < 5
     assert list(mistakes(api, rounds, results, commit)) == []
 
@@ -356,15 +370,15 @@ def test_what_prune_false_keeps_is_called_a_leftover(environment, rounds):
     assert wait(environment, revisions=(rounds.push("kept"),))[0]
     rounds.state["rounds-a"]["more"] = []
     commit = rounds.push("leaves Git")
-    ready, results, _waiter = wait(environment, revisions=(commit,), resync_failed=True)
+    ready, results, waiter = wait(environment, revisions=(commit,), resync_failed=True)
     words = "Prune=false keeps ConfigMap rounds-a/kept, which left Git: delete it, or annotate it with "
     words += "argocd.argoproj.io/compare-options: IgnoreExtraneous"
     assert not ready
     assert (results["rounds-a"]["state"], results["rounds-a"]["reason"]) == ("failed", words)
     assert results["rounds-a"]["resyncs"] == 0
     assert environment.api().request("DELETE", "/api/v1/namespaces/rounds-a/configmaps/kept")[0] == 200
-    ready, results, _waiter = wait(environment, revisions=(commit,))
-    assert ready, results
+    ready, results, waiter = wait(environment, revisions=(commit,))
+    assert ready, told(waiter)
 
 
 @pytest.mark.usefixtures("rounds")
@@ -420,7 +434,7 @@ def test_applications_that_become_ready_one_after_the_other_are_stable_in_the_en
     state["replicas"] = 1 if state["replicas"] == 3 else 3
     commit = rounds.push("stable")
     ready, results, waiter = wait(environment, 60, revisions=(commit,), stable_for=4)
-    assert ready, results
+    assert ready, told(waiter)
     assert 4 <= waiter.elapsed() < 30
     assert len({result["seconds"] for result in results.values()}) > 1, results
     assert list(mistakes(environment.api(), rounds, results, commit)) == []
@@ -453,11 +467,9 @@ def test_a_controller_that_comes_back_is_waited_for(environment, rounds):
     environment.rehearsal("stopped", "argocd-application-controller")
     rounds.state["rounds-b"]["value"] = f"controller {time.time()}"
     commit = rounds.push("later")
-    starter = threading.Timer(3, environment.rehearsal, ["argocd_started"])
-    starter.start()
-    ready, results, _waiter = wait(environment, timeout=60, revisions=(commit,))
-    starter.join()
-    assert ready, results
+    with later(3, environment.rehearsal, "argocd_started"):
+        ready, results, waiter = wait(environment, timeout=60, revisions=(commit,))
+    assert ready, told(waiter)
     assert list(mistakes(environment.api(), rounds, results, commit)) == []
 
 
@@ -465,26 +477,22 @@ def test_a_stopped_repo_server_is_named_and_waited_for(environment, rounds):
     environment.rehearsal("stopped", "argocd-repo-server")
     rounds.state["rounds-b"]["value"] = f"repo-server {time.time()}"
     commit = rounds.push("cannot be rendered")
-    ready, results, _waiter = wait(environment, timeout=12)
+    ready, results, waiter = wait(environment, timeout=12)
     assert not ready
     assert {result["state"] for result in results.values() if "ComparisonError" in result["reason"]} == {"waiting"}
-    starter = threading.Timer(2, environment.rehearsal, ["argocd_started"])
-    starter.start()
-    ready, results, _waiter = wait(environment, timeout=60, revisions=(commit,))
-    starter.join()
-    assert ready, results
+    with later(2, environment.rehearsal, "argocd_started"):
+        ready, results, waiter = wait(environment, timeout=60, revisions=(commit,))
+    assert ready, told(waiter)
     assert list(mistakes(environment.api(), rounds, results, commit)) == []
 
 
 def test_an_api_server_that_restarts_in_the_middle_is_survived(environment, rounds):
     rounds.state["rounds-a"]["replicas"] = 3
     commit = rounds.push("restart")
-    restart = threading.Timer(0.5, environment.rehearsal, ["restarted", "kube-apiserver"])
-    restart.start()
     # Both attempts of a sync may fall into the restart, and then Argo CD does not try again.
-    ready, results, _waiter = wait(environment, timeout=90, revisions=(commit,), resync_failed=True)
-    restart.join()
-    assert ready, results
+    with later(0.5, environment.rehearsal, "restarted", "kube-apiserver"):
+        ready, results, waiter = wait(environment, timeout=90, revisions=(commit,), resync_failed=True)
+    assert ready, told(waiter)
     assert list(mistakes(environment.api(), rounds, results, commit)) == []
 
 
