@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_info
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.k8s_action import K8sAction
 
 
 class ActionModule(K8sAction):
     """See K8sAction."""
+
+    module = argocd_app_info

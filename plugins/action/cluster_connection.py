@@ -11,11 +11,14 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible_collections.monorepo.gitops.plugins.module_utils.connection import kubeconfig_files
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.modules import cluster_connection
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.k8s_action import K8sAction
 
 
 class ActionModule(K8sAction):
     """Reports the path of the user's kubeconfig, also where the module reads a decrypted copy."""
+
+    module = cluster_connection
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module of the same name."""

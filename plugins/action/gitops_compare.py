@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.monorepo.gitops.plugins.modules import gitops_compare
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.k8s_action import K8sAction
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file
 
@@ -19,7 +20,9 @@ COLLECTION = Path(__file__).resolve().parents[2]
 class ActionModule(K8sAction):
     """See K8sAction."""
 
-    def _module(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    module = gitops_compare
+
+    def _module(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         own = {"collection_version": version(COLLECTION), "known_components": components(COLLECTION)}
         named = {
             "removals": [component_of(str(entry)) for entry in args.get("removals") or []],

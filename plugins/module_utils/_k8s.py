@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The only module that imports kubernetes.core (client and authentication), and how our modules start and fail.
+"""The only module that imports kubernetes.core (client and authentication).
 
 For use within the collection monorepo.gitops only.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
-from ansible_collections.monorepo.gitops.plugins.module_utils import connection
+from ansible_collections.monorepo.gitops.plugins.module_utils import _run, connection
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import exempt_from_proxies
 
@@ -79,14 +79,8 @@ def run_module(
 ) -> None:
     """Create the module, connect to the API server, call `function(module, client)` and return its result.
 
-    `client` is the DynamicClient of the kubernetes library. This is the one place where an error becomes `fail_json`.
+    `client` is the DynamicClient of the kubernetes library.
     """
-    module = AnsibleK8SModule(**settings)
+    module = AnsibleK8SModule(module_class=_run.module_class(), **settings)
     choose_proxy(module.params)
-    try:
-        client = connect(module)
-        result = function(module, client)
-    except GitopsError as error:
-        module.fail_json(msg=str(error), **error.result)
-    else:
-        module.exit_json(**result)
+    _run.finish(module, lambda started: function(started, connect(started)))

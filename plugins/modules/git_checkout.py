@@ -61,8 +61,9 @@ commit:
 """
 
 from pathlib import Path
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone, public, run_git
 
@@ -78,9 +79,19 @@ def seed(url: str, source: str, ssh_command: str) -> bool:
     return True
 
 
+def run(module: Any) -> dict[str, Any]:
+    """Open the clone and return the result of the module."""
+    params = module.params
+    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"], params["isolated"])
+    made = params["create"] and seed(params["url"], params["seed_url"], params["ssh_command"])
+    made = clone.open(params["create"]) or made
+    return {"changed": made, "commit": clone.head()}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    _run.run_module(
+        run,
         argument_spec={
             "url": {"type": "str", "required": True},
             "path": {"type": "path", "required": True},
@@ -91,15 +102,6 @@ def main() -> None:
             "isolated": {"type": "bool", "default": False},
         },
     )
-    params = module.params
-    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"], params["isolated"])
-    try:
-        made = params["create"] and seed(params["url"], params["seed_url"], params["ssh_command"])
-        made = clone.open(params["create"]) or made
-        commit = clone.head()
-    except GitopsError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=made, commit=commit)
 
 
 if __name__ == "__main__":

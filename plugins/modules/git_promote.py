@@ -87,7 +87,7 @@ behind:
 import re
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
 from ansible_collections.monorepo.gitops.plugins.module_utils.publish import overlays
@@ -95,7 +95,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.publish import ove
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
-def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Compare, move, and return the result of the module."""
     environment, name = params["environment"], params["revision"]
     clone.fetch()
@@ -132,9 +132,18 @@ def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any
     }
 
 
+def run(module: Any) -> dict[str, Any]:
+    """Open the clone for this run alone."""
+    params = module.params
+    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"], params["isolated"])
+    with clone.locked():
+        return promote(clone, params, module.check_mode)
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    _run.run_module(
+        run,
         argument_spec={
             "url": {"type": "str", "required": True},
             "path": {"type": "path", "required": True},
@@ -148,14 +157,6 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = module.params
-    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"], params["isolated"])
-    try:
-        with clone.locked():
-            result = run(clone, params, module.check_mode)
-    except GitopsError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

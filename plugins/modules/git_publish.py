@@ -105,8 +105,7 @@ removed:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.monorepo.gitops.plugins.module_utils import publish
+from ansible_collections.monorepo.gitops.plugins.module_utils import _run, publish
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
 
@@ -135,7 +134,7 @@ def remove(clone: Clone, environment: str, removals: list[str]) -> list[str]:
     return removed
 
 
-def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def publish_changes(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Check, commit, push, and return the result of the module."""
     if params["tree"] and params["tree"] != clone.staged_tree():
         raise GitopsError(
@@ -165,9 +164,18 @@ def run(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any
     return result | {"commit": clone.head(), "diff": {"prepared": result["message"]}}
 
 
+def run(module: Any) -> dict[str, Any]:
+    """Open the clone for this run alone."""
+    params = module.params
+    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"], params["isolated"])
+    with clone.locked():
+        return publish_changes(clone, params, module.check_mode)
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    _run.run_module(
+        run,
         argument_spec={
             "url": {"type": "str", "required": True},
             "path": {"type": "path", "required": True},
@@ -183,14 +191,6 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = module.params
-    clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"], params["isolated"])
-    try:
-        with clone.locked():
-            result = run(clone, params, module.check_mode)
-    except GitopsError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,9 @@ projects:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import (
     build_all,
@@ -95,9 +97,29 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import (
 )
 
 
+def run(module: Any) -> dict[str, Any]:
+    """Build and return the result of the module."""
+    params = module.params
+    command = params["command"] or find_command()
+    summaries = build_all(params["tree"], params["environment"], params["components"], command)
+    check_one_owner(summaries)
+    others, errors = build_others(params["tree"], params["environment"], params["others"], command)
+    errors = [f"A handwritten overlay was left out: {text}" for text in errors]
+    try:
+        check_one_owner(summaries + others)
+    except GitopsError as error:
+        errors.append(str(error))
+    for text in errors:
+        module.warn(text)
+    keys = ("name", "path", "crds", "objects")
+    builds = [{key: summary[key] for key in keys} for summary in summaries]
+    return {"changed": False, "builds": builds, "projects": projects(summaries + others)}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    _run.run_module(
+        run,
         argument_spec={
             "tree": {"type": "path", "required": True},
             "environment": {"type": "str", "required": True},
@@ -107,24 +129,6 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params = module.params
-    try:
-        command = params["command"] or find_command()
-        summaries = build_all(params["tree"], params["environment"], params["components"], command)
-        check_one_owner(summaries)
-        others, errors = build_others(params["tree"], params["environment"], params["others"], command)
-        errors = [f"A handwritten overlay was left out: {text}" for text in errors]
-        try:
-            check_one_owner(summaries + others)
-        except GitopsError as error:
-            errors.append(str(error))
-    except GitopsError as error:
-        module.fail_json(msg=str(error))
-    for text in errors:
-        module.warn(text)
-    keys = ("name", "path", "crds", "objects")
-    builds = [{key: summary[key] for key in keys} for summary in summaries]
-    module.exit_json(changed=False, builds=builds, projects=projects(summaries + others))
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ ports:
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import (
     ARGOCD,
@@ -152,9 +152,30 @@ def apply_state(cluster: RehearsalCluster, params: dict[str, Any]) -> bool:
     return changed
 
 
+def run(module: Any) -> dict[str, Any]:
+    """Bring the cluster into the wanted state and return the result of the module."""
+    params = module.params
+    if params["components"] and params["state"] not in ("restarted", "stopped"):
+        raise GitopsError(
+            f"components names single processes, and state {params['state']} is for the whole cluster: "
+            "use restarted or stopped, or leave components out."
+        )
+    keys = ("name", "state_dir", "binaries", "launcher", "argocd_namespace")
+    cluster = RehearsalCluster(**{key: params[key] or "" for key in keys})
+    changed = would_change(cluster, params["state"]) if module.check_mode else apply_state(cluster, params)
+    return {
+        "changed": changed,
+        "kubeconfig": str(cluster.kubeconfig),
+        "folder": str(cluster.folder),
+        "components": cluster.status(),
+        "ports": cluster.ports() if cluster.created() else {},
+    }
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    _run.run_module(
+        run,
         argument_spec={
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": [*STATES, "present"], "default": "started"},
@@ -168,25 +189,6 @@ def main() -> None:
         },
         required_if=[("state", state, ("binaries",)) for state in STATES],
         supports_check_mode=True,
-    )
-    params = module.params
-    if params["components"] and params["state"] not in ("restarted", "stopped"):
-        module.fail_json(
-            msg=f"components names single processes, and state {params['state']} is for the whole cluster: "
-            "use restarted or stopped, or leave components out."
-        )
-    keys = ("name", "state_dir", "binaries", "launcher", "argocd_namespace")
-    try:
-        cluster = RehearsalCluster(**{key: params[key] or "" for key in keys})
-        changed = would_change(cluster, params["state"]) if module.check_mode else apply_state(cluster, params)
-    except GitopsError as error:
-        module.fail_json(msg=str(error), **error.result)
-    module.exit_json(
-        changed=changed,
-        kubeconfig=str(cluster.kubeconfig),
-        folder=str(cluster.folder),
-        components=cluster.status(),
-        ports=cluster.ports() if cluster.created() else {},
     )
 
 

@@ -65,7 +65,7 @@ EXAMPLES = r"""
   monorepo.gitops.render_tree:
     trees:
       - src: "{{ role_path }}/templates/appsets"
-        dest: "{{ gitops_tree }}/argocd/appsets/{{ gitops_environment }}"
+        dest: "{{ gitops_repo_open.tree }}/argocd/appsets/{{ gitops_environment }}"
 """
 
 RETURN = r"""

@@ -18,17 +18,17 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.kubernetes.core.plugins.action.k8s_info import ActionModule as K8sActionModule
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.module_action import ModuleAction
 
 TAIL_SECONDS = 0.3
 
 
-class K8sAction(K8sActionModule):
+class K8sAction(ModuleAction, K8sActionModule):
     """Resolves a relative or vaulted kubeconfig as kubernetes.core does, and never puts arguments into the result.
 
     kubernetes.core's plugin would return all arguments as `invocation`, the token in `api_key` included.
     """
 
-    _supports_check_mode = True
     progress = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -42,16 +42,9 @@ class K8sAction(K8sActionModule):
             except AnsibleError as error:
                 raise AnsibleActionFail(f"kubeconfig: {error}") from None
         if not self.progress or not local:
-            return result | self._module(args, task_vars)
+            return result | self._module(args, task_vars or {})
         with tempfile.NamedTemporaryFile(prefix="monorepo-gitops-") as file, Tail(Path(file.name)):
-            return result | self._module(args | {"progress_file": file.name}, task_vars)
-
-    def _module(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        done: dict[str, Any] = self._execute_module(
-            module_name=self._task.action, module_args=args, task_vars=task_vars
-        )
-        self._remove_tmp_path(self._connection._shell.tmpdir)
-        return done
+            return result | self._module(args | {"progress_file": file.name}, task_vars or {})
 
 
 class Tail:

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.git import CONFIGURATION, HEADER, Clone, public
 from ansible_collections.monorepo.gitops.plugins.modules.git_checkout import seed
-from ansible_collections.monorepo.gitops.plugins.modules.git_promote import run as promote
+from ansible_collections.monorepo.gitops.plugins.modules.git_promote import promote
 
 from .repositories import AUTHOR, git, publish, somebody_else_pushes
 

@@ -15,10 +15,9 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.monorepo.gitops.plugins.action import gitops_compare
-from ansible_collections.monorepo.gitops.plugins.modules import cluster_connection
 from ansible_collections.monorepo.gitops.plugins.plugin_utils import k8s_action
 
-from .running import action_plugin, run_module
+from .running import action_plugin
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py") if "_k8s.run_module" in path.read_text())
@@ -43,11 +42,12 @@ def given(monkeypatch):
     """Return what modules are given; they are not run."""
     found = []
 
-    def execute(_action, module_name, module_args, **_settings):
-        found.append((module_name, module_args))
+    def execute(action, module_args, **_settings):
+        found.append((action._task.action, module_args))
         return {"changed": False}
 
     monkeypatch.setattr(k8s_action.K8sAction, "_execute_module", execute)
+    monkeypatch.setattr(k8s_action.K8sAction, "_call", execute)
     return found
 
 
@@ -77,11 +77,7 @@ def test_a_kubeconfig_that_does_not_exist_is_named(given):
     assert given == []
 
 
-def test_an_encrypted_kubeconfig_is_read_and_keeps_its_name(api_server, monkeypatch):
-    def execute(_action, module_args, **_settings):
-        return run_module(cluster_connection, **module_args)
-
-    monkeypatch.setattr(k8s_action.K8sAction, "_execute_module", execute)
+def test_an_encrypted_kubeconfig_is_read_and_keeps_its_name(api_server):
     server = api_server("connection")
     path = Path(server.kubeconfig)
     path.write_bytes(VaultLib([("default", SECRET)]).encrypt(path.read_bytes(), SECRET))
