@@ -60,7 +60,8 @@ def run(folder: Path, inventory: str, variables: dict[str, Any]) -> subprocess.C
         "component_rehearsal": True,
         "component_stand_in": "always",
         "gitops_kustomize_command": [str(programs() / "bin" / "kustomize"), "build"],
-        "gitops_tree": str(folder / "tree"),
+        "component_tree": str(folder / "tree"),
+        "applicationsets_tree": str(folder / "tree"),
     }
     return subprocess.run(
         [

@@ -146,7 +146,7 @@ def test_without_a_plan_no_namespace_is_rendered(shared, tmp_path):
     tasks = [{"name": "Render alone", "ansible.builtin.include_role": {"name": "acme.platform.alone"}}]
     play = {"name": "Render", "hosts": "localhost", "gather_facts": False, "tasks": tasks}
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
-    done = shared.playbook(str(tmp_path / "play.yml"), "-e", f"gitops_tree={tmp_path / 'tree'}")
+    done = shared.playbook(str(tmp_path / "play.yml"), "-e", f"component_tree={tmp_path / 'tree'}")
     assert done.returncode == 0, done.stdout[-3000:]
     files = {path.name for path in (tmp_path / "tree/argocd/infra/alone/envs/test").iterdir()}
     assert files == {"kustomization.yaml"}

@@ -25,7 +25,6 @@ def tasks(node):
     return ([node] if isinstance(node, dict) else []) + [found for child in children for found in tasks(child)]
 
 
-@pytest.mark.parametrize("playbook", ["site", "promote"])
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
@@ -37,10 +36,10 @@ def tasks(node):
         ),
     ],
 )
-def test_the_time_limits_of_a_run(playbook, variables, expected):
+def test_the_time_limits_of_a_run(variables, expected):
     (wait,) = [
         task[WAIT]
-        for task in tasks(yaml.safe_load((ROOT / "playbooks" / f"{playbook}.yml").read_text()))
+        for task in tasks(yaml.safe_load((ROOT / "playbooks" / "tasks" / "converge.yml").read_text()))
         if WAIT in task
     ]
     templar = Templar(DataLoader(), variables)
