@@ -245,6 +245,14 @@ def config_map(namespace: str, wanted: Side, version: str, managed: bool) -> Obj
     }
 
 
+def is_recorded(live: Object | None, wanted: Object) -> bool:
+    """Return whether the cluster has the ConfigMap as a run would write it."""
+    if live is None:
+        return False
+    labels = live["metadata"].get("labels") or {}
+    return bool(live.get("data") == wanted["data"] and wanted["metadata"]["labels"].items() <= labels.items())
+
+
 def applied_by_us(item: Object) -> bool:
     """Return whether our field manager has applied an object."""
     return any(

@@ -181,6 +181,10 @@ identity:
   description: The ConfigMap that records which environment the cluster serves.
   returned: success
   type: dict
+recorded:
+  description: Whether the cluster has RV(identity) already.
+  returned: success
+  type: bool
 leftovers:
   description: Names of Applications that exist although Git has no folder for them.
   returned: success
@@ -283,13 +287,15 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         found = argocd(survey, params)
         result = comparison.result()
     waits_for = "" if comparison.moves else wanted.revision
+    config_map = identity.config_map(
+        params["namespace"], comparison.wanted_side, wanted.version, params["argocd_managed"]
+    )
     projects = [(item.get("spec") or {}).get("project") or "default" for item in survey.others]
     return result | {
         "changed": False,
         "summary": removal.summary(result["counts"], module.check_mode, waits_for),
-        "identity": identity.config_map(
-            params["namespace"], comparison.wanted_side, wanted.version, params["argocd_managed"]
-        ),
+        "identity": config_map,
+        "recorded": identity.is_recorded(survey.config_map, config_map),
         "lock_default_project": params["argocd_managed"] and "default" not in projects,
         "argocd": found,
     }

@@ -81,7 +81,7 @@ def test_a_run_that_changes_nothing(compare, clone):
     assert (result["changed"], result["argocd"], result["notes"]) == (False, {}, [])
     assert result["counts"] == {"created": 0, "changed": 0, "deleted": 0, "pruned": 0}
     assert result["summary"].startswith("This run creates 0, changes 0 and deletes 0 Applications")
-    assert result["lock_default_project"] is True
+    assert (result["lock_default_project"], result["recorded"]) == (True, True)
     assert result["identity"]["data"] == {
         "argocdManaged": "true",
         "collectionVersion": "1.0.0",

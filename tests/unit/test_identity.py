@@ -265,3 +265,18 @@ def test_our_argo_cd_is_ours_after_a_restore_and_one_of_another_argo_cd_is_not()
 )
 def test_a_policy_that_overrides_ours_is_found(settings, containers, policy):
     assert identity.overriding_policy(settings, containers) == policy
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, True),
+        ({"data": {"environment": "prod"}}, False),
+        ({"metadata": {"labels": {"app.kubernetes.io/managed-by": "monorepo.gitops", "team": "platform"}}}, True),
+        ({"metadata": {}}, False),
+    ],
+)
+def test_what_is_recorded_is_not_written_again(change, expected):
+    wanted = identity.config_map("argocd", OURS, "1.0.0", True)
+    assert identity.is_recorded(wanted | change, wanted) is expected
+    assert identity.is_recorded(None, wanted) is False
