@@ -105,10 +105,15 @@ class Survey:
         return [entry for item in found for entry in item["spec"]["template"]["spec"].get("containers") or []]
 
     @cached_property
+    def projects(self) -> list[Object]:
+        """Return the AppProjects of our namespace."""
+        return list((self.get(f"{ARGO}/namespaces/{self.namespace}/appprojects") or {"items": []})["items"])
+
+    @cached_property
     def foreign_projects(self) -> list[str]:
         """Return the AppProjects that have the names of ours and that we did not apply."""
-        found = [self.get(f"{ARGO}/namespaces/{self.namespace}/appprojects/{name}") for name in LAYERS]
-        return [item["metadata"]["name"] for item in found if item and not applied_by_us(item)]
+        names = [item["metadata"]["name"] for item in self.projects if not applied_by_us(item)]
+        return [name for name in LAYERS if name in names]
 
     def live(self, identity: Identity) -> Object | None:
         """Return an object by group, kind, namespace and name, or None."""

@@ -111,8 +111,8 @@ options:
     default: []
 notes:
   - "Needs the rights to get, in the namespace of Argo CD, ConfigMaps, ApplicationSets, Applications and Deployments; to
-    list Applications, StatefulSets and Deployments in all namespaces; to get the namespace C(kube-system), and objects
-    of components that hold data."
+    list AppProjects there; to list Applications, StatefulSets and Deployments in all namespaces; to get the namespace
+    C(kube-system), and objects of components that hold data."
   - "Objects that hold data are PersistentVolumeClaim, StatefulSet, Namespace, CustomResourceDefinition, Cluster and
     Database of CloudNativePG, and Kafka, KafkaNodePool and KafkaTopic of Strimzi, unless the object in the cluster has
     the sync option C(Prune=false)."
@@ -198,6 +198,12 @@ uid:
   description: UID of the cluster, which is that of its namespace C(kube-system).
   returned: success
   type: str
+projects:
+  description: The AppProjects in the namespace of Argo CD, as they were before the run; each with its name and spec.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{metadata: {name: infra}, spec: {sourceRepos: [https://git.example.com/platform/monorepo.git]}}]
 lock_default_project:
   description: Whether Argo CD is ours and no other Application uses the AppProject C(default).
   returned: success
@@ -290,13 +296,16 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     config_map = identity.config_map(
         params["namespace"], comparison.wanted_side, wanted.version, params["argocd_managed"]
     )
-    projects = [(item.get("spec") or {}).get("project") or "default" for item in survey.others]
+    used = [(item.get("spec") or {}).get("project") or "default" for item in survey.others]
     return result | {
         "changed": False,
         "summary": removal.summary(result["counts"], module.check_mode, waits_for),
         "identity": config_map,
         "recorded": identity.is_recorded(survey.config_map, config_map),
-        "lock_default_project": params["argocd_managed"] and "default" not in projects,
+        "projects": [
+            {"metadata": {"name": item["metadata"]["name"]}, "spec": item["spec"]} for item in survey.projects
+        ],
+        "lock_default_project": params["argocd_managed"] and "default" not in used,
         "argocd": found,
     }
 

@@ -325,9 +325,10 @@ def trimmed(value: Any, needless: frozenset[str] = NEEDLESS) -> Any:
     if value.get("kind") == "APIResourceList":
         keys = ("name", "kind", "namespaced")
         return value | {"resources": [{key: entry[key] for key in keys} for entry in value["resources"]]}
-    if str(value.get("kind", "")).endswith("List"):
+    kind = str(value.get("kind", ""))
+    if kind.endswith("List"):
         needless = needless | NEEDLESS_OF_A_LIST
-    if str(value.get("apiVersion", "")).startswith("argoproj.io/") and value.get("kind") != "AppProject":
+    if str(value.get("apiVersion", "")).startswith("argoproj.io/") and not kind.startswith("AppProject"):
         needless = needless | NEEDLESS_OF_ARGOCD
     return {
         key: trimmed(entry, needless | NEEDLESS_OF_STATUS if key == "status" else needless)

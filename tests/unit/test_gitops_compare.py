@@ -17,8 +17,8 @@ ARGO = "/apis/argoproj.io/v1alpha1"
 # As `kustomize build` of an overlay that has all of its objects in one file.
 KUSTOMIZE = ["sh", "-c", 'cat "$0/objects.yaml"']
 # Of the repository that the recorded cluster followed.
-COMMIT = "6736ba20195b41f75f95fa6904533f79cbbb0fcf"
-URL = f"file://{HOME}/.local/state/monorepo.gitops/clusters/test-37b267/monorepo.git"
+COMMIT = "e1ff93ebe19ee50f59c829185b8687e1cc3fc9e5"
+URL = f"file://{HOME}/.local/state/monorepo.gitops/clusters/test-a9cc52/monorepo.git"
 
 
 def living():
@@ -82,6 +82,8 @@ def test_a_run_that_changes_nothing(compare, clone):
     assert result["counts"] == {"created": 0, "changed": 0, "deleted": 0, "pruned": 0}
     assert result["summary"].startswith("This run creates 0, changes 0 and deletes 0 Applications")
     assert (result["lock_default_project"], result["recorded"]) == (True, True)
+    assert [project["metadata"]["name"] for project in result["projects"]] == ["default", "infra", "services"]
+    assert result["projects"][1]["spec"]["sourceRepos"] == [clone.url]
     assert result["identity"]["data"] == {
         "argocdManaged": "true",
         "collectionVersion": "1.0.0",
@@ -100,6 +102,7 @@ def test_a_run_that_changes_nothing(compare, clone):
             "GET /api/v1/namespaces/kube-system",
             "GET /api/v1/namespaces/argocd/configmaps/argocd-cmd-params-cm",
             "GET /apis/apps/v1/namespaces/argocd/deployments",
+            f"GET {ARGO}/namespaces/argocd/appprojects",
         ]
     )
 
@@ -108,7 +111,7 @@ def test_a_removal_reads_what_holds_data(compare):
     result, server = compare("compare_removal", names=[], removals=["maildev"])
     assert (result["removals"], result["delete"]) == (["infra/maildev"], ["maildev"])
     assert result["notes"] == ["Removing maildev keeps Namespace maildev."]
-    assert server.asked()[-1] == "GET /api/v1/namespaces/maildev"
+    assert "GET /api/v1/namespaces/maildev" in server.asked()
 
 
 def test_a_removal_that_nobody_announced_stops_the_run(compare):
@@ -125,7 +128,7 @@ def test_another_environment_stops_the_run(compare):
 
 def test_a_new_cluster_has_nothing(compare):
     result, _server = compare("compare_without_argocd", throwaway=True)
-    assert (result["argocd"], result["counts"]["created"]) == ({}, 1)
+    assert (result["argocd"], result["counts"]["created"], result["projects"]) == ({}, 1, [])
 
 
 def test_an_argo_cd_that_nobody_else_manages_must_be_there(compare):
