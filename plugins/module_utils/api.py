@@ -20,6 +20,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.errors import Gito
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+# All API groups with their resources in one answer, instead of the names of the groups.
+DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 REQUEST_SECONDS = 60.0
 
 
@@ -38,7 +40,8 @@ class Api:
     def _send(
         self, method: str, path: str, query: dict[str, Any] | None, body: Any, content_type: str, **settings: Any
     ) -> Any:
-        headers = dict(self.client.default_headers) | {"Accept": "application/json"}
+        accept = DISCOVERY if path == "/apis" else "application/json"
+        headers = dict(self.client.default_headers) | {"Accept": accept}
         # This also renews the token of an exec plugin.
         headers |= {entry["key"]: entry["value"] for entry in self.client.configuration.auth_settings().values()}
         if body is not None:

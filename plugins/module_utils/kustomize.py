@@ -92,7 +92,9 @@ def build_all(
     for name in ("builds", "clones", "install"):
         _cache.prune(name)
     cluster = cluster_kinds(summaries)
-    return [summary | {"identities": identities(summary, cluster)} for summary in summaries]
+    return [
+        summary | {"identities": identities(summary, cluster), "crd_names": crd_names(summary)} for summary in summaries
+    ]
 
 
 def build_one(folder: Path, environment: str, command: list[str]) -> dict[str, Any]:
@@ -161,6 +163,11 @@ def written(item: dict[str, Any]) -> list[str]:
     metadata = item.get("metadata") or {}
     group = str(item.get("apiVersion", "")).rpartition("/")[0]
     return [group, str(item.get("kind", "")), metadata.get("namespace") or "", metadata.get("name") or ""]
+
+
+def crd_names(summary: dict[str, Any]) -> list[str]:
+    """Return the names of an overlay's CustomResourceDefinitions."""
+    return sorted(name for _group, kind, _namespace, name in summary["written"] if kind == "CustomResourceDefinition")
 
 
 def cluster_kinds(summaries: list[dict[str, Any]]) -> set[tuple[str, str]]:

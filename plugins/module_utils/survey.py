@@ -115,6 +115,19 @@ class Survey:
         names = [item["metadata"]["name"] for item in self.projects if not applied_by_us(item)]
         return [name for name in LAYERS if name in names]
 
+    @cached_property
+    def served(self) -> list[str]:
+        """Return what the API server serves, by the names of CustomResourceDefinitions; these are established."""
+        groups = (self.get("/apis") or {}).get("items") or []
+        return sorted(
+            {
+                f"{entry['resource']}.{group['metadata']['name']}"
+                for group in groups
+                for version in group["versions"]
+                for entry in version.get("resources") or []
+            }
+        )
+
     def live(self, identity: Identity) -> Object | None:
         """Return an object by group, kind, namespace and name, or None."""
         if identity not in self._live:

@@ -204,6 +204,14 @@ projects:
   type: list
   elements: dict
   sample: [{metadata: {name: infra}, spec: {sourceRepos: [https://git.example.com/platform/monorepo.git]}}]
+served:
+  description:
+    - Resources that the API server serves, as C(<plural>.<group>), which is the name of a CustomResourceDefinition. One
+      that is not established is missing here.
+  returned: success
+  type: list
+  elements: str
+  sample: [applications.argoproj.io, deployments.apps]
 lock_default_project:
   description: Whether Argo CD is ours and no other Application uses the AppProject C(default).
   returned: success
@@ -305,6 +313,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         "projects": [
             {"metadata": {"name": item["metadata"]["name"]}, "spec": item["spec"]} for item in survey.projects
         ],
+        "served": survey.served,
         "lock_default_project": params["argocd_managed"] and "default" not in used,
         "argocd": found,
     }

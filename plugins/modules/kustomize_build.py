@@ -77,6 +77,7 @@ builds:
     name: {description: Name of the component., type: str}
     path: {description: File with all objects., type: str}
     crds: {description: JSON file with the CustomResourceDefinitions among them., type: str}
+    crd_names: {description: Names of these CustomResourceDefinitions., type: list, elements: str}
     objects: {description: Number of objects., type: int}
 projects:
   description: For each layer C(cluster_kinds) and C(namespaced_kinds) (C(group) and C(kind)) and C(namespaces).
@@ -111,7 +112,7 @@ def run(module: Any) -> dict[str, Any]:
         errors.append(str(error))
     for text in errors:
         module.warn(text)
-    keys = ("name", "path", "crds", "objects")
+    keys = ("name", "path", "crds", "crd_names", "objects")
     builds = [{key: summary[key] for key in keys} for summary in summaries]
     return {"changed": False, "builds": builds, "projects": projects(summaries + others)}
 

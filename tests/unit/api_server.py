@@ -47,10 +47,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.requests.append(f"{self.command} {self.path}")
+        # The same path can have several answers; no request has a fragment of its own.
+        kind = re.search(r";as=(\w+)", self.headers.get("Accept", ""))
+        path = self.path + (f"#{kind[1]}" if kind else "")
+        self.server.requests.append(f"{self.command} {path}")
         self.server.authorizations.append(self.headers.get("Authorization", ""))
         with contextlib.suppress(ConnectionError):  # the client has seen enough
-            self.server.answer(self, self.command, self.path, json.loads(body) if body else None)
+            self.server.answer(self, self.command, path, json.loads(body) if body else None)
 
     def send(self, status: int, body: Any, kind: str = "application/json", **headers: str) -> None:
         """Send a whole answer; text goes out as it is."""
@@ -257,10 +260,14 @@ class Recorder(ApiServer):
         step: Step = {"request": f"{method} {path}"} | ({} if body is None else {"body": body})
         (self.start if path in START else self.steps).append(step)
         data = None if body is None else json.dumps(body)
-        headers = {"Content-Type": handler.headers.get("Content-Type", ""), "Accept": "application/json"}
+        headers = {"Content-Type": handler.headers.get("Content-Type", ""), "Accept": handler.headers.get("Accept", "")}
         headers |= {entry["key"]: entry["value"] for entry in self.real.configuration.auth_settings().values()}
         found = self.real.rest_client.pool_manager.request(
-            method, self.real.configuration.host + path, body=data, headers=headers, preload_content=not watch
+            method,
+            self.real.configuration.host + path.partition("#")[0],
+            body=data,
+            headers=headers,
+            preload_content=not watch,
         )
         if watch and found.status == 200:
             self._pass_events(handler, found)
@@ -320,12 +327,16 @@ def trimmed(value: Any, needless: frozenset[str] = NEEDLESS) -> Any:
         return [trimmed(entry, needless) for entry in value]
     if not isinstance(value, dict):
         return value
-    if value.get("kind") == "APIGroupList":
+    kind = str(value.get("kind", ""))
+    if kind == "APIGroupList":
         return value | {"groups": [entry for entry in value["groups"] if entry["name"] == "argoproj.io"]}
-    if value.get("kind") == "APIResourceList":
+    if kind == "APIGroupDiscoveryList":
+        groups = [entry for entry in value["items"] if entry["metadata"]["name"] == "argoproj.io"]
+        resources = [{"resource": entry["resource"]} for group in groups for entry in group["versions"][0]["resources"]]
+        return value | {"items": [group | {"versions": [{"resources": resources}]} for group in groups]}
+    if kind == "APIResourceList":
         keys = ("name", "kind", "namespaced")
         return value | {"resources": [{key: entry[key] for key in keys} for entry in value["resources"]]}
-    kind = str(value.get("kind", ""))
     if kind.endswith("List"):
         needless = needless | NEEDLESS_OF_A_LIST
     if str(value.get("apiVersion", "")).startswith("argoproj.io/") and not kind.startswith("AppProject"):

@@ -84,6 +84,7 @@ def test_a_run_that_changes_nothing(compare, clone):
     assert (result["lock_default_project"], result["recorded"]) == (True, True)
     assert [project["metadata"]["name"] for project in result["projects"]] == ["default", "infra", "services"]
     assert result["projects"][1]["spec"]["sourceRepos"] == [clone.url]
+    assert "applications.argoproj.io" in result["served"]
     assert result["identity"]["data"] == {
         "argocdManaged": "true",
         "collectionVersion": "1.0.0",
@@ -103,6 +104,7 @@ def test_a_run_that_changes_nothing(compare, clone):
             "GET /api/v1/namespaces/argocd/configmaps/argocd-cmd-params-cm",
             "GET /apis/apps/v1/namespaces/argocd/deployments",
             f"GET {ARGO}/namespaces/argocd/appprojects",
+            "GET /apis#APIGroupDiscoveryList",
         ]
     )
 
@@ -129,6 +131,7 @@ def test_another_environment_stops_the_run(compare):
 def test_a_new_cluster_has_nothing(compare):
     result, _server = compare("compare_without_argocd", throwaway=True)
     assert (result["argocd"], result["counts"]["created"], result["projects"]) == ({}, 1, [])
+    assert "applications.argoproj.io" not in result["served"]
 
 
 def test_an_argo_cd_that_nobody_else_manages_must_be_there(compare):

@@ -153,6 +153,7 @@ def test_an_overlay_is_built_again_only_when_a_file_or_the_command_changed(tmp_p
         (summary,) = build_all(str(tmp_path), "dev", components, [*wrapper, *command])
         assert summary["objects"] == 2
         assert json.loads(Path(summary["crds"]).read_text())["items"] == [WIDGETS]
+        assert summary["crd_names"] == [WIDGETS["metadata"]["name"]]
         assert item("Service", "web") in list(yaml.safe_load_all(Path(summary["path"]).read_text()))
         return log.read_text().count("built")
 
@@ -280,7 +281,7 @@ def test_the_module_returns_builds_and_projects_and_changes_nothing(tmp_path):
     (build,) = result.pop("builds")
     cache = tmp_path / "cache" / "monorepo.gitops" / "builds"
     assert (build["name"], build["objects"], Path(build["path"]).parent.parent) == ("shop", 1, cache)
-    assert build.keys() == {"name", "path", "crds", "objects"}
+    assert build.keys() == {"name", "path", "crds", "crd_names", "objects"}
     assert result["projects"]["infra"]["namespaces"] == ["shop"]
     assert result.keys() == {"changed", "projects"}
     assert result["changed"] is False

@@ -47,6 +47,22 @@ def test_the_time_limits_of_a_run(variables, expected):
     assert [templar.template(trust_as_template(text)) for text in limits] == expected
 
 
+def test_only_builds_with_missing_definitions_are_applied_before_argo_cd():
+    (task,) = [
+        task
+        for task in tasks(yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text()))
+        if "argocd_crd_sources" in task.get("vars", {})
+    ]
+    names = {"none": [], "there": ["widgets.x"], "missing": ["widgets.x", "gadgets.x"]}
+    builds = [{"crds": name, "crd_names": found} for name, found in names.items()]
+    variables = {
+        "gitops_repo_builds": {"builds": builds},
+        "gitops_comparison": {"served": ["deployments.apps", "widgets.x"]},
+    }
+    expression = trust_as_template(task["vars"]["argocd_crd_sources"])
+    assert Templar(DataLoader(), variables).template(expression) == ["missing"]
+
+
 def test_the_time_limit_of_the_rollout():
     defaults = yaml.safe_load((ROOT / "roles" / "argocd" / "defaults" / "main.yml").read_text())
     text = trust_as_template(defaults["argocd_rollout_timeout"])

@@ -52,6 +52,16 @@ def test_what_the_cluster_does_not_have_is_nothing(survey, identity):
     assert survey[0].live(identity) is None
 
 
+def test_what_is_served_has_the_names_of_custom_resource_definitions(api_server):
+    # Of an API whose server is away the API server may know no resources.
+    versions = [{"version": "v1", "resources": [{"resource": "kafkas"}]}, {"version": "v2", "freshness": "Stale"}]
+    groups = [{"metadata": {"name": "kafka.strimzi.io"}, "versions": versions}]
+    server = api_server(lambda _method, _path: (200, {"kind": "APIGroupDiscoveryList", "items": groups}))
+    found = Survey(Api(_k8s.client_of(server.kubeconfig, "test")), "argocd")
+    assert found.served == ["kafkas.kafka.strimzi.io"]
+    assert server.asked() == ["GET /apis#APIGroupDiscoveryList"]
+
+
 def test_what_may_not_be_read_is_an_error(api_server):
     server = api_server(lambda _method, _path: (403, {"message": "it is forbidden"}))
     found = Survey(Api(_k8s.client_of(server.kubeconfig, "test")), "argocd")
