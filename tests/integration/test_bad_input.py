@@ -29,7 +29,7 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
         ({"gitops_components": ["gateway", "gateway"]}, "two components are called 'gateway'; names must be unique."),
         (
             {"maildev_replicas": "many"},
-            "argument 'maildev_replicas' is of type str and we were unable to convert to int",
+            'maildev_replicas is "many", which is not a whole number (given with -e).',
         ),
         ({"maildev_host": "mail_dev..x"}, "HTTPRoute maildev: 'mail_dev..x' is not a valid host name"),
         (
@@ -92,7 +92,15 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
             EXISTING | {"cluster_kubeconfig": "KUBECONFIG", "gitops_repo_url": ""},
             "gitops_repo_url is empty: set it to the repository",
         ),
-        ({"cluster_kind": "kind"}, "value of cluster_kind must be one of: rehearsal, existing, got: kind"),
+        ({"cluster_kind": "kind"}, 'cluster_kind is "kind", which is not one of rehearsal, existing (given with -e).'),
+        (
+            {"gitops_domian": "example.com"},
+            "gitops_domian is not a variable of this collection (given with -e). Do you mean gitops_domain?",
+        ),
+        (
+            {"maildev_hots": "x"},
+            "maildev_hots is not a variable of this collection (given with -e). Do you mean maildev_host?",
+        ),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
 )

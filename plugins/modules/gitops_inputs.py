@@ -1,0 +1,39 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gitops_inputs
+short_description: Check the variables of the inventory before anything else happens (internal)
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors (@monorepo)
+description:
+  - Holds every variable against the C(meta/argument_specs.yml) of the roles of a run, those of components of other
+    collections included. A value that depends on what a later step finds is left to that step.
+  - A variable that begins with C(gitops_) and that no role declares is misspelt. So is one that begins with the
+    name of a role of the run and differs by one or two letters from a variable of such a role. Others are not checked.
+  - Runs on the controller.
+extends_documentation_fragment:
+  - monorepo.gitops.attributes
+  - monorepo.gitops.attributes.read_only
+options:
+  components:
+    description: Entries of C(gitops_components); an unknown one is left to M(monorepo.gitops.gitops_plan).
+    type: list
+    elements: str
+    required: true
+notes:
+  - Fails with one line for each variable, with its value unless its option is C(no_log), what is expected, and the file
+    and the line where the inventory's own files show it.
+"""
+
+EXAMPLES = r"""
+- name: Check the variables of the inventory
+  monorepo.gitops.gitops_inputs:
+    components: "{{ gitops_components }}"
+"""
+
+RETURN = r""" # """

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variables of an inventory: what is wrong is said in one sentence each, and nothing else is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import trust_as_template
+from ansible_collections.monorepo.gitops.plugins.action import gitops_inputs
+from ansible_collections.monorepo.gitops.plugins.module_utils import inputs
+
+from .running import run_action
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+VARIABLES = {"gitops_environment": "dev", "gitops_components": ["maildev", "kafka"]}
+
+
+def complaints(**variables):
+    """Return what is said about an inventory with these variables."""
+    given = VARIABLES | variables
+    try:
+        run_action("gitops_inputs", given, components=given.get("gitops_components") or [])
+    except AnsibleActionFail as error:
+        return str(error).splitlines()
+    return []
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"maildev_replicas": "many"}, 'maildev_replicas is "many", which is not a whole number.'),
+        ({"maildev_resources": [1]}, "maildev_resources is [1], which is not a mapping."),
+        ({"gitops_tls": "perhaps"}, 'gitops_tls is "perhaps", which is not true or false.'),
+        ({"gitops_removals": {"a": 1}}, 'gitops_removals is {"a": 1}, which is not a list of texts.'),
+        ({"cluster_kind": "kind"}, 'cluster_kind is "kind", which is not one of rehearsal, existing.'),
+        ({"kafka_topics": [{"nam": "x"}]}, "kafka_topics: missing required arguments: name found in kafka_topics."),
+        (
+            {"gitops_environment": None},
+            "gitops_environment is not set: Name of the environment, and of the folder envs/<environment> of each "
+            "component.",
+        ),
+        (
+            {"gitops_domian": "x"},
+            "gitops_domian is not a variable of this collection. Do you mean gitops_domain?",
+        ),
+        ({"gitops_color": "red"}, "gitops_color is not a variable of this collection."),
+        ({"kafka_topisc": []}, "kafka_topisc is not a variable of this collection. Do you mean kafka_topics?"),
+        ({"report_foldr": "x"}, "report_foldr is not a variable of this collection. Do you mean report_folder?"),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
+)
+def test_what_is_wrong_is_one_sentence(variables, sentence):
+    assert complaints(**variables) == [sentence]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"maildev_replicas": "2"},
+        {"maildev_replicas": None},
+        {"gitops_components": "maildev,kafka"},
+        # Names that are everybody's, and those of roles that are not part of the run.
+        {"api_token": "x", "report_to": "me", "kafka_mirror": 1, "temporal_replcas": 2},
+        # What a run sets itself.
+        {name: {} for name in sorted(gitops_inputs.RESULTS)},
+        # It depends on what a later step finds.
+        {"maildev_host": trust_as_template("mail.{{ cluster_connection.server }}")},
+    ],
+    ids=lambda value: ",".join(value) or "nothing",
+)
+def test_what_is_right_or_not_ours_is_left_alone(variables):
+    assert complaints(**variables) == []
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    assert len(complaints(maildev_replicas="many", gitops_domian="x", cluster_kind="kind")) == 3
+
+
+def test_a_secret_is_not_shown():
+    options = {"argocd_password": {"type": "str", "no_log": True, "choices": ["a"]}}
+    (sentence,) = inputs.wrong_values(options, {"argocd_password": "hunter2"}, lambda _name: "")
+    assert sentence == "argocd_password has a value that is not one of a."
+    nested = {"argocd_repositories": {"type": "list", "elements": "dict", "no_log": True, "options": {"url": {}}}}
+    assert list(inputs.wrong_values(nested, {"argocd_repositories": [{"password": "hunter2"}]}, lambda _name: "")) == []
+
+
+def test_a_long_value_is_cut():
+    (sentence,) = inputs.wrong_values({"a": {"type": "int"}}, {"a": "x" * 200}, lambda _name: "")
+    assert sentence == f'a is "{"x" * 79}…, which is not a whole number.'
+
+
+def test_the_file_of_the_inventory_is_named(tmp_path):
+    file = tmp_path / "group_vars" / "all" / "gitops.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text("---\ngitops_environment: dev\n\nmaildev_replicas: many\n")
+    found = complaints(maildev_replicas="many", ansible_inventory_sources=[str(tmp_path)])
+    assert found == [f'maildev_replicas is "many", which is not a whole number ({file}, line 4).']
+    (tmp_path / "hosts").write_text("localhost\n")
+    assert complaints(maildev_replicas="many", ansible_inventory_sources=[str(tmp_path / "hosts"), "host,"]) == found
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), [("a", "a", 0), ("topics", "topisc", 2), ("abc", "", 3)])
+def test_the_distance_of_two_names(one, other, expected):
+    assert inputs.distance(one, other) == expected == inputs.distance(other, one)
+
+
+def test_the_names_of_results_are_those_of_the_playbooks_and_roles():
+    files = [*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
+    texts = [file.read_text() for file in files if "collections" not in file.parts]
+    registered = {name for text in texts for name in re.findall(r"register: (gitops_\w+)", text)}
+    facts = {name for text in texts for name in re.findall(r"set_fact:\n\s+(gitops_\w+):", text)}
+    assert registered | facts == gitops_inputs.RESULTS
+
+
+def test_no_variable_of_the_inventories_is_unknown():
+    for name in ("dev", "prod"):
+        files = sorted((ROOT / "inventories" / name / "group_vars" / "all").glob("*.yml"))
+        loaded = [DataLoader().load_from_file(str(file), trusted_as_template=True) or {} for file in files]
+        variables = {key: value for found in loaded for key, value in found.items()}
+        assert complaints(**variables) == []
