@@ -22,8 +22,14 @@ ARGUMENTS: dict[str, Any] = {"components": {"type": "list", "elements": "str", "
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # What every run uses, whichever components it has.
 ENGINE = ("gitops", "cluster", "rehearsal_cluster", "gitops_repo", "component", "argocd", "applicationsets", "report")
-# What a run sets itself, which is there when a playbook imports two of ours.
+# What our playbooks and roles set themselves: another one may have run before in the same run of Ansible.
 RESULTS = {
+    "argocd_build",
+    "cluster_connection",
+    "component_result",
+    "gateway_cilium_config",
+    "gateway_class_found",
+    "gateway_warnings",
     "gitops_comparison",
     "gitops_failure",
     "gitops_plan",
@@ -33,6 +39,8 @@ RESULTS = {
     "gitops_repo_published",
     "gitops_repo_temporary",
     "gitops_wait",
+    "rehearsal_cluster_build",
+    "rehearsal_cluster_status",
 }
 
 

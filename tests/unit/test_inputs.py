@@ -112,10 +112,10 @@ def test_the_distance_of_two_names(one, other, expected):
 
 
 def test_the_names_of_results_are_those_of_the_playbooks_and_roles():
-    files = [*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
-    texts = [file.read_text() for file in files if "collections" not in file.parts]
-    registered = {name for text in texts for name in re.findall(r"register: (gitops_\w+)", text)}
-    facts = {name for text in texts for name in re.findall(r"set_fact:\n\s+(gitops_\w+):", text)}
+    files = [*ROOT.glob("playbooks/tasks/*.yml"), *ROOT.glob("playbooks/site.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
+    texts = [file.read_text() for file in files]
+    registered = {name for text in texts for name in re.findall(r"register: ([a-z]\w+)", text)}
+    facts = {name for text in texts for name in re.findall(r"set_fact:\n\s+([a-z]\w+):", text)}
     assert registered | facts == gitops_inputs.RESULTS
 
 
