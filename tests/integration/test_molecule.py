@@ -25,8 +25,8 @@ from rendering import programs
 from .conftest import ROOT
 
 SCENARIOS = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
-# The whole run of scenario default starts the cluster, reaches it, and renders all components.
-IN_DEFAULT = {"cluster", "component", "rehearsal_cluster"}
+# The whole run of scenario default checks the inventory, starts the cluster, reaches it, and renders all components.
+IN_DEFAULT = {"cluster", "component", "gitops", "rehearsal_cluster"}
 # Those of the components, which have the same playbooks.
 COMPONENTS = [name for name in SCENARIOS if not (ROOT / "molecule" / name / "converge.yml").exists()]
 OTHERS = [name for name in SCENARIOS if name not in COMPONENTS]
@@ -131,8 +131,8 @@ def test_a_scenario_runs_on_the_cluster_of_a_kubeconfig(folder, tmp_path):
         **cluster | {"GITOPS_REHEARSAL": "true", "MOLECULE_EPHEMERAL_DIRECTORY": str(tmp_path), "PATH": path},
     )
     assert done.returncode == 0, done.stdout[-6000:]
-    assert "Connect to the existing cluster" in done.stdout
-    assert "Start the rehearsal cluster" not in done.stdout
+    assert "Reach the cluster of kind existing" in done.stdout
+    assert "Bring the rehearsal cluster into the state" not in done.stdout
 
 
 @pytest.mark.long("molecule")
