@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import reference
 import yaml
 from ansible.plugins.loader import fragment_loader
 from ansible.utils.plugin_docs import get_docstring
@@ -59,3 +60,7 @@ def test_a_module_says_what_it_does_in_check_mode_and_when_it_is_run_again(modul
     for name, attribute in attributes.items():
         assert attribute["description"], name
         assert attribute["support"] in ("full", "partial", "none", "N/A"), name
+
+
+def test_the_reference_of_variables_is_current():
+    assert reference.FILE.read_text() == reference.reference(), "run python tests/reference.py"
