@@ -9,7 +9,9 @@ Used by action plugins of the collection monorepo.gitops only.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import logging
 import os
 import shlex
 import sys
@@ -66,7 +68,7 @@ class ModuleAction(ActionBase):
     def _call(self, args: dict[str, Any]) -> dict[str, Any]:
         """Run the module in this process."""
         stand_in = StandIn(self._task.action, args, self._task.check_mode, self._task.diff)
-        with _run.in_this_process(stand_in):
+        with _run.in_this_process(stand_in), silence():
             try:
                 self.module.main()
             except _run.Finished as finished:
@@ -107,6 +109,21 @@ class StandIn:
     def fail_json(self, **result: Any) -> None:
         """End the module with an error."""
         raise _run.Finished({"changed": False, "failed": True} | result)
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Show and log nothing of what libraries say: Ansible shows only the result of a module.
+
+    The kubernetes library logs what a credential plugin prints, which may be a secret.
+    """
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 @contextlib.contextmanager

@@ -28,17 +28,16 @@ def prod(tmp_path_factory):
 
 # --- variables that are set with -e are strings --------------------------------------------------------------------
 
-# Those whose default is computed, and one that belongs to no role.
+# Those whose default is computed.
 COMPUTED = {
     "argocd_min_ready_seconds": 10,
     "argocd_rollout_timeout": 300,
     "argocd_ui_route": True,
     "gateway_tls": False,
     "kafka_ui_connect_enabled": True,
-    "gitops_tls": False,
 }
 # Not of what is rendered, or set by the test itself.
-LEFT_OUT = {"component_rehearsal", "gitops_repo_rehearsal"}
+LEFT_OUT = {"component_rehearsal", "gitops_converge_timeout", "gitops_degraded_timeout", "gitops_repo_rehearsal"}
 
 
 def numbers_and_booleans():

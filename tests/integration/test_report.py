@@ -134,8 +134,8 @@ def test_a_report_that_cannot_be_written_is_a_warning(tmp_path, obstacle):
 
 
 def test_a_run_that_failed_fails_with_its_own_message_although_the_report_cannot_be_written(tmp_path):
-    failure = {"play": "Publish", "task": "Push", "message": "no route to host"}
+    failure = {"task": "Push", "message": "no route to host"}
     done = run(tmp_path, report_folder=file_in_the_way(tmp_path), report_failure=failure)
     assert done.returncode == 2
     assert "reports/test cannot be written: " in done.stdout + done.stderr
-    assert "Publish: Push: no route to host" in done.stdout
+    assert "Push: no route to host" in done.stdout

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from types import SimpleNamespace
@@ -61,6 +62,19 @@ def test_a_secret_is_in_no_result(monkeypatch):
 
     result = started(monkeypatch, run, arguments={"api_key": "hunter2"}, settings=settings).run(task_vars=HERE)
     assert result["msg"] == "refused ********"
+
+
+def test_what_a_library_says_is_neither_shown_nor_logged(monkeypatch, capfd, caplog):
+    def run(_module):
+        print("hunter2")
+        logging.getLogger("kubernetes").critical("hunter2")
+        logging.error("hunter2")
+        return {}
+
+    started(monkeypatch, run).run(task_vars=HERE)
+    assert "hunter2" not in "".join(capfd.readouterr()) + caplog.text
+    logging.getLogger("kubernetes").critical("afterwards")
+    assert "afterwards" in caplog.text
 
 
 @pytest.mark.parametrize(
