@@ -45,10 +45,10 @@ class ModuleAction(ActionBase):
         return result | self._module(dict(self._task.args), task_vars or {})
 
     def _module(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        executable = str(self._templar.template(task_vars.get("ansible_shell_executable", ENV)))
-        if self._is_elsewhere(task_vars) or shlex.split(executable)[0] != ENV:
+        shell = shlex.split(str(self._templar.template(task_vars.get("ansible_shell_executable", ENV))))
+        if self._is_elsewhere(task_vars) or shell[:1] != [ENV]:
             return self._execute(args, task_vars)
-        with environment(shlex.split(executable)[1:]):
+        with environment(shell[1:]):
             return self._call(args)
 
     def _execute(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -130,16 +130,15 @@ def silence() -> Iterator[None]:
 def environment(words: list[str]) -> Iterator[None]:
     """Give this process the environment that `env` would give a program: `-u NAME` and `NAME=value`, up to its name."""
     before = dict(os.environ)
-    remaining = iter(words)
     try:
-        for word in remaining:
-            name, assigned, value = word.partition("=")
-            if word == "-u":
-                os.environ.pop(next(remaining), None)
-            elif assigned:
-                os.environ[name] = value
+        while words and (words[0] == "-u" or "=" in words[0]):
+            if words[0] == "-u":
+                os.environ.pop(words[1], None)
+                words = words[2:]
             else:
-                break
+                name, _sep, value = words[0].partition("=")
+                os.environ[name] = value
+                words = words[1:]
         yield
     finally:
         os.environ.clear()
