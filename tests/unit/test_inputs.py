@@ -106,7 +106,9 @@ def test_the_file_of_the_inventory_is_named(tmp_path):
     assert complaints(maildev_replicas="many", ansible_inventory_sources=[str(tmp_path / "hosts"), "host,"]) == found
 
 
-@pytest.mark.parametrize(("one", "other", "expected"), [("a", "a", 0), ("topics", "topisc", 2), ("abc", "", 3), ("", "abc", 3)])
+@pytest.mark.parametrize(
+    ("one", "other", "expected"), [("a", "a", 0), ("topics", "topisc", 2), ("abc", "", 3), ("", "abc", 3)]
+)
 def test_the_distance_of_two_names(one, other, expected):
     assert inputs.distance(one, other) == expected
 
