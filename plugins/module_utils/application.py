@@ -329,7 +329,12 @@ class Waiter:
         unproven = [entry.name for entry in self.tracked.values() if not entry.fresh]
         stale = frozenset(unproven if self.options.refresh != "none" else ())
         tracked = {entry.name: entry.application for entry in self.tracked.values() if entry.application}
-        known = Seen(others=self.others | tracked, stale=stale)
+        shared = frozenset(
+            entry.name
+            for entry in self.tracked.values()
+            if entry.application and entry.shared_at == revisions_of(entry.application)
+        )
+        known = Seen(others=self.others | tracked, stale=stale, shared=shared)
         for entry in self.tracked.values():
             entry.find(self._verdict(entry, now, known), now)
         decisions: dict[str, Verdict] = {}

@@ -70,7 +70,8 @@ class Seen:
     `seconds` is how long the reason has lasted, and `error_rounds` how often a reconcile confirmed it. `quiet_seconds`
     is how long ago the end of the last operation was observed. `overtaking` is a revision that appeared while an
     older one was being synced. `live` has the findings in the live objects. `others` are all Applications of the
-    namespace by name, and `stale` names those whose status is older than the wait.
+    namespace by name; `stale` names those whose status is older than the wait, and `shared` those that failed already,
+    because they share an object at the commit that they still have.
     """
 
     seconds: float = 0.0
@@ -80,6 +81,7 @@ class Seen:
     live: tuple[str, ...] = ()
     others: Mapping[str, Application] = field(default_factory=dict)
     stale: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -262,6 +264,9 @@ def _shared(application: Application, request: Request, seen: Seen) -> Verdict |
         state = FAILED if seen.error_rounds >= ERROR_ROUNDS else WAIT
         return Verdict(state, "shared", f"{SHARED}: {listed(texts)}: take it out of one of them")
     if complaints:
+        texts = [text for other, text in complaints if _is_confirmed(other, text, seen)]
+        if texts:
+            return Verdict(FAILED, "shared", f"{SHARED}: {listed(texts)}: take it out of one of them")
         return Verdict(WAIT, "moving", f"{SHARED}: {listed([text for _other, text in complaints])}")
     return None
 
@@ -292,6 +297,17 @@ def _is_moving(application: Application, text: str, seen: Seen) -> bool:
     if any(is_busy(one) or name_of(one) in seen.stale for one in pair):
         return True
     return len(pair) > 1 and (is_behind(*pair) or not wants(pair[1], text))
+
+
+def _is_confirmed(application: Application, text: str, seen: Seen) -> bool:
+    """Return whether one of two Applications has failed already, because both want the object at the same commit.
+
+    It is not refreshed any more, so its last self-heal may stay the newest thing that its status shows.
+    """
+    other = rival(text, application, seen.others)
+    if other is None or is_behind(application, other):
+        return False
+    return bool({name_of(application), name_of(other)} & seen.shared)
 
 
 def is_busy(application: Application) -> bool:
