@@ -38,7 +38,8 @@ def wrong_values(options: Options, values: dict[str, Any], place: Callable[[str]
     for name, value in values.items():
         option = options[name]
         flat: dict[str, Any] = {key: option[key] for key in ("type", "elements", "choices") if key in option}
-        if option.get("no_log"):
+        # A mapping or a list may contain a secret, and Ansible's own message about what is in it does.
+        if option.get("no_log") or isinstance(value, (dict, list)):
             shown = "has a value that"
         else:
             text = json.dumps(value, default=str, ensure_ascii=False)
@@ -46,7 +47,9 @@ def wrong_values(options: Options, values: dict[str, Any], place: Callable[[str]
         if _errors(name, flat, value):
             yield f"{name} {shown} is not {expected(option)}{place(name)}."
         elif not option.get("no_log") and (errors := _errors(name, specification(option), value)):
-            yield f"{name}: {errors[0]}{place(name)}."
+            # Which arguments are missing or unknown is no secret.
+            named = errors[0] if errors[0].startswith(("missing", "Unsupported")) else "an entry has a wrong value"
+            yield f"{name}: {named}{place(name)}."
 
 
 def missing(options: Options, values: dict[str, Any]) -> Iterator[str]:

@@ -35,9 +35,9 @@ def complaints(**variables):
     ("variables", "sentence"),
     [
         ({"maildev_replicas": "many"}, 'maildev_replicas is "many", which is not a whole number.'),
-        ({"maildev_resources": [1]}, "maildev_resources is [1], which is not a mapping."),
+        ({"maildev_resources": [1]}, "maildev_resources has a value that is not a mapping."),
         ({"gitops_tls": "perhaps"}, 'gitops_tls is "perhaps", which is not true or false.'),
-        ({"gitops_removals": {"a": 1}}, 'gitops_removals is {"a": 1}, which is not a list of texts.'),
+        ({"gitops_removals": {"a": 1}}, "gitops_removals has a value that is not a list of texts."),
         ({"cluster_kind": "kind"}, 'cluster_kind is "kind", which is not one of rehearsal, existing.'),
         ({"kafka_topics": [{"nam": "x"}]}, "kafka_topics: missing required arguments: name found in kafka_topics."),
         (
