@@ -410,7 +410,7 @@ class Waiter:
             live=entry.live.get("deleting" if deleted else "drift", ()),
         )
         found = verdict(entry.application, self.options.request, seen)
-        if found.state == WAIT and entry.shared_at == revisions_of(entry.application):
+        if found.state == WAIT and entry.name in known.shared:
             return entry.found  # while two Applications take the object from each other, each is briefly in order
         if found.code != entry.found.code:
             seen = replace(seen, seconds=0.0, error_rounds=0)

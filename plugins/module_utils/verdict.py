@@ -260,13 +260,13 @@ def _shared(application: Application, request: Request, seen: Seen) -> Verdict |
             if name_of(rival(text, other, seen.others)) == name_of(application)
         ]
     texts = [text for other, text in complaints if not _is_moving(other, text, seen)]
+    failed = seen.error_rounds >= ERROR_ROUNDS
+    if not texts:
+        texts, failed = [text for other, text in complaints if _is_confirmed(other, text, seen)], True
     if texts:
-        state = FAILED if seen.error_rounds >= ERROR_ROUNDS else WAIT
+        state = FAILED if failed else WAIT
         return Verdict(state, "shared", f"{SHARED}: {listed(texts)}: take it out of one of them")
     if complaints:
-        texts = [text for other, text in complaints if _is_confirmed(other, text, seen)]
-        if texts:
-            return Verdict(FAILED, "shared", f"{SHARED}: {listed(texts)}: take it out of one of them")
         return Verdict(WAIT, "moving", f"{SHARED}: {listed([text for _other, text in complaints])}")
     return None
 
