@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-from ansible.errors import AnsibleActionFail, AnsibleUndefinedVariable
-from ansible.plugins.action import ActionBase
+from ansible.errors import AnsibleUndefinedVariable
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.monorepo.gitops.plugins.module_utils import inputs
+from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml, inputs
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.plan import role_of
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file
 
 ARGUMENTS: dict[str, Any] = {"components": {"type": "list", "elements": "str", "required": True}}
@@ -44,30 +44,27 @@ RESULTS = {
 }
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Checks what a user can set, before anything else happens."""
 
-    _supports_check_mode = True
-    _requires_connection = False
+    arguments = ARGUMENTS
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the action."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        _validated, args = self.validate_argument_spec(ARGUMENTS)
-        variables = task_vars or {}
+    def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Check the variables."""
         folders = [ROLES / name for name in ENGINE] + role_folders(args["components"])
-        options = {name: option for folder in folders for name, option in options_of(folder).items()}
+        specs = {folder: options_of(folder) for folder in folders}
+        options = {name: option for spec in specs.values() for name, option in spec.items()}
         known = set(options) | RESULTS | {f"{folder.name}_component" for folder in folders}
-        place = Places(variables.get("ansible_inventory_sources") or [], set(load_extra_vars(self._loader)))
-        values = self._values(options, variables)
+        place = Places(task_vars.get("ansible_inventory_sources") or [], set(load_extra_vars(self._loader)))
+        values = self._values(options, task_vars)
         found = [
-            *inputs.missing(options_of(ROLES / "gitops"), variables),
+            *inputs.missing(specs[ROLES / "gitops"], task_vars),
             *inputs.wrong_values(options, values, place),
-            *inputs.unknown(variables, known, [folder.name for folder in folders], place),
+            *inputs.unknown(task_vars, known, [folder.name for folder in folders], place),
         ]
         if found:
-            raise AnsibleActionFail("\n".join(found))
-        return result | {"changed": False}
+            raise GitopsError("\n".join(found))
+        return {"changed": False}
 
     def _values(self, options: inputs.Options, variables: dict[str, Any]) -> dict[str, Any]:
         """Return the values that are set, without those that depend on what a later step finds."""
@@ -85,10 +82,14 @@ class Places:
     """Where a variable is set: with `-e`, or in the inventory's own files."""
 
     def __init__(self, sources: list[str], extra: set[str]) -> None:
-        self.extra = extra
-        paths = [Path(source) for source in sources]
+        self.sources, self.extra = sources, extra
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """Return the files, which are only looked for when something is wrong."""
+        paths = [Path(source) for source in self.sources]
         folders = [path if path.is_dir() else path.parent for path in paths if path.exists()]
-        self.files = [file for folder in folders for file in sorted(folder.rglob("*.y*ml"))]
+        return [file for folder in folders for file in sorted(folder.rglob("*.y*ml")) if file.is_file()]
 
     def __call__(self, name: str) -> str:
         """Return ` (file, line n)`, nothing when no file shows it. Of several, the last one wins in Ansible, too."""
@@ -119,5 +120,5 @@ def role_folders(components: list[str]) -> list[Path]:
 def options_of(folder: Path) -> inputs.Options:
     """Return the options of all entry points of a role."""
     file = folder / "meta" / "argument_specs.yml"
-    specs = (yaml.safe_load(file.read_text()) or {}).get("argument_specs") or {} if file.is_file() else {}
+    specs = (_yaml.load(file.read_text()) or {}).get("argument_specs") or {} if file.is_file() else {}
     return {name: option for spec in specs.values() for name, option in (spec.get("options") or {}).items()}

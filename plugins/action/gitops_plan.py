@@ -8,10 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.plan import check_definition, plan, role_of
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file
 
 ARGUMENTS: dict[str, Any] = {"components": {"type": "list", "elements": "str", "required": True}}
@@ -19,23 +18,16 @@ ARGUMENTS: dict[str, Any] = {"components": {"type": "list", "elements": "str", "
 LISTS = ("depends_on", "endpoints", "more_namespaces", "verify", "warnings")
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Find the role of each component, read its definition and compute the order."""
 
-    _supports_check_mode = True
-    _requires_connection = False
+    arguments = ARGUMENTS
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the action."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        _validated, args = self.validate_argument_spec(ARGUMENTS)
-        argocd_namespace = self._templar.template((task_vars or {}).get("argocd_namespace", "argocd"))
-        try:
-            definitions = [self._definition(entry, task_vars or {}) for entry in args["components"]]
-            components = plan(definitions, argocd_namespace)
-        except GitopsError as error:
-            raise AnsibleActionFail(str(error)) from None
-        return result | {"changed": False, "components": components}
+    def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Return the components in their order."""
+        argocd_namespace = self._templar.template(task_vars.get("argocd_namespace", "argocd"))
+        definitions = [self._definition(entry, task_vars) for entry in args["components"]]
+        return {"changed": False, "components": plan(definitions, argocd_namespace)}
 
     def _definition(self, entry: str, task_vars: dict[str, Any]) -> dict[str, Any]:
         role = role_of(entry)

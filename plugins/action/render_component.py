@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.upstream import UnreachableError, official, stand_in
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import add_namespaces
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER, render_folder, renderer, write_tree
 
@@ -42,28 +41,25 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Render one component: base, overlay, official files, Namespaces, and patches for a rehearsal."""
 
-    _supports_check_mode = True
-    _requires_connection = False
+    arguments = ARGUMENTS
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the action."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        _validated, args = self.validate_argument_spec(ARGUMENTS)
+    def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Render the component and return the result of the task."""
         folder = Path(args["tree"]) / "argocd" / args["layer"] / args["name"]
         own = folder / "envs" / args["environment"]
         templates = Path(args["templates"])
         try:
-            render = renderer(self._templar, task_vars or {}, templates)
+            render = renderer(self._templar, task_vars, templates)
             base = render_folder(templates / "base", render)
             overlay = render_folder(templates / "overlay", render)
             stood_in = self._add_upstream(args, "upstream", folder / "base", base)
             stood_in |= self._add_upstream(args, "overlay_upstream", own, overlay)
             if args["rehearsal_templates"]:
                 source = Path(args["rehearsal_templates"])
-                extra = render_folder(source, renderer(self._templar, task_vars or {}, source))
+                extra = render_folder(source, renderer(self._templar, task_vars, source))
                 overlay |= {f"rehearsal/{name}": content for name, content in extra.items()}
             add_namespaces(plain(args["namespaces"]), args["namespace"], base, overlay)
             write = not self._task.check_mode
@@ -72,7 +68,7 @@ class ActionModule(ActionBase):
         except (GitopsError, OSError) as error:
             raise AnsibleActionFail(f"{args['name']}: {error}") from None
         files = [entry["after_header"] for entry in diff]
-        return result | {"changed": bool(diff), "files": files, "stand_in": stood_in, "diff": diff}
+        return {"changed": bool(diff), "files": files, "stand_in": stood_in, "diff": diff}
 
     def _add_upstream(self, args: dict[str, Any], option: str, folder: Path, files: dict[str, str]) -> bool:
         """Put an official file or its stand-in among the files of a folder; return whether it is a stand-in."""
@@ -92,9 +88,3 @@ class ActionModule(ActionBase):
         objects = stand_in(upstream, args["namespace"])
         files["upstream.yaml"] = HEADER + yaml.safe_dump_all(plain(objects), sort_keys=False)
         return True
-
-
-def plain(values: list[Any]) -> list[Any]:
-    """Drop Ansible's tagged str types, which yaml cannot represent."""
-    copies: list[Any] = json.loads(json.dumps(values))
-    return copies

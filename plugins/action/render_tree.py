@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import render_folder, renderer, write_tree
 
 TREE: dict[str, Any] = {
@@ -25,25 +25,22 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Render folders of templates."""
 
-    _supports_check_mode = True
-    _requires_connection = False
+    arguments = ARGUMENTS
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the action."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        _validated, args = self.validate_argument_spec(ARGUMENTS)
+    def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Render the folders and return the result of the task."""
         diff: list[dict[str, str]] = []
         try:
             for entry in args["trees"]:
                 source = Path(entry["src"])
-                files = render_folder(source, renderer(self._templar, task_vars or {}, source), entry["manifests"])
+                files = render_folder(source, renderer(self._templar, task_vars, source), entry["manifests"])
                 diff += write_tree(Path(entry["dest"]), files, not self._task.check_mode)
         except (GitopsError, OSError, UnicodeError) as error:
             if not args["only_warn"]:
                 raise AnsibleActionFail(str(error)) from None
             folders = ", ".join(entry["dest"] for entry in args["trees"])
             Display().warning(f"{folders} cannot be written: {error}")
-        return result | {"changed": bool(diff), "files": [entry["after_header"] for entry in diff], "diff": diff}
+        return {"changed": bool(diff), "files": [entry["after_header"] for entry in diff], "diff": diff}

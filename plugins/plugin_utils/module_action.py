@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import os
 import shlex
@@ -25,6 +24,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import plain
 
 ENV = "/usr/bin/env"
 
@@ -81,8 +81,7 @@ class StandIn:
 
     def __init__(self, name: str, args: dict[str, Any], check_mode: bool, diff: bool) -> None:
         self.name, self.check_mode, self._diff = name, check_mode, diff
-        # Plain values, as a module of its own would get them.
-        self.params: dict[str, Any] = json.loads(json.dumps(args, default=str))
+        self.params: dict[str, Any] = plain(args)
         self.secrets: set[str] = set()
         self.said: dict[str, Any] = {}
 

@@ -1,0 +1,42 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules have in common that exist on the controller only.
+
+Used by action plugins of the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+
+
+class ControllerAction(ActionBase):
+    """Checks the arguments, and turns our exception into a failed task."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+    arguments: dict[str, Any]
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the action."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validated, args = self.validate_argument_spec(self.arguments)
+        try:
+            return result | self.call(args, task_vars or {})
+        except GitopsError as error:
+            raise AnsibleActionFail(str(error)) from None
+
+    def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Return the result of the task."""
+        raise NotImplementedError
+
+
+def plain(value: Any) -> Any:
+    """Return a copy without Ansible's own types, which other libraries do not know."""
+    return json.loads(json.dumps(value, default=str))
