@@ -279,8 +279,8 @@ def test_an_object_that_moves_is_progress():
     assert moves(lambda a: a["status"].update(reconciledAt="2026-11-26T17:23:17Z")) == (WAIT, "moving")
     # The other one has failed, and nobody refreshes it any more; at another commit that says nothing.
     failed = frozenset({"rounds-a"})
-    late = lambda a: a["status"].update(reconciledAt="2026-11-26T17:23:17Z")  # noqa: E731
-    assert moves(late, shared=failed) == (FAILED, "shared")
+    reconciled = "2026-11-26T17:23:17Z"
+    assert moves(lambda a: a["status"].update(reconciledAt=reconciled), shared=failed) == (FAILED, "shared")
     assert moves(lambda a: a["status"]["sync"].update(revision=revision), shared=failed) == (WAIT, "moving")
     assert moves(lambda a: a["status"]["sync"].update(revision=revision)) == (WAIT, "moving")
     assert moves(lambda a: a["status"]["resources"].pop(1)) == (WAIT, "moving")
