@@ -12,7 +12,7 @@ author:
   - The monorepo.gitops authors (@monorepo)
 description:
   - Holds every variable against the C(meta/argument_specs.yml) of the roles of a run, those of components of other
-    collections included. A value that depends on what a later step finds is left to that step.
+    collections included. A value that depends on what a later step finds is not checked.
   - A variable that begins with C(gitops_) and that no role declares is misspelt. So is one that begins with the
     name of a role of the run and differs by one or two letters from a variable of such a role. Others are not checked.
   - Runs on the controller.
