@@ -30,6 +30,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
     FAILED,
     INSTEAD_OF_SELF_HEAL,
     READY,
+    REFRESH,
+    STAMP,
     WAIT,
     Application,
     Request,
@@ -46,8 +48,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
 )
 
 GROUP = "/apis/argoproj.io/v1alpha1"
-REFRESH = "argocd.argoproj.io/refresh"
-STAMP = "argocd.argoproj.io/refresh-timestamp"
 WATCH_SECONDS = 300
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 1.0
@@ -59,6 +59,10 @@ READ_SECONDS = 5.0
 # Seconds between refreshes of an Application that is idle but not ready: the controller may have missed an event.
 BACK_OFF = {"post-sync": (1, 1, 2, 5, 10), "error": (1, 2, 4, 8, 15), "revision": (1, 2, 4)}
 BACK_OFF |= {"shared": (1, 1, 1, 2, 5), "self-heal": (2,), "": (5, 10, 20, 30)}
+# Seconds until a request without an answer is made again. The controller can overlook one: it puts what its own writes
+# return into its cache without comparing versions, also over a newer version that has the request (writeBackToInformer
+# in controller/appcontroller.go at v3.6.1). The next change of the Application ends that.
+ASK_AGAIN = (5, 10, 20)
 
 
 @dataclass
@@ -142,11 +146,12 @@ class Tracked:
         self.name = name
         self.application: Application | None = None
         self.fresh = False
-        self.rounds = 0  # refresh requests since the Application appeared
+        self.rounds = 0  # answered refresh requests since the Application appeared
         self.stamp = ""  # the timestamp of the last request
         self.stamped = False  # whether the latest version of the object has it
         self.sent = False  # a request was sent and not answered yet
         self.sent_at = started
+        self.asked = 0  # how often it was made
         self.floor = 0  # older versions than that of our last request are ignored
         self.found = Verdict(WAIT, "not-found", "does not exist")  # the state of the object
         self.since = started  # when the code of `found` began
@@ -203,6 +208,7 @@ class Tracked:
             if self.fresh:
                 self.error_rounds += 1
                 return
+            self.rounds += 1
             # Argo CD 3.6 removes request and timestamp in one write, and only if the reconcile began with them.
             exact = unbroken and before_had_stamp and STAMP not in annotations
             # Otherwise the first answer may come from an older reconcile; the second one cannot.
@@ -474,8 +480,10 @@ class Waiter:
                 self._operate(entry, terminate_operation(entry.application or {}))
 
     def _needs_refresh(self, entry: Tracked, now: float) -> bool:
-        if entry.application is None or self.options.refresh == "none" or entry.sent or is_deleted(entry.application):
+        if entry.application is None or self.options.refresh == "none" or is_deleted(entry.application):
             return False
+        if entry.sent:
+            return now - entry.refreshed_at >= ASK_AGAIN[min(entry.asked, len(ASK_AGAIN)) - 1]
         if not entry.fresh:
             return True
         if entry.verdict.state != WAIT or entry.verdict.code in NOT_IDLE:
@@ -504,16 +512,26 @@ class Waiter:
             entry.reading = False
 
     def _refresh(self, entry: Tracked) -> None:
-        stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}.{uuid.uuid4().int % 10**9:09d}Z"
-        entry.stamp = stamp
-        found = self._patch(entry, {"metadata": {"annotations": {REFRESH: self.options.refresh, STAMP: stamp}}})
+        """Request a refresh, or make the request again that was not answered."""
+        again, entry.sent = entry.sent, False
+        if again and self._annotate(entry, {REFRESH: None}) is None:
+            return
+        if not again:  # otherwise the timestamp stays, so that an answer which is on its way counts
+            entry.stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}.{uuid.uuid4().int % 10**9:09d}Z"
+        found = self._annotate(entry, {REFRESH: self.options.refresh, STAMP: entry.stamp})
         if found is None:
             return
-        entry.sent, entry.sent_at, entry.refreshed_at = True, time.monotonic(), time.monotonic()
-        entry.refreshes += 1
+        entry.sent, entry.refreshed_at = True, time.monotonic()
         entry.total_refreshes += 1
-        entry.rounds += not entry.fresh
+        if again:
+            entry.asked += 1
+        else:
+            entry.sent_at, entry.asked = entry.refreshed_at, 1
+            entry.refreshes += 1
         entry.observe(found, unbroken=True)
+
+    def _annotate(self, entry: Tracked, annotations: dict[str, str | None]) -> Application | None:
+        return self._patch(entry, {"metadata": {"annotations": annotations}})
 
     def _operate(self, entry: Tracked, body: dict[str, Any]) -> None:
         """Start or end an operation, unless the Application changed in the meantime."""

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils.application import REFRESH as APP_REFRESH
 from ansible_collections.monorepo.gitops.plugins.module_utils.deletion import being_deleted
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import REFRESH as APP_REFRESH
 
 REFRESH = "argocd.argoproj.io/application-set-refresh"
 POLL_SECONDS = 0.2

@@ -20,6 +20,8 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
+    REFRESH,
+    STAMP,
     Application,
     deletion_text,
     finalizer_text,
@@ -30,6 +32,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
 POLL_SECONDS = 0.3
 PROGRESS_SECONDS = 15.0
+# Seconds between reminders: the controller can overlook a deletion like a refresh, see ASK_AGAIN in application.py.
+REMIND_SECONDS = 10.0
 
 IN_CLUSTER = ("https://kubernetes.default.svc", "in-cluster")
 APPROVED = "argocd.argoproj.io/deletion-approved"
@@ -111,7 +115,7 @@ class Deletion:
         """Delete Applications and wait until they are gone."""
         for application in applications.values():
             self._delete(application)
-        started = told = time.monotonic()
+        started = told = reminded = time.monotonic()
         remaining = dict(applications)
         while remaining := {name: item for name in remaining if (item := self._still(name, applications))}:
             for application in remaining.values():
@@ -120,6 +124,10 @@ class Deletion:
             if now - started > timeout:
                 texts = [being_deleted(self.api, application) for application in remaining.values()]
                 raise GitopsError(f"Not deleted after {timeout:g} s: {' '.join(texts)}")
+            if now - reminded > REMIND_SECONDS:
+                reminded = now
+                for name in remaining:
+                    self._remind(name)
             if now - told > PROGRESS_SECONDS:
                 told = now
                 self.progress(f"{now - started:4.0f} s: {being_deleted(self.api, next(iter(remaining.values())))}")
@@ -144,6 +152,12 @@ class Deletion:
             body = {"status": {"operationState": {"phase": "Terminating"}}} if phase else {"operation": None}
             with contextlib.suppress(UnavailableError):
                 self._change(item["metadata"]["name"], body)
+
+    def _remind(self, name: str) -> None:
+        """Change an Application without consequence, so that the controller looks at it."""
+        annotations = {REFRESH: "normal", STAMP: str(time.time_ns())}
+        with contextlib.suppress(UnavailableError):
+            self._change(name, {"metadata": {"annotations": annotations}})
 
     def _change(self, name: str, body: dict[str, Any]) -> None:
         status, answer = self.api.request("PATCH", f"{self.base}/{name}", body=body)

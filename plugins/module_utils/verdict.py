@@ -45,6 +45,9 @@ WINDOW_SECONDS = 5.0
 HEAL_SECONDS = 10.0
 # Marks a sync that this wait started in place of a self-heal.
 INSTEAD_OF_SELF_HEAL = {"name": "ansible-reason", "value": "drift"}
+# Annotations of an Application that request a refresh; the second one tells the requests apart.
+REFRESH = "argocd.argoproj.io/refresh"
+STAMP = "argocd.argoproj.io/refresh-timestamp"
 IGNORED = "argocd.argoproj.io/compare-options: IgnoreExtraneous"
 SHARED = "SharedResourceWarning"
 SHARED_MESSAGE = re.compile(r"(?P<kind>[^/]+)/(?P<name>.+) is part of applications (?P<one>\S+) and (?P<other>\S+)")
@@ -98,7 +101,7 @@ def verdict(application: Application, request: Request, seen: Seen = Seen()) -> 
     for rule in (_deletion, _errors, _operation, _revision, _failed, _shared, _sync, _health, _self_heal):
         found = rule(application, request, seen)
         if found:
-            healing = found.code in ("drift", "syncing", "post-sync", "self-heal")
+            healing = found.code in ("drift", "starting", "syncing", "post-sync", "self-heal")
             return replace(found, reason="; ".join([found.reason, *seen.live])) if healing else found
     return Verdict(READY, "ready")
 
@@ -161,7 +164,9 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
                 "sync-window",
                 f"{message}: sync when the window is open, or change AppProject.spec.syncWindows",
             )
-        code = "superseded" if is_superseded(application) or is_partial_retry(application) else "syncing"
+        code = "syncing" if phase in ("Running", "Terminating") else "starting"
+        if is_superseded(application) or is_partial_retry(application):
+            code = "superseded"
         return Verdict(WAIT, code, with_details(f"syncing: {message or phase or 'starting'}", application))
     if phase in ("Running", "Terminating"):
         return Verdict(WAIT, "syncing", f"operation {phase}: {message}")

@@ -9,9 +9,8 @@ import time
 from pathlib import Path
 
 import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils.api import UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils.application import (
-    REFRESH,
-    STAMP,
     Options,
     Tracked,
     Waiter,
@@ -25,6 +24,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
     FAILED,
     INSTEAD_OF_SELF_HEAL,
     READY,
+    REFRESH,
+    STAMP,
     WAIT,
     Request,
 )
@@ -37,7 +38,7 @@ def version(number, **annotations):
 def asked(number=10):
     """Return an Application right after our refresh request, as the answer of the API server shows it."""
     entry = Tracked("a", 0.0)
-    entry.stamp, entry.sent, entry.rounds, entry.floor = "U", True, 1, number
+    entry.stamp, entry.sent, entry.floor = "U", True, number
     entry.observe(version(number, **{REFRESH: "normal", STAMP: "U"}), unbroken=True)
     return entry
 
@@ -83,7 +84,7 @@ def test_the_answer_to_a_second_request_is_fresh_without_a_timestamp():
     entry = asked()
     entry.observe(version(11, **{REFRESH: "normal"}), unbroken=True)
     entry.observe(version(12), unbroken=True)
-    entry.stamp, entry.sent, entry.rounds, entry.floor = "V", True, 2, 13
+    entry.stamp, entry.sent, entry.floor = "V", True, 13
     entry.observe(version(13, **{REFRESH: "normal", STAMP: "V"}), unbroken=True)
     entry.observe(version(14, **{REFRESH: "normal"}), unbroken=True)
     assert not entry.fresh
@@ -165,7 +166,7 @@ def test_a_shared_object_stays_a_failure_until_the_application_is_ready_or_at_an
     waiter, entry, application = shared()
     application["status"]["sync"]["revision"] = "f" * 40
     waiter._judge(102.0)
-    assert (entry.verdict.state, entry.verdict.code) == (WAIT, "syncing")
+    assert (entry.verdict.state, entry.verdict.code) == (WAIT, "starting")
     waiter, entry, application = shared()
     del application["operation"], application["status"]["conditions"]
     application["status"]["sync"]["status"] = "Synced"
@@ -329,6 +330,91 @@ class Refusing:
     def request(self, method, path, body=None):
         self.requests.append((method, path, body))
         return 409, {"message": "the object has been modified"}
+
+
+class Annotated:
+    """An API server with one Application, which answers every change with the next version; some get no answer."""
+
+    def __init__(self, lost=()):
+        self.application, self.lost, self.requests, self.versions = status_of_kind(), lost, [], []
+
+    def request(self, _method, _path, body):
+        self.requests.append(body["metadata"]["annotations"])
+        if len(self.requests) in self.lost:
+            raise UnavailableError("the API server does not answer")
+        metadata = self.application["metadata"]
+        given = metadata["annotations"] | self.requests[-1]
+        annotations = {key: value for key, value in given.items() if value is not None}
+        number = str(int(metadata["resourceVersion"]) + 1)
+        self.application = self.application | {
+            "metadata": metadata | {"annotations": annotations, "resourceVersion": number}
+        }
+        self.versions.append(self.application)
+        return 200, self.application
+
+
+def waiter_that_asked(lost=(), name="a"):
+    """Return a wait that has requested a refresh, and its API server."""
+    waiter, api = waiter_of_several({name: status_of_kind()}), Annotated(lost)
+    waiter.api, entry = api, waiter.tracked[name]
+    entry.fresh = False
+    waiter._act(waiter.started)
+    return waiter, api, entry
+
+
+def test_a_request_that_is_not_answered_is_made_again_and_keeps_its_timestamp():
+    waiter, api, entry = waiter_that_asked()
+    stamp, asked_at = entry.stamp, entry.sent_at
+    waiter._act(asked_at + 4.9)
+    assert api.requests == [{REFRESH: "normal", STAMP: stamp}]
+    waiter._act(asked_at + 5.1)
+    assert api.requests[1:] == [{REFRESH: None}, {REFRESH: "normal", STAMP: stamp}]
+    assert (entry.sent, entry.stamp, entry.sent_at) == (True, stamp, asked_at)
+    waiter._act(entry.refreshed_at + 9.9)
+    assert len(api.requests) == 3
+    waiter._act(entry.refreshed_at + 10.1)
+    assert api.requests[3:] == [{REFRESH: None}, {REFRESH: "normal", STAMP: stamp}]
+    assert (entry.total_refreshes, entry.refreshes) == (3, 1)
+
+
+def test_taking_a_request_back_is_not_an_answer():
+    waiter, api, entry = waiter_that_asked()
+    waiter._act(entry.sent_at + 6)
+    for item in api.versions:
+        entry.observe(item, unbroken=True)
+    assert (entry.sent, entry.fresh, entry.rounds) == (True, False, 0)
+
+
+def test_a_request_that_was_taken_back_and_could_not_be_made_again_proves_nothing():
+    waiter, api, entry = waiter_that_asked(lost=(3,))
+    stamp = entry.stamp
+    waiter._act(entry.sent_at + 6)
+    for item in api.versions:
+        entry.observe(item, unbroken=True)
+    assert (entry.sent, entry.fresh, entry.rounds) == (False, False, 0)
+    waiter.unavailable = ""
+    waiter._act(entry.sent_at + 7)
+    assert entry.sent
+    assert api.requests[-1] == {REFRESH: "normal", STAMP: entry.stamp}
+    assert entry.stamp != stamp
+
+
+def test_an_operation_that_does_not_start_is_brought_to_mind():
+    """The controller overlooks an operation for the same reason as a refresh; any change of the Application helps."""
+    application = status_of_kind(phase="")
+    application["operation"] = {"sync": {}}
+    waiter = waiter_of_several({"a": application})
+    waiter.api, entry = Annotated(), waiter.tracked["a"]
+    waiter._judge(100.0)
+    assert (entry.verdict.code, entry.verdict.reason) == ("starting", "syncing: starting")
+    for now, requests in ((104.9, 0), (105.1, 1)):
+        waiter._act(now)
+        assert len(waiter.api.requests) == requests
+    application["status"]["operationState"]["phase"] = "Running"
+    entry.application, entry.sent = application, False
+    waiter._judge(300.0)
+    waiter._act(400.0)
+    assert (entry.verdict.code, len(waiter.api.requests)) == ("syncing", 1)
 
 
 def test_a_refused_sync_is_tried_again_without_waiting_for_the_drift_to_last_anew():

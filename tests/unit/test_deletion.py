@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils import deletion
 from ansible_collections.monorepo.gitops.plugins.module_utils.deletion import (
     APPROVED,
+    Deletion,
     holder,
     holders,
     live_resources,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
 
 CLUSTER = {
     "group": "postgresql.cnpg.io",
@@ -95,3 +99,31 @@ def test_a_deletion_that_must_be_confirmed_says_so():
     words = f"Cluster services/cnpg-cluster (needs the annotation {APPROVED} on the Application)"
     assert holders(FakeApi({}), application(resource)) == [words]
     assert holders(FakeApi({}), application(resource, **{APPROVED: SINCE})) == []
+
+
+class Overlooking:
+    """An Argo CD that sees a deletion only when the Application is changed afterwards."""
+
+    def __init__(self):
+        self.item = {"metadata": {"name": "a", "uid": "1", "finalizers": [deletion.FINALIZER]}}
+        self.changes = []
+
+    def request(self, method, _path, body=None, content_type=""):
+        del content_type
+        if method == "DELETE":
+            self.item["metadata"]["deletionTimestamp"] = SINCE
+        if method == "PATCH":
+            self.changes.append(body["metadata"]["annotations"])
+            self.item = None
+        return (200, self.item) if self.item else (404, {})
+
+
+def test_a_deletion_that_the_controller_overlooked_is_brought_to_mind(monkeypatch):
+    monkeypatch.setattr(deletion, "POLL_SECONDS", 0.01)
+    api = Overlooking()
+    with pytest.raises(GitopsError, match="Not deleted after"):
+        Deletion(api, "argocd", str).delete({"a": api.item}, 0.1)
+    assert api.changes == []
+    monkeypatch.setattr(deletion, "REMIND_SECONDS", 0.05)
+    Deletion(api, "argocd", str).delete({"a": api.item}, 5)
+    assert [(found[deletion.REFRESH], found[deletion.STAMP].isdigit()) for found in api.changes] == [("normal", True)]
