@@ -9,8 +9,8 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.monorepo.gitops.plugins.module_utils.connection import kubeconfig_files
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._connection import kubeconfig_files
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.modules import cluster_connection
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.k8s_action import K8sAction
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from ansible.errors import AnsibleUndefinedVariable
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml, inputs
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.plan import role_of
+from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inputs
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import role_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file
 

@@ -11,8 +11,12 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.upstream import UnreachableError, official, stand_in
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstream import (
+    UnreachableError,
+    official,
+    stand_in,
+)
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import add_namespaces
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER, render_folder, renderer, write_tree

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 _stand_in: ContextVar[Callable[..., Any] | None] = ContextVar("stand_in", default=None)
 

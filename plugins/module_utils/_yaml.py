@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 # Kubernetes reads these as strings: a date and a bare `=`.
 STRINGS = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")

@@ -73,10 +73,10 @@ elapsed:
 import time
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils.deletion import Deletion
-from ansible_collections.monorepo.gitops.plugins.module_utils.progress import progress_to
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import Deletion
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:
@@ -92,9 +92,9 @@ def run(module: Any, client: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    _k8s.run_module(
+    _client.run_module(
         run,
-        argument_spec=_k8s.argument_spec(
+        argument_spec=_client.argument_spec(
             names={"type": "list", "elements": "str", "required": True},
             namespace={"type": "str", "default": "argocd"},
             wait_timeout={"type": "int", "default": 300},

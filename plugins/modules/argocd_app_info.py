@@ -78,10 +78,10 @@ missing:
 
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils.application import list_applications
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import details
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.application import list_applications
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import details
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:
@@ -100,9 +100,9 @@ def run(module: Any, client: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    _k8s.run_module(
+    _client.run_module(
         run,
-        argument_spec=_k8s.argument_spec(
+        argument_spec=_client.argument_spec(
             names={"type": "list", "elements": "str", "default": []},
             label_selectors={"type": "list", "elements": "str", "default": []},
             namespace={"type": "str", "default": "argocd"},

@@ -210,18 +210,18 @@ elapsed:
 
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils.application import (
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.application import (
     Options,
     Waiter,
     failure_message,
     selection,
     snapshot,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.progress import progress_to
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import Request
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import Request
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 
 CHOICE = ("names", "label_selectors", "applicationsets")
 SAME_NAME = (
@@ -299,9 +299,9 @@ def run(module: Any, client: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    _k8s.run_module(
+    _client.run_module(
         run,
-        argument_spec=_k8s.argument_spec(
+        argument_spec=_client.argument_spec(
             names={"type": "list", "elements": "str"},
             label_selectors={"type": "list", "elements": "str"},
             applicationsets={"type": "list", "elements": "str"},

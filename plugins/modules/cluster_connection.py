@@ -93,21 +93,21 @@ names_proxy:
 import os
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s, connection
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client, _connection
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 
 def connect(module: Any) -> Any:
     """Return a client of the chosen context, and keep the context's name among the options."""
     kubeconfig = module.params["kubeconfig"]
-    connection.check_environment(os.environ)
-    entries = connection.read_kubeconfig(kubeconfig.split(os.pathsep))
-    context = connection.choose_context(entries, module.params["context"], kubeconfig)
-    connection.check_complete(entries, context, kubeconfig)
+    _connection.check_environment(os.environ)
+    entries = _connection.read_kubeconfig(kubeconfig.split(os.pathsep))
+    context = _connection.choose_context(entries, module.params["context"], kubeconfig)
+    _connection.check_complete(entries, context, kubeconfig)
     module.params["context"] = context
-    client = _k8s.client_of(kubeconfig, context)
-    plugin, configuration = connection.plugin_of(entries, context), client.client.configuration
+    client = _client.client_of(kubeconfig, context)
+    plugin, configuration = _connection.plugin_of(entries, context), client.client.configuration
     # The kubernetes library continues without credentials when a plugin fails.
     if plugin and not configuration.api_key and not configuration.cert_file:
         raise GitopsError(
@@ -129,9 +129,9 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     uid = (namespace.get("metadata") or {}).get("uid")
     if not uid:
         raise GitopsError(f"{api.host} is not a Kubernetes API server: its namespace kube-system has no UID.")
-    connection.check_uid(uid, params["uid"], api.host)
+    _connection.check_uid(uid, params["uid"], api.host)
     version = api.request("GET", "/version")[1].get("gitVersion") or ""
-    warning = connection.check_version(version, params["oldest_version"], api.host)
+    warning = _connection.check_version(version, params["oldest_version"], api.host)
     if warning:
         module.warn(warning)
     return {
@@ -142,17 +142,17 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         "uid": uid,
         "version": version,
         "no_proxy": os.environ.get("NO_PROXY", ""),
-        "names_proxy": _k8s.names_proxy(params),
+        "names_proxy": _client.names_proxy(params),
     }
 
 
 def main() -> None:
     """Run the module."""
-    _k8s.run_module(
+    _client.run_module(
         run,
         connect,
         argument_spec={name: {"type": "str", "default": ""} for name in ("kubeconfig", "context", "uid")}
-        | {"oldest_version": {"type": "str", "default": connection.OLDEST}},
+        | {"oldest_version": {"type": "str", "default": _connection.OLDEST}},
         supports_check_mode=True,
     )
 

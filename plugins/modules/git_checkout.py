@@ -64,8 +64,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone, public, run_git
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._git import public, run_git
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
 
 
 def seed(url: str, source: str, ssh_command: str) -> bool:

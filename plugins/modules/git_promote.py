@@ -88,9 +88,9 @@ import re
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
-from ansible_collections.monorepo.gitops.plugins.module_utils.publish import overlays
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy import overlays
 
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
 

@@ -105,9 +105,10 @@ removed:
 
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _run, publish
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils import _run
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
 
 
 def remove(clone: Clone, environment: str, removals: list[str]) -> list[str]:
@@ -116,7 +117,7 @@ def remove(clone: Clone, environment: str, removals: list[str]) -> list[str]:
     removed = []
     for entry in removals:
         layer, name = entry.split("/", 1)
-        environments = publish.environments_of(files, (layer, name))
+        environments = policy.environments_of(files, (layer, name))
         if environment not in environments:
             continue
         folder = f"argocd/{entry}/"
@@ -144,18 +145,18 @@ def publish_changes(clone: Clone, params: dict[str, Any], check_mode: bool) -> d
     removed = remove(clone, params["environment"], params["removals"])
     staged = clone.staged()
     texts = {name: (clone.path / name).read_text(errors="replace") for name, status in staged.items() if status != "D"}
-    secrets = publish.find_secrets(texts)
+    secrets = policy.find_secrets(texts)
     if secrets:
         raise GitopsError(
             f"Nothing was committed: {'; '.join(secrets)}. Keep secrets out of Git: generate them in the cluster."
         )
     result: dict[str, Any] = {"changed": bool(staged), "files": sorted(staged), "removed": removed, "message": ""}
-    result["components"] = publish.touched_components(list(staged), params["environment"])
-    result["other_environments"] = publish.touched_environments(
+    result["components"] = policy.touched_components(list(staged), params["environment"])
+    result["other_environments"] = policy.touched_environments(
         staged, clone.git("ls-files", "argocd").splitlines(), params["environment"]
     )
     if staged:
-        result["message"] = publish.commit_message(staged, params["environment"], removed)
+        result["message"] = policy.commit_message(staged, params["environment"], removed)
         if not check_mode:
             author = (params["author_name"], params["author_email"])
             clone.commit(result["message"], *author)

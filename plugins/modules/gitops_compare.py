@@ -232,13 +232,14 @@ argocd:
 
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s, identity, removal
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils.comparison import Comparison, Options
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone
-from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import find_command
-from ansible_collections.monorepo.gitops.plugins.module_utils.survey import Survey
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import identity, removal
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.comparison import Comparison, Options
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.survey import Survey
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import find_command
 
 
 def options(params: dict[str, Any]) -> Options:
@@ -321,9 +322,9 @@ def run(module: Any, client: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    _k8s.run_module(
+    _client.run_module(
         run,
-        argument_spec=_k8s.argument_spec(
+        argument_spec=_client.argument_spec(
             tree={"type": "path", "required": True},
             branch={"type": "str", "default": "main"},
             repo_url={"type": "str", "required": True},

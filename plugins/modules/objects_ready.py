@@ -149,10 +149,15 @@ objects:
 import time
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.expectation import Answer, Expectation, Reader, judge
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.expectation import (
+    Answer,
+    Expectation,
+    Reader,
+    judge,
+)
 
 POLL_SECONDS = 1.0
 LISTS = ("namespaces", "label_selectors", "conditions", "hostnames")
@@ -216,9 +221,9 @@ def main() -> None:
         "fields": {"type": "dict", "default": {}},
         "hint": {"type": "str", "default": ""},
     }
-    _k8s.run_module(
+    _client.run_module(
         run,
-        argument_spec=_k8s.argument_spec(
+        argument_spec=_client.argument_spec(
             objects={"type": "list", "elements": "dict", "required": True, "options": options},
             wait={"type": "bool", "default": False},
             wait_timeout={"type": "int", "default": 120},

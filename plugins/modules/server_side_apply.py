@@ -131,8 +131,8 @@ elapsed:
 import time
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s
-from ansible_collections.monorepo.gitops.plugins.module_utils.apply import (
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.applier import (
     Applier,
     PatientApi,
     Settings,
@@ -141,7 +141,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.apply import (
     report,
     shown,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:
@@ -177,9 +177,9 @@ def run(module: Any, client: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    _k8s.run_module(
+    _client.run_module(
         run,
-        argument_spec=_k8s.argument_spec(
+        argument_spec=_client.argument_spec(
             src={"type": "list", "elements": "path"},
             definition={"type": "list", "elements": "dict"},
             namespace={"type": "str"},

@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER
 
 FILE = "namespaces.yaml"

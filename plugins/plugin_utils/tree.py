@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 from ansible.template import trust_as_template
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 HEADER = "# Rendered by monorepo.gitops. Changes made here are overwritten: change the inventory or the role instead.\n"
 # Also written by the collection, but identical to the upstream file.

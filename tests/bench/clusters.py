@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import (
     AUDIT_POLICY,
     RehearsalCluster,
 )

@@ -13,9 +13,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils.application import Options, Waiter, failure_message
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import REFRESH, Request, parse_time
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.application import (
+    Options,
+    Waiter,
+    failure_message,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import REFRESH, Request, parse_time
 from integration.conftest import BASE
 from integration.test_wait import NAMES, Repository, apply, nothing_else, objects
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import RehearsalCluster
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
 from kubernetes import config, dynamic
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -13,7 +13,7 @@ import subprocess
 import time
 from urllib.parse import urlsplit
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.plan import CLUSTER_NAMESPACES
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import CLUSTER_NAMESPACES
 
 CLAIM = "/api/v1/namespaces/minio/persistentvolumeclaims/minio"
 SECRET = "/api/v1/namespaces/minio/secrets/minio-root"

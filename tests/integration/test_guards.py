@@ -15,7 +15,7 @@ import subprocess
 import time
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import APPLY
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
 
 from .conftest import ARGO, BASE, Environment, applications, bring_up, existing, message, take_down, words
 

@@ -17,8 +17,8 @@ from collections import Counter
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import APPLY
-from ansible_collections.monorepo.gitops.plugins.module_utils.plan import CLUSTER_NAMESPACES
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import CLUSTER_NAMESPACES
 from kubernetes.utils.quantity import parse_quantity
 
 from .conftest import MIRROR, ROOT, Environment, bring_up, take_down

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError, group_path
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError, group_path
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import (
     RehearsalCluster,
     stages_in,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils.upstream import stand_in
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstream import stand_in
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from kubernetes import config, dynamic

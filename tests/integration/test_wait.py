@@ -18,9 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import APPLY
-from ansible_collections.monorepo.gitops.plugins.module_utils.application import Options, Waiter, failure_message
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import Request, parse_time
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.application import (
+    Options,
+    Waiter,
+    failure_message,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import Request, parse_time
 
 from .conftest import LONG, numbers
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import HEADER, Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
 
 AUTHOR = ("Test", "test@localhost")
 

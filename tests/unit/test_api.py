@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s, api
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.progress import progress_to
+from ansible_collections.monorepo.gitops.plugins.module_utils import _api, _client
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 
 
 def api_of(server):
-    return Api(_k8s.client_of(server.kubeconfig, "test"))
+    return Api(_client.client_of(server.kubeconfig, "test"))
 
 
 def events(server):
@@ -43,7 +43,7 @@ def test_a_watch_that_is_refused_says_so_in_one_event(api_server):
 
 def test_an_api_server_that_never_answers_is_away(api_server, monkeypatch):
     server = api_server(lambda _method, _path: (server.stopped.wait(5), {}))
-    monkeypatch.setattr(api, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(_api, "REQUEST_SECONDS", 0.1)
     with pytest.raises(UnavailableError, match=f"^The API server {server.url} does not answer: .*timed out"):
         api_of(server).request("GET", "/x")
 

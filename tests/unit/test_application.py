@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils.application import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.application import (
     Options,
     Tracked,
     Waiter,
@@ -19,7 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.application import
     sync_operation,
     terminate_operation,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import (
     ERROR_ROUNDS,
     FAILED,
     INSTEAD_OF_SELF_HEAL,

@@ -9,9 +9,9 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import apply
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils.apply import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply import applier as apply
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.applier import (
     HASH,
     Applied,
     Applier,
@@ -31,8 +31,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.apply import (
     with_hash,
     with_namespace,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.readiness import established, pending_rollout
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import established, pending_rollout
 
 
 def manifest(kind, name, api_version="v1", **fields):

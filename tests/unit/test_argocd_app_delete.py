@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import deletion
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import deletion
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_delete
 
 from .running import run_module

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import application, verdict
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import application, verdict
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait
 
 from .running import run_module

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import applicationset
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import applicationset
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_appset_refresh
 
 from .running import run_module

@@ -10,8 +10,8 @@ import time
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils import _cache
-from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import build_all
-from ansible_collections.monorepo.gitops.plugins.module_utils.upstream import digest, fetch
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import build_all
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstream import digest, fetch
 
 OLD = 2 * _cache.DAY
 

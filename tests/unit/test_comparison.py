@@ -9,9 +9,9 @@ import shutil
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.comparison import Comparison, Options
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import HEADER, Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.comparison import Comparison, Options
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
 from ansible_collections.monorepo.gitops.plugins.modules.git_publish import remove
 
 AUTHOR = ("Test", "test@localhost")

@@ -15,8 +15,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible_collections.kubernetes.core.plugins.module_utils import args_common
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s import client as kubernetes_core
 from ansible_collections.monorepo.gitops.plugins.lookup.environments import LookupModule
-from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s
-from ansible_collections.monorepo.gitops.plugins.module_utils.connection import (
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client
+from ansible_collections.monorepo.gitops.plugins.module_utils._connection import (
     NEWEST,
     OLDEST,
     check_complete,
@@ -28,7 +28,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.connection import 
     plugin_of,
     read_kubeconfig,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
@@ -258,7 +258,7 @@ def test_a_client_that_cannot_be_made_says_nothing_of_the_credentials(tmp_path):
     users = [{"name": "me", "user": {"auth-provider": {"name": "oidc", "config": {"client-secret": "hunter2"}}}}]
     path = kubeconfig(tmp_path, users=users)
     with pytest.raises(GitopsError) as error:
-        _k8s.client_of(path, "dev")
+        _client.client_of(path, "dev")
     assert str(error.value).startswith(f"Context dev of {path} cannot be used: ")
     assert "Expected key id-token" in str(error.value)
     assert "hunter2" not in str(error.value)
@@ -268,7 +268,7 @@ def test_a_missing_file_of_a_kubeconfig_is_named(tmp_path):
     clusters = [{"name": "dev", "cluster": {"server": "https://dev.invalid", "certificate-authority": "pki/ca.crt"}}]
     path = kubeconfig(tmp_path, clusters=clusters)
     with pytest.raises(GitopsError, match=re.escape(f"File does not exist: {tmp_path}/pki/ca.crt")):
-        _k8s.client_of(path, "dev")
+        _client.client_of(path, "dev")
 
 
 def inventory(folder, name, environment=""):

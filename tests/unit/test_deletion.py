@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import deletion
-from ansible_collections.monorepo.gitops.plugins.module_utils.deletion import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import deletion
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import (
     APPROVED,
     Deletion,
     holder,
     holders,
     live_resources,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 CLUSTER = {
     "group": "postgresql.cnpg.io",

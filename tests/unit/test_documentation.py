@@ -44,7 +44,7 @@ def test_the_connection_has_the_options_of_kubernetes_core():
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_a_module_that_talks_to_the_api_server_is_in_the_action_group_and_says_so(module):
-    talks = "_k8s.argument_spec(" in module.read_text()
+    talks = "_client.argument_spec(" in module.read_text()
     membership = documentation(module)["attributes"].get("action_group", {}).get("membership", [])
     assert (module.stem in GROUP, membership) == (talks, ["monorepo.gitops.argocd"] if talks else [])
 

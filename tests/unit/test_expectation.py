@@ -8,8 +8,8 @@ from __future__ import annotations
 import base64
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.expectation import Expectation, Reader, judge
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.expectation import Expectation, Reader, judge
 
 KINDS = {
     "Secret": ("secrets", True),

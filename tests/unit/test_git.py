@@ -12,8 +12,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import CONFIGURATION, HEADER, Clone, public
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._git import CONFIGURATION, public
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
 from ansible_collections.monorepo.gitops.plugins.modules.git_checkout import seed
 from ansible_collections.monorepo.gitops.plugins.modules.git_promote import promote
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import HEADER, Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
 from ansible_collections.monorepo.gitops.plugins.modules import git_checkout, git_promote, git_publish
 
 from .repositories import AUTHOR, git, publish, somebody_else_pushes, write

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import HEADER, Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
 from ansible_collections.monorepo.gitops.plugins.modules import gitops_compare
 
 from .api_server import HOME, load, unpacked

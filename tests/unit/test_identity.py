@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import identity
-from ansible_collections.monorepo.gitops.plugins.module_utils.identity import Facts, Side
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import identity
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import Facts, Side
 
 URL = "https://git.example.com/platform/monorepo.git"
 OURS = Side("dev", URL, "HEAD")

@@ -13,7 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import trust_as_template
 from ansible_collections.monorepo.gitops.plugins.action import gitops_inputs
-from ansible_collections.monorepo.gitops.plugins.module_utils import inputs
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inputs
 
 from .running import run_action
 

@@ -20,7 +20,7 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils import k8s_action
 from .running import action_plugin
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NAMES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py") if "_k8s.run_module" in path.read_text())
+NAMES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py") if "_client.run" in path.read_text())
 VARIABLES = {"ansible_python_interpreter": sys.executable}
 SECRET = VaultSecret(b"correct horse")
 

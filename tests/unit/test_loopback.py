@@ -13,11 +13,11 @@ import threading
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import run_git
-from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import exempt_from_proxies
-from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import RehearsalCluster, answers
-from ansible_collections.monorepo.gitops.plugins.module_utils.upstream import fetch
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client
+from ansible_collections.monorepo.gitops.plugins.module_utils._git import run_git
+from ansible_collections.monorepo.gitops.plugins.module_utils._loopback import exempt_from_proxies
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster, answers
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstream import fetch
 
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
 LOOPBACK = "localhost,127.0.0.1,::1"
@@ -106,7 +106,7 @@ def proxies(monkeypatch):
             monkeypatch.delenv(name)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        _k8s.choose_proxy(params)
+        _client.choose_proxy(params)
         return {name: os.environ[name] for name in names if os.environ.get(name) != variables.get(name)}
 
     return choose
@@ -114,9 +114,9 @@ def proxies(monkeypatch):
 
 @pytest.mark.parametrize(("context", "expected"), [("direct", False), ("bastion", True), (None, True)])
 def test_a_proxy_that_a_kubeconfig_names_is_found(kubeconfig, monkeypatch, context, expected):
-    assert _k8s.names_proxy({"kubeconfig": kubeconfig, "context": context}) is expected
+    assert _client.names_proxy({"kubeconfig": kubeconfig, "context": context}) is expected
     monkeypatch.setenv("KUBECONFIG", kubeconfig)
-    assert _k8s.names_proxy({"context": context}) is expected
+    assert _client.names_proxy({"context": context}) is expected
 
 
 def test_a_proxy_that_a_kubeconfig_names_is_used_whatever_no_proxy_says(kubeconfig, proxies):
@@ -139,4 +139,4 @@ def test_a_proxy_that_is_an_option_is_used_as_kubernetes_core_does(kubeconfig, p
 
 
 def test_no_kubeconfig_names_no_proxy(tmp_path):
-    assert _k8s.names_proxy({"kubeconfig": str(tmp_path / "missing")}) is False
+    assert _client.names_proxy({"kubeconfig": str(tmp_path / "missing")}) is False

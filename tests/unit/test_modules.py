@@ -9,8 +9,8 @@ import importlib
 from pathlib import Path
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s, _run
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client, _run
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 from .running import run_module
 
@@ -30,7 +30,7 @@ def settings_of(name, monkeypatch):
     def created(**settings):
         raise CreatedError(settings)
 
-    for owner, attribute in ((_run, "AnsibleModule"), (_k8s, "AnsibleK8SModule")):
+    for owner, attribute in ((_run, "AnsibleModule"), (_client, "AnsibleK8SModule")):
         monkeypatch.setattr(owner, attribute, created, raising=False)
     with pytest.raises(CreatedError) as found:
         module.main()

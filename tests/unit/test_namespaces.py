@@ -9,7 +9,7 @@ import re
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import add_namespaces, brought, with_resource
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER
 

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils.expectation import Answer
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.expectation import Answer
 from ansible_collections.monorepo.gitops.plugins.modules import objects_ready
 
 from .running import run_module

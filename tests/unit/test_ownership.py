@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.ownership import ARGOCD, leaves, path_text, rewrites
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.ownership import (
+    ARGOCD,
+    leaves,
+    path_text,
+    rewrites,
+)
 
 
 def recorded(name):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.plan import check_definition, plan, role_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import check_definition, plan, role_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 
 def component(name: str, *needs: str) -> dict:

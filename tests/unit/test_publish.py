@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import publish
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy
 
 # Put together here, so that no scanner takes this file for a leak.
 PRIVATE_KEY = "-----BEGIN EC " + "PRIVATE KEY-----\nabc\n"
@@ -39,14 +39,14 @@ SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\ndata: {password: c
     ],
 )
 def test_secrets_are_found_and_not_repeated(text, found):
-    assert publish.find_secrets({"f.yaml": text}) == found
+    assert policy.find_secrets({"f.yaml": text}) == found
 
 
 @pytest.mark.parametrize("folder", ["base", "envs/dev"])
 def test_an_official_file_may_hold_a_secret_object_but_no_token(folder):
     name = f"argocd/infra/cnpg-system/{folder}/upstream.yaml"
-    assert publish.find_secrets({name: SECRET}) == []
-    assert publish.find_secrets({name: f"token: {TOKEN}"}) == [f"{name} contains a GitHub token"]
+    assert policy.find_secrets({name: SECRET}) == []
+    assert policy.find_secrets({name: f"token: {TOKEN}"}) == [f"{name} contains a GitHub token"]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_an_official_file_may_hold_a_secret_object_but_no_token(folder):
     ],
 )
 def test_another_file_of_that_name_may_hold_none(name):
-    assert publish.find_secrets({name: SECRET}) == [f"{name} contains the data of Secret db"]
+    assert policy.find_secrets({name: SECRET}) == [f"{name} contains the data of Secret db"]
 
 
 FILES = [
@@ -75,8 +75,8 @@ FILES = [
 
 
 def test_a_changed_base_touches_the_other_environments():
-    assert publish.touched_environments({"argocd/infra/kafka/base/kafka.yaml": "M"}, FILES, "dev") == ["prod"]
-    assert publish.touched_environments({"argocd/infra/kafka/envs/dev/kustomization.yaml": "M"}, FILES, "dev") == []
+    assert policy.touched_environments({"argocd/infra/kafka/base/kafka.yaml": "M"}, FILES, "dev") == ["prod"]
+    assert policy.touched_environments({"argocd/infra/kafka/envs/dev/kustomization.yaml": "M"}, FILES, "dev") == []
 
 
 def test_the_touched_components_are_those_of_the_environment_and_of_a_shared_base():
@@ -85,8 +85,8 @@ def test_the_touched_components_are_those_of_the_environment_and_of_a_shared_bas
         "argocd/infra/minio/envs/prod/x.yaml",
         "argocd/appsets/dev/infra.yaml",
     ]
-    assert publish.touched_components(staged, "dev") == ["kafka"]
-    assert publish.touched_components(staged, "prod") == ["kafka", "minio"]
+    assert policy.touched_components(staged, "dev") == ["kafka"]
+    assert policy.touched_components(staged, "prod") == ["kafka", "minio"]
 
 
 def test_the_commit_message_counts_and_lists():
@@ -95,7 +95,7 @@ def test_the_commit_message_counts_and_lists():
         "argocd/infra/kafka/base/pool.yaml": "A",
         "argocd/appsets/dev/infra.yaml": "A",
     }
-    assert publish.commit_message(staged, "dev", ["minio"]) == (
+    assert policy.commit_message(staged, "dev", ["minio"]) == (
         "dev: update dev, kafka\n\n- appsets/dev: 1 added\n- infra/kafka: 1 added, 1 changed\n"
         "- minio: removed from dev (gitops_removals)\n"
     )

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils.readiness import not_ready
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import not_ready
 
 CLUSTER = ("postgresql.cnpg.io/v1", "Cluster")
 WEBHOOKS = ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration")

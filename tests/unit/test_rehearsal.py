@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils import rehearsal
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal import cluster as rehearsal
 from rendering import programs
 
 RANGE = {*range(20000, 32000)}

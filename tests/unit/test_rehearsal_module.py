@@ -17,8 +17,9 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils import rehearsal
-from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import ARGOCD, CONTROL_PLANE
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal import cluster
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import ARGOCD, CONTROL_PLANE
 from ansible_collections.monorepo.gitops.plugins.modules import rehearsal_cluster
 
 from .running import run_module
@@ -169,7 +170,7 @@ def healthy(machine, monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    monkeypatch.setattr(rehearsal, "free_ports", lambda count, _taken: [server.server_port] * count)
+    monkeypatch.setattr(cluster, "free_ports", lambda count, _taken: [server.server_port] * count)
     yield machine
     server.shutdown()
     thread.join()
@@ -185,7 +186,7 @@ def test_a_cluster_is_made_once(machine):
         "folder": str(machine.folder),
         "components": components(*CONTROL_PLANE),
     }
-    assert ports.keys() == set(rehearsal.PORTS)
+    assert ports.keys() == set(cluster.PORTS)
     files = f"--config {machine.folder}/kwokctl.yaml --kubeconfig {machine.folder}/admin.kubeconfig"
     assert machine.calls("kwokctl") == [
         f"create cluster {files} --wait 120s --name dev",
@@ -267,7 +268,7 @@ def test_a_process_that_does_not_end_is_killed(machine, monkeypatch):
         os.kill(machine.pid("etcd"), signal.SIGKILL)
         (machine.folder / "pids" / "etcd.pid").write_text(str(stubborn.pid))
         clock = iter(range(0, 10_000, 15))
-        monkeypatch.setattr(rehearsal, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=time.sleep))
+        monkeypatch.setattr(cluster, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=time.sleep))
         assert machine("stopped", components=["etcd"])["components"]["etcd"] == "stopped"
     assert stubborn.returncode == -signal.SIGKILL
 
@@ -339,11 +340,11 @@ def test_a_creation_that_failed_is_begun_anew(machine):
 
 def test_a_program_that_takes_too_long_is_named(machine):
     cluster = cluster_of(machine)
-    with pytest.raises(rehearsal.GitopsError, match=f"^sleep 60 took longer than 0 s; see {machine.folder}/logs$"):
+    with pytest.raises(GitopsError, match=f"^sleep 60 took longer than 0 s; see {machine.folder}/logs$"):
         cluster.run("sleep", "60", timeout=0)
 
 
-def cluster_of(machine: Machine) -> rehearsal.RehearsalCluster:
+def cluster_of(machine: Machine) -> cluster.RehearsalCluster:
     """Return the cluster that the module works with."""
     seen = []
     with pytest.MonkeyPatch.context() as patch:
@@ -400,7 +401,7 @@ def test_argocd_that_is_not_ready_in_time_is_named(machine):
 
 @pytest.mark.usefixtures("healthy")
 def test_only_a_server_that_says_200_is_ready():
-    (port,) = rehearsal.free_ports(1, set())
-    assert rehearsal.answers(f"127.0.0.1:{port}/healthz")
-    assert not rehearsal.answers(f"127.0.0.1:{port}/busy")
-    assert not rehearsal.answers("127.0.0.1:1/healthz")
+    (port,) = cluster.free_ports(1, set())
+    assert cluster.answers(f"127.0.0.1:{port}/healthz")
+    assert not cluster.answers(f"127.0.0.1:{port}/busy")
+    assert not cluster.answers("127.0.0.1:1/healthz")

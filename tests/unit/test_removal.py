@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import removal
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.removal import Found
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import removal
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import Found
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 CLAIM = ("", "PersistentVolumeClaim", "minio", "minio")
 VOLUME = {

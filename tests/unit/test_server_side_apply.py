@@ -9,7 +9,7 @@ import json
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils import apply
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply import applier as apply
 from ansible_collections.monorepo.gitops.plugins.modules import server_side_apply
 
 from .running import run_module

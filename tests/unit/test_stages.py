@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.rehearsal import adapted, simulated_groups, stages_in
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import (
+    adapted,
+    simulated_groups,
+    stages_in,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = sorted(ROOT.glob("roles/*/files/stages/*.yaml"))

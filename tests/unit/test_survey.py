@@ -6,10 +6,15 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import _k8s
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.survey import Survey, commit_of, deployed, is_ours
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.survey import (
+    Survey,
+    commit_of,
+    deployed,
+    is_ours,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 from .api_server import load, unpacked
 
@@ -29,7 +34,7 @@ def survey(api_server):
     kinds = {"resources": [{"name": "applications", "kind": "Application", "namespaced": True}]}
     answers = {GROUP: group, f"{GROUP}/v1alpha1": kinds, ONE: recorded()}
     server = api_server(lambda _method, path: (200, answers[path]) if path in answers else (404, "404 page not found"))
-    found = Survey(Api(_k8s.client_of(server.kubeconfig, "test")), "argocd")
+    found = Survey(Api(_client.client_of(server.kubeconfig, "test")), "argocd")
     return found, server
 
 
@@ -57,14 +62,14 @@ def test_what_is_served_has_the_names_of_custom_resource_definitions(api_server)
     versions = [{"version": "v1", "resources": [{"resource": "kafkas"}]}, {"version": "v2", "freshness": "Stale"}]
     groups = [{"metadata": {"name": "kafka.strimzi.io"}, "versions": versions}]
     server = api_server(lambda _method, _path: (200, {"kind": "APIGroupDiscoveryList", "items": groups}))
-    found = Survey(Api(_k8s.client_of(server.kubeconfig, "test")), "argocd")
+    found = Survey(Api(_client.client_of(server.kubeconfig, "test")), "argocd")
     assert found.served == ["kafkas.kafka.strimzi.io"]
     assert server.asked() == ["GET /apis#APIGroupDiscoveryList"]
 
 
 def test_what_may_not_be_read_is_an_error(api_server):
     server = api_server(lambda _method, _path: (403, {"message": "it is forbidden"}))
-    found = Survey(Api(_k8s.client_of(server.kubeconfig, "test")), "argocd")
+    found = Survey(Api(_client.client_of(server.kubeconfig, "test")), "argocd")
     with pytest.raises(GitopsError, match=r"^/api/v1/namespaces/kube-system cannot be read: it is forbidden$"):
         assert found.uid
 

@@ -11,8 +11,8 @@ import re
 import threading
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import upstream
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import upstream
 
 URL = "https://example.invalid/releases/v1/operator.yaml"
 TEXT = b"kind: List\n"

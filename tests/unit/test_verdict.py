@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import (
     ERROR_ROUNDS,
     FAILED,
     INSTEAD_OF_SELF_HEAL,

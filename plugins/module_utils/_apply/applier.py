@@ -24,15 +24,19 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import (
     APPLY,
     MERGE,
     REQUEST_SECONDS,
     Api,
     UnavailableError,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.readiness import WORKLOADS, established, pending_rollout
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import (
+    WORKLOADS,
+    established,
+    pending_rollout,
+)
 
 Manifest = dict[str, Any]
 HASH = "monorepo.gitops/applied-sha256"

@@ -16,19 +16,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import identity, publish, removal
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import Clone, public
-from ansible_collections.monorepo.gitops.plugins.module_utils.kustomize import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import listed
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import identity, removal
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import Found, Identity
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.survey import Survey, commit_of, deployed
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import (
     build_all,
     build_others,
     cluster_kinds,
     component,
     identities,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils.removal import Found, Identity
-from ansible_collections.monorepo.gitops.plugins.module_utils.survey import Survey, commit_of, deployed
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import listed
 
 
 @dataclass
@@ -78,12 +80,12 @@ class Comparison:
     def _overlays(self, commit: str) -> dict[str, tuple[str, str]]:
         """Return layer and name of the components that have an overlay of this environment in a commit."""
         if commit not in self._listed:
-            self._listed[commit] = publish.overlays(self.clone.files(commit), self.options.environment)
+            self._listed[commit] = policy.overlays(self.clone.files(commit), self.options.environment)
         return self._listed[commit]
 
     def _rendered(self, commit: str) -> dict[str, tuple[str, str]]:
         """Return the components that a run rendered in a commit."""
-        return publish.overlays(self.clone.rendered(commit, self.options.environment), self.options.environment)
+        return policy.overlays(self.clone.rendered(commit, self.options.environment), self.options.environment)
 
     # --- identity -----------------------------------------------------------------------------------------------------
 
@@ -144,7 +146,7 @@ class Comparison:
         present = self._overlays(self.published).values()
         staged = self.clone.changed_files(self.published)
         mark = f"/envs/{self.options.environment}/"
-        changed = {publish.component_of(path) for path in staged if mark in path}
+        changed = {policy.component_of(path) for path in staged if mark in path}
         leaving = self.found.rendered.keys() - self.wanted
         return sorted("/".join(entry) for entry in present if entry in changed or entry[1] in leaving)
 
@@ -176,7 +178,7 @@ class Comparison:
         """Return the components that Git's history has had; read only when an inventory removes something."""
         if not (self.options.removals or self.options.volume_removals):
             return set()
-        return set(publish.overlays(self.clone.past(self.options.environment), self.options.environment))
+        return set(policy.overlays(self.clone.past(self.options.environment), self.options.environment))
 
     def check_components(self) -> list[str]:
         """Return the components to remove; stop when others would be lost."""
@@ -277,7 +279,7 @@ class Comparison:
     def changed(self) -> set[str]:
         """Return the components that differ from what Argo CD follows."""
         files = self.clone.changed_files(self.before, self.options.commit)
-        return set(publish.touched_components(files, self.options.environment))
+        return set(policy.touched_components(files, self.options.environment))
 
     @cached_property
     def earlier(self) -> dict[str, set[Identity]]:

@@ -10,70 +10,22 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import functools
-import os
 import re
 import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import exempt_from_proxies
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._git import public, run_git
 
 ROOT = "argocd"
 MARKER = "monorepo-gitops.clone"
 HEADER = "# Rendered by monorepo.gitops."
-CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 PUSH_ATTEMPTS = 5
 # Somebody else pushed first. A server that forbids the push says `[remote rejected]` with another reason.
 OVERTAKEN = re.compile(r"\[rejected\]|cannot lock ref|failed to update ref|incorrect old value")
 REMOTE_SECONDS = 20
-# Variables that pass on configuration, set by a surrounding `git -c` or by a user; git keeps them for submodules, too.
-CONFIGURATION = {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
-# Further variables with which git describes its repository and commit to a hook.
-HOOK = re.compile(r"GIT_(NAMESPACE|QUARANTINE_PATH|(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE))")
-
-# Neutralizes settings for repositories that people work in: they would start programs, or change what is committed.
-NEUTRAL = (
-    f"core.hooksPath={os.devnull}",
-    "core.fsmonitor=false",
-    "core.autocrlf=false",
-    f"core.attributesFile={os.devnull}",
-    f"core.excludesFile={os.devnull}",
-)
-NO_CONFIGURATION = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-
-
-@functools.cache
-def repository_variables() -> frozenset[str]:
-    """Return the variables that point git to a repository, such as GIT_DIR; inside every hook some are set."""
-    done = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=False)
-    return frozenset(done.stdout.split()) - CONFIGURATION
-
-
-def git_environment(isolated: bool = False) -> dict[str, str]:
-    """Return the environment without the variables that tie git to a repository, isolated without any configuration."""
-    foreign = {name for name in os.environ if HOOK.fullmatch(name)} | repository_variables()
-    if isolated:
-        foreign = {name for name in os.environ if name.startswith("GIT_")}
-    environment = {name: value for name, value in os.environ.items() if name not in foreign}
-    exempt_from_proxies(environment)
-    return environment | (NO_CONFIGURATION if isolated else {}) | {"GIT_TEMPLATE_DIR": ""}
-
-
-def run_git(
-    *args: str | Path, ssh_command: str = "", timeout: float | None = None, isolated: bool = False
-) -> subprocess.CompletedProcess[str]:
-    """Run git without prompts and in English; every call of this collection goes through here.
-
-    Of the user's configuration only access to remotes and signing apply; when isolated, nothing does.
-    """
-    environment = git_environment(isolated) | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    if ssh_command:
-        environment["GIT_SSH_COMMAND"] = ssh_command
-    command = ["git", *(word for setting in NEUTRAL for word in ("-c", setting)), *map(str, args)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=timeout)
 
 
 class Clone:
@@ -371,8 +323,3 @@ class Clone:
                 f"{public(self.url)}: somebody pushed a change to the same lines below {ROOT}/: run again, "
                 "and if it fails again, find out who else writes there."
             ) from error
-
-
-def public(text: str) -> str:
-    """Return a text without user names and passwords in URLs."""
-    return CREDENTIALS.sub("", text)

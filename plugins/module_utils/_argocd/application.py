@@ -21,11 +21,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils.deletion import holders
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.ownership import rewriters
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import holders
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.ownership import rewriters
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import (
     DRIFT_SECONDS,
     FAILED,
     INSTEAD_OF_SELF_HEAL,
@@ -46,6 +45,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
     summary,
     verdict,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 GROUP = "/apis/argoproj.io/v1alpha1"
 WATCH_SECONDS = 300

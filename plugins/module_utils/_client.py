@@ -16,9 +16,9 @@ from typing import Any
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
-from ansible_collections.monorepo.gitops.plugins.module_utils import _run, connection
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import exempt_from_proxies
+from ansible_collections.monorepo.gitops.plugins.module_utils import _connection, _run
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._loopback import exempt_from_proxies
 
 
 def argument_spec(**own: dict[str, Any]) -> dict[str, Any]:
@@ -51,11 +51,11 @@ def names_proxy(params: dict[str, Any]) -> bool:
     """Return whether the kubeconfig names a proxy for this very cluster."""
     kubeconfig = params.get("kubeconfig") or os.environ.get("K8S_AUTH_KUBECONFIG", "")
     try:
-        entries = connection.read_kubeconfig(connection.kubeconfig_files(kubeconfig, os.environ))
+        entries = _connection.read_kubeconfig(_connection.kubeconfig_files(kubeconfig, os.environ))
     except GitopsError:
         return False
     context = params.get("context") or os.environ.get("K8S_AUTH_CONTEXT", "")
-    return bool(connection.proxies_of(entries, context))
+    return bool(_connection.proxies_of(entries, context))
 
 
 def choose_proxy(params: dict[str, Any]) -> None:
@@ -69,7 +69,7 @@ def choose_proxy(params: dict[str, Any]) -> None:
         exempt_from_proxies()
     elif params.get("no_proxy") is None:
         # Not NO_PROXY itself, which a credential plugin may need.
-        os.environ.setdefault(connection.NO_PROXY, "")
+        os.environ.setdefault(_connection.NO_PROXY, "")
 
 
 def run_module(

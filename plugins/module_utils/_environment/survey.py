@@ -12,16 +12,16 @@ import re
 from functools import cached_property
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.identity import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import (
     CONFIG_MAP,
     Object,
     applied_by_us,
     overlay_of,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils.plan import LAYERS
-from ansible_collections.monorepo.gitops.plugins.module_utils.removal import Identity
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import LAYERS
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import Identity
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 ARGO = "/apis/argoproj.io/v1alpha1"
 COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import public
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import listed
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import listed
+from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 
 CONFIG_MAP = "monorepo-gitops"
 NAMED = 3

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 PREFIX = "K8S_AUTH_"
 NO_PROXY = "K8S_AUTH_NO_PROXY"

@@ -12,7 +12,7 @@ import re
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 LAYERS = ("infra", "services")

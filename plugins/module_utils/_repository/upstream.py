@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.monorepo.gitops.plugins.module_utils import _cache
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import exempt_from_proxies
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._loopback import exempt_from_proxies
 
 CONNECT_SECONDS = 20
 SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.plan import LAYERS
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import listed, resource_name
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import listed, resource_name
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import LAYERS
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
 # Kinds whose objects hold data, or whose deletion also deletes objects that do.

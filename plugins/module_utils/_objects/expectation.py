@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, group_path
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.readiness import not_ready, untrue
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, group_path
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import not_ready, untrue
 
 Manifest = dict[str, Any]
 # What the path of a field means by every entry of a list.

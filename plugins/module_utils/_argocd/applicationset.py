@@ -15,10 +15,10 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils.deletion import being_deleted
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import REFRESH as APP_REFRESH
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import being_deleted
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import REFRESH as APP_REFRESH
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 REFRESH = "argocd.argoproj.io/application-set-refresh"
 POLL_SECONDS = 0.2

@@ -17,9 +17,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils.api import Api, UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import (
     REFRESH,
     STAMP,
     Application,
@@ -28,6 +27,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils.verdict import (
     operation_state,
     resource_name,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
 POLL_SECONDS = 0.3

@@ -32,9 +32,9 @@ from typing import Any
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.git import git_environment
-from ansible_collections.monorepo.gitops.plugins.module_utils.loopback import exempt_from_proxies
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._git import git_environment
+from ansible_collections.monorepo.gitops.plugins.module_utils._loopback import exempt_from_proxies
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller")
 ARGOCD = (

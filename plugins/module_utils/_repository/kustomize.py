@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _cache, _yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils.errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils.publish import kinds_summary
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy import kinds_summary
 
 SCHEMA = "4"  # of summary.json
 # DNS-1123 subdomain; Gateway API allows a wildcard as the whole first label.
