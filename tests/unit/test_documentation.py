@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from ansible.plugins.loader import fragment_loader
 from ansible.utils.plugin_docs import get_docstring
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.monorepo.gitops.plugins.doc_fragments.auth import ModuleDocFragment
+from ansible_collections.monorepo.gitops.plugins.module_utils import inputs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODULES = sorted(ROOT.glob("plugins/modules/*.py"))
@@ -64,3 +66,16 @@ def test_a_module_says_what_it_does_in_check_mode_and_when_it_is_run_again(modul
 
 def test_the_reference_of_variables_is_current():
     assert reference.FILE.read_text() == reference.reference(), "run python tests/reference.py"
+
+
+def test_the_reference_of_variables_has_what_a_user_can_set_and_nothing_internal():
+    files = ROOT.glob("roles/*/meta/argument_specs.yml")
+    specs = [spec for file in files for spec in yaml.safe_load(file.read_text())["argument_specs"].values()]
+    options = [item for spec in specs for item in spec["options"].items()]
+    internal = {name for name, option in options if inputs.internal(option)}
+    listed = set(re.findall(r"^\| `(\w+)` \|", reference.reference(), re.M))
+    assert listed == {name for name, _option in options} - internal
+    assert {"argocd_identity", "component_definition", "report_failure"} <= internal
+    assert "`Internal:` are not here" in reference.HEAD
+    # One that several entry points take is the same in all of them.
+    assert [name for name, option in options if (name in internal) != inputs.internal(option)] == []

@@ -70,6 +70,8 @@ def test_what_is_wrong_is_one_sentence(variables, sentence):
         {"api_token": "x", "report_to": "me", "kafka_mirror": 1, "temporal_replcas": 2},
         # What a run sets itself.
         {name: {} for name in sorted(gitops_inputs.RESULTS)},
+        # What playbooks hand to a role.
+        {"report_commit": "4e84fb3", "component_namespaces": [], "gitops_repo_tree": "/x"},
         # It depends on what a later step finds.
         {"maildev_host": trust_as_template("mail.{{ cluster_connection.server }}")},
     ],

@@ -56,8 +56,7 @@ def missing(options: Options, values: dict[str, Any]) -> Iterator[str]:
     """Return a sentence for each required option without a value."""
     for name, option in options.items():
         if option.get("required") and values.get(name) is None:
-            description = option["description"]
-            meaning = MARKUP.sub(r"\1", description if isinstance(description, str) else description[0])
+            meaning = MARKUP.sub(r"\1", description(option))
             yield f"{name} is not set: {meaning.partition('. ')[0].rstrip('.')}."
 
 
@@ -78,6 +77,17 @@ def unknown(names: Iterable[str], known: set[str], roles: Iterable[str], place: 
             continue
         hint = f" Do you mean {similar[0]}?" if similar else ""
         yield f"{name} is not a variable of this collection{place(name)}.{hint}"
+
+
+def description(option: dict[str, Any]) -> str:
+    """Return the first paragraph of an option's description; the specification of another collection may have none."""
+    text = option.get("description") or ""
+    return str(text[0] if isinstance(text, list) else text)
+
+
+def internal(option: dict[str, Any]) -> bool:
+    """Return whether playbooks and roles hand the option to a role; a user can set it, but is never told to."""
+    return description(option).startswith("Internal:")
 
 
 def expected(option: dict[str, Any]) -> str:
