@@ -52,16 +52,17 @@ class ActionModule(ControllerAction):
 
     def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Check the variables."""
-        folders = [ROLES / name for name in ENGINE] + role_folders(args["components"])
+        components = role_folders(args["components"])
+        folders = [*(ROLES / name for name in ENGINE), *components]
         specs = {folder: options_of(folder) for folder in folders}
         options = {name: option for spec in specs.values() for name, option in spec.items()}
-        known = set(options) | RESULTS | {f"{folder.name}_component" for folder in folders}
+        accepted = set(options) | RESULTS | {f"{folder.name}_component" for folder in components}
         place = Places(task_vars.get("ansible_inventory_sources") or [], set(load_extra_vars(self._loader)))
         values = self._values(options, task_vars)
         found = [
             *inputs.missing(specs[ROLES / "gitops"], task_vars),
             *inputs.wrong_values(options, values, place),
-            *inputs.unknown(task_vars, known, [folder.name for folder in folders], place),
+            *inputs.unknown(task_vars, accepted, options, [folder.name for folder in folders], place),
         ]
         if found:
             raise GitopsError("\n".join(found))

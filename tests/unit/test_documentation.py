@@ -76,6 +76,6 @@ def test_the_reference_of_variables_has_what_a_user_can_set_and_nothing_internal
     listed = set(re.findall(r"^\| `(\w+)` \|", reference.reference(), re.M))
     assert listed == {name for name, _option in options} - internal
     assert {"argocd_identity", "component_definition", "report_failure"} <= internal
-    assert "`Internal:` are not here" in reference.HEAD
+    assert "described there as\n`Internal:`" in reference.HEAD
     # One that several entry points take is the same in all of them.
     assert [name for name, option in options if (name in internal) != inputs.internal(option)] == []

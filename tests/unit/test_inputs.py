@@ -18,6 +18,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment impor
 from .running import run_action
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# All of this collection.
+COMPONENTS = DataLoader().load_from_file(str(ROOT / "inventories/dev/group_vars/all/components.yml"))[
+    "gitops_components"
+]
 VARIABLES = {"gitops_environment": "dev", "gitops_components": ["maildev", "kafka"]}
 
 
@@ -109,10 +113,76 @@ def test_the_file_of_the_inventory_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"), [("a", "a", 0), ("topics", "topisc", 2), ("abc", "", 3), ("", "abc", 3)]
+    ("one", "other", "expected"),
+    [("a", "a", 0), ("topics", "topisc", 1), ("host", "port", 2), ("uid", "cidr", 2), ("abc", "", 3), ("", "abc", 3)],
 )
-def test_the_distance_of_two_names(one, other, expected):
+def test_the_distance_of_two_words(one, other, expected):
     assert inputs.distance(one, other) == expected
+
+
+# What else an inventory of a Kubernetes cluster may have, each beginning like a variable of a role.
+ORDINARY = """
+    api_cert api_hosts api_key api_port api_server api_target_hosts api_token api_url api_user api_version
+    argocd_admin_password argocd_app argocd_apps argocd_host argocd_image argocd_namespaces argocd_ns argocd_password
+    argocd_port argocd_repo argocd_server argocd_tag argocd_token argocd_ui_port argocd_url argocd_user argocd_values
+    auth_hosts auth_method auth_port auth_token auth_url auth_user
+    cert_manager_email cert_manager_enabled cert_manager_image cert_manager_issuer cert_manager_namespace
+    cluster_cidr cluster_dns cluster_domain cluster_id cluster_ip cluster_name cluster_node cluster_nodes cluster_type
+    common_drizzle_port common_labels common_name common_packages common_tags common_user
+    component_name component_version
+    gateway_address gateway_api_version gateway_class gateway_crd gateway_domains gateway_host gateway_ip gateway_port
+    gateway_tcp_port
+    kafka_advertised_host kafka_bootstrap_port kafka_brokers kafka_connect_acl kafka_connect_configs kafka_host
+    kafka_hosts kafka_partitions kafka_password kafka_port kafka_topic kafka_ui_port kafka_user kafka_versions
+    kafka_super_user kafka_ui_hosts kafka_zookeeper
+    maildev_hosts maildev_images maildev_port
+    minio_api_port minio_bucket minio_console_port minio_endpoint minio_password minio_secret_key minio_user
+    report_commits report_date report_email report_format report_failures
+    strimzi_image strimzi_namespace temporal_db temporal_namespaces temporal_port temporal_server_port temporal_user
+"""
+MISSPELT = {
+    "api_taget_host": "api_target_host",
+    "applicationsets_automatd": "applicationsets_automated",
+    "argocd_manifest_sha265": "argocd_manifest_sha256",
+    "argocd_repositries": "argocd_repositories",
+    "argocd_reposotiries": "argocd_repositories",
+    "cluster_contxet": "cluster_context",
+    "cluster_kidn": "cluster_kind",
+    "cluster_kubconfg": "cluster_kubeconfig",
+    "cluster_uuid": "cluster_uid",
+    "common_instance": "common_instances",
+    "component_standin": "component_stand_in",
+    "gateway_clas_name": "gateway_class_name",
+    "gitops_component": "gitops_components",
+    "gitops_domains": "gitops_domain",
+    "gitops_repo_component": None,
+    "gitops_repo_opne": None,
+    "gitops_enviroment": "gitops_environment",
+    "gitops_repo_brnach": "gitops_repo_branch",
+    "gitops_repo_token": None,
+    "gitops_tag": None,
+    "gitops_tsl": "gitops_tls",
+    "gitops_wiat": None,
+    "kafka_replica": "kafka_replicas",
+    "kafka_superusers": "kafka_super_users",
+    "maildev_image_pullpolicy": "maildev_image_pull_policy",
+    "maildev_resource": "maildev_resources",
+    "minio_bukets": "minio_buckets",
+    "report_foldr": "report_folder",
+    "temporal_hisotry_shards": "temporal_history_shards",
+}
+
+
+def test_names_that_are_somebody_elses_are_left_alone():
+    assert complaints(gitops_components=COMPONENTS, **dict.fromkeys(ORDINARY.split(), "x")) == []
+
+
+@pytest.mark.parametrize(("name", "meant"), MISSPELT.items())
+def test_a_misspelt_name_stops_and_what_is_meant_is_something_that_a_user_may_set(name, meant):
+    hint = f" Do you mean {meant}?" if meant else ""
+    assert complaints(gitops_components=COMPONENTS, **{name: "x"}) == [
+        f"{name} is not a variable of this collection.{hint}"
+    ]
 
 
 def test_the_names_of_results_are_those_of_the_playbooks_and_roles():

@@ -8,7 +8,6 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +28,8 @@ WORDS = {
 }
 ELEMENTS = {"dict": "mappings", "int": "whole numbers", "path": "paths", "str": "texts"}
 SHOWN = 80
+# Letters of a word that may be misspelt, and of one in which two letters may be wrong.
+SHORT, LONG = 4, 8
 # In descriptions: C(code), O(option), V(value).
 MARKUP = re.compile(r"\b[A-Z]\(([^)]*)\)")
 
@@ -60,23 +61,48 @@ def missing(options: Options, values: dict[str, Any]) -> Iterator[str]:
             yield f"{name} is not set: {meaning.partition('. ')[0].rstrip('.')}."
 
 
-def unknown(names: Iterable[str], known: set[str], roles: Iterable[str], place: Callable[[str], str]) -> Iterator[str]:
-    """Return a sentence for each misspelt variable.
+def unknown(
+    names: Iterable[str], accepted: set[str], options: Options, roles: Iterable[str], place: Callable[[str], str]
+) -> Iterator[str]:
+    """Return a sentence for each misspelt variable; `accepted` are also names that nobody is meant to write.
 
     Nobody but this collection begins a name with `gitops_`; with a role's name many do, so there it must be similar.
     """
     prefixes = tuple(f"{role}_" for role in roles)
-    for name in sorted(set(names) - known):
-        if name.startswith("gitops_"):
-            similar = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-        elif name.startswith(prefixes):
-            similar = [other for other in sorted(known) if distance(name, other) <= 2]
-            if not similar:
-                continue
-        else:
+    meant = sorted(name for name, option in options.items() if not internal(option))
+    for name in sorted(set(names) - accepted):
+        ours = name.startswith("gitops_")
+        if not ours and not name.startswith(prefixes):
             continue
-        hint = f" Do you mean {similar[0]}?" if similar else ""
-        yield f"{name} is not a variable of this collection{place(name)}.{hint}"
+        pairs = {option: differing(name, option) for option in meant}
+        similar = [option for option, pair in pairs.items() if alike(*pair) and (ours or not ordinary(*pair))]
+        if ours or similar:
+            nearest = min(similar, key=lambda option: distance(*pairs[option]), default="")
+            hint = f" Do you mean {nearest}?" if nearest else ""
+            yield f"{name} is not a variable of this collection{place(name)}.{hint}"
+
+
+def differing(name: str, option: str) -> tuple[str, str]:
+    """Return the words of two names without those with which both begin or end, such as a role's name."""
+    one, other = name.split("_"), option.split("_")
+    for position in (0, -1):
+        while one and other and one[position] == other[position]:
+            del one[position], other[position]
+    return "_".join(one), "_".join(other)
+
+
+def alike(word: str, meant: str) -> bool:
+    """Return whether a word looks like another one: in a long one two letters may differ, else one."""
+    return distance(word, meant) <= (2 if len(word) >= LONG else 1)
+
+
+def ordinary(word: str, meant: str) -> bool:
+    """Return whether a word that looks like another one may well be somebody's own: `id` is not a misspelt `uid`.
+
+    Nor is `hosts` a misspelt `host`, nor `topic` a misspelt `topics`; but `replica` and `clas` are misspelt.
+    """
+    plural = word == f"{meant}s" or (meant == f"{word}s" and len(meant) < LONG and not word.endswith("s"))
+    return plural or len(word) < SHORT
 
 
 def description(option: dict[str, Any]) -> str:
@@ -108,13 +134,17 @@ def specification(option: dict[str, Any]) -> dict[str, Any]:
 
 
 def distance(one: str, other: str) -> int:
-    """Return how many letters must be added, left out or changed (Levenshtein's distance)."""
-    row = list(range(len(other) + 1))
-    for number, letter in enumerate(one, 1):
-        before, row[0] = row[0], number
-        for place, target in enumerate(other, 1):
-            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (letter != target))
-    return row[-1]
+    """Return how many letters must be added, left out, changed, or swapped with the next one."""
+    rows = [list(range(len(other) + 1))]
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, target in enumerate(other, 1):
+            steps = [rows[-1][j] + 1, row[j - 1] + 1, rows[-1][j - 1] + (letter != target)]
+            if i > 1 and j > 1 and (letter, one[i - 2]) == (other[j - 2], target):
+                steps.append(rows[-2][j - 2] + 1)
+            row.append(min(steps))
+        rows.append(row)
+    return rows[-1][-1]
 
 
 def _errors(name: str, spec: dict[str, Any], value: Any) -> list[str]:
