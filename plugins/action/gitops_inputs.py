@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleUndefinedVariable
+from ansible.errors import AnsibleError
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inputs
@@ -21,6 +22,8 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import defin
 
 ARGUMENTS: dict[str, Any] = {"components": {"type": "list", "elements": "str", "required": True}}
 ROLES = Path(__file__).resolve().parents[2] / "roles"
+# What a file with variables may be called at its end.
+VARIABLES = {"", ".json", ".yaml", ".yml"}
 # What every run uses, whichever components it has.
 ENGINE = ("gitops", "cluster", "rehearsal_cluster", "gitops_repo", "component", "argocd", "applicationsets", "report")
 # What our playbooks and roles set themselves: another one may have run before in the same run of Ansible.
@@ -44,6 +47,9 @@ RESULTS = {
     "rehearsal_cluster_status",
 }
 
+# By the folder of a role, and by its entry point.
+Specs = dict[Path, dict[str, inputs.Options]]
+
 
 class ActionModule(ControllerAction):
     """Checks what a user can set, before anything else happens."""
@@ -54,13 +60,15 @@ class ActionModule(ControllerAction):
         """Check the variables."""
         components = role_folders(args["components"])
         folders = [*(ROLES / name for name in ENGINE), *components]
-        specs = {folder: options_of(folder) for folder in folders}
-        options = {name: option for spec in specs.values() for name, option in spec.items()}
+        specs = {folder: entry_points(folder) for folder in folders}
+        options = inputs.union(entry for spec in specs.values() for entry in spec.values())
         accepted = set(options) | RESULTS | {f"{folder.name}_component" for folder in components}
         place = Places(task_vars.get("ansible_inventory_sources") or [], set(load_extra_vars(self._loader)))
         values = self._values(options, task_vars)
+        # The other roles get what they require from the playbooks.
+        asked = {name for folder in (ROLES / "gitops", *components) for name in self._unset(folder, specs, task_vars)}
         found = [
-            *inputs.missing(specs[ROLES / "gitops"], task_vars),
+            *inputs.missing({name: option for name, option in options.items() if name in asked}),
             *inputs.wrong_values(options, values, place),
             *inputs.unknown(task_vars, accepted, options, [folder.name for folder in folders], place),
         ]
@@ -68,15 +76,32 @@ class ActionModule(ControllerAction):
             raise GitopsError("\n".join(found))
         return {"changed": False}
 
+    def _unset(self, folder: Path, specs: Specs, variables: dict[str, Any]) -> set[str]:
+        """Return what a role requires, and neither the inventory nor the role itself sets."""
+        names = {name for name, option in specs[folder].get("main", {}).items() if option.get("required")}
+        names = {name for name in names if variables.get(name) is None}
+        return names - self._own(folder) if names else names
+
+    def _own(self, folder: Path) -> set[str]:
+        """Return the variables that a role sets itself; which of its files are read is its own business."""
+        found: set[str] = set()
+        for file in [*folder.glob("defaults/**/*"), *folder.glob("vars/**/*")]:
+            if file.is_file() and file.suffix in VARIABLES:
+                with contextlib.suppress(AnsibleError):
+                    loaded = self._loader.load_from_file(str(file))
+                    found |= set(loaded) if isinstance(loaded, dict) else set()
+        return found
+
     def _values(self, options: inputs.Options, variables: dict[str, Any]) -> dict[str, Any]:
-        """Return the values that are set, without those that depend on what a later step finds."""
+        """Return the values that are set, without those that cannot be found out yet: whoever uses one reports it.
+
+        Such a value depends on what a later step finds, or its lookup fails. A secret is not looked up for a check.
+        """
         values = {}
-        for name in options:
-            if name in variables:
-                try:
+        for name in [name for name in options if name in variables]:
+            with contextlib.suppress(AnsibleError):
+                if not (inputs.secret(options[name]) and self._templar.is_template(variables[name])):
                     values[name] = self._templar.template(variables[name])
-                except AnsibleUndefinedVariable:
-                    continue
         return values
 
 
@@ -119,8 +144,11 @@ def role_folders(components: list[str]) -> list[Path]:
     return found
 
 
-def options_of(folder: Path) -> inputs.Options:
-    """Return the options of all entry points of a role."""
+def entry_points(folder: Path) -> dict[str, inputs.Options]:
+    """Return the options of each entry point of a role. One of another collection may leave out what it wants."""
     file = folder / "meta" / "argument_specs.yml"
     specs = (_yaml.load(file.read_text()) or {}).get("argument_specs") or {} if file.is_file() else {}
-    return {name: option for spec in specs.values() for name, option in (spec.get("options") or {}).items()}
+    return {
+        entry: {name: option or {} for name, option in ((spec or {}).get("options") or {}).items()}
+        for entry, spec in specs.items()
+    }

@@ -12,11 +12,12 @@ author:
   - The monorepo.gitops authors (@monorepo)
 description:
   - Holds every variable against the C(meta/argument_specs.yml) of the roles of a run, those of components of other
-    collections included. A value that depends on what a later step finds is not checked.
+    collections included, and what these components require. A value that depends on what a later step finds, or whose
+    lookup fails, is not checked, nor is a template of an option with C(no_log).
   - A variable that begins with C(gitops_) and that no role declares is misspelt. So is one that begins with the
-    name of a role of the run and looks like a variable of such a role. The words in which the two differ are compared; one
-    letter may be wrong where a word has at least four letters, two where it has eight, and two that are swapped are one.
-    A plural or the singular of a short word is not misspelt. Others are not checked.
+    name of a role of the run and looks like a variable of such a role. The words in which the two differ are compared;
+    one letter may be wrong where a word has at least four letters, two where it has eight, and two that are swapped are
+    one. A plural or the singular of a short word is not misspelt. Others are not checked.
   - Runs on the controller.
 extends_documentation_fragment:
   - monorepo.gitops.attributes

@@ -1,11 +1,12 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The API server that modules talk to: a recording of a real one."""
+"""The API server that modules talk to, a recording of a real one, and roles of another collection."""
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,3 +44,22 @@ def api_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
             server.save()
         elif isinstance(server, Replay):
             assert (server.unexpected, server.missing()) == ([], [])
+
+
+@pytest.fixture
+def role(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """Make roles of the collection acme.platform, which is found as every other: `role("shop", vars="a: 1")`."""
+    package = sys.modules["ansible_collections"]
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+
+    def make(name: str, **files: str) -> Path:
+        folder = tmp_path / "acme" / "platform" / "roles" / name
+        for key, text in files.items():
+            file = folder / ("meta/argument_specs.yml" if key == "specs" else f"{key}/main.yml")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        return folder
+
+    yield make
+    for name in [name for name in sys.modules if name.startswith("ansible_collections.acme")]:
+        del sys.modules[name]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -50,21 +49,6 @@ def test_the_documentation_has_the_options_of_the_plugin(name):
 
 
 class TestPlan:
-    @pytest.fixture
-    def role(self, tmp_path, monkeypatch):
-        """Return what makes a role of the collection acme.platform, which is found as every other collection."""
-        monkeypatch.setattr(
-            sys.modules["ansible_collections"],
-            "__path__",
-            [*sys.modules["ansible_collections"].__path__, str(tmp_path)],
-        )
-        yield lambda name, **files: write(
-            tmp_path / "acme" / "platform" / "roles" / name,
-            {f"{key}/main.yml": text for key, text in files.items()},
-        )
-        for name in [name for name in sys.modules if name.startswith("ansible_collections.acme")]:
-            del sys.modules[name]
-
     def test_a_definition_may_depend_on_the_variables_of_its_role(self, role):
         shop = role(
             "shop",

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import EncryptedString
 from ansible.template import trust_as_template
 from ansible_collections.monorepo.gitops.plugins.action import gitops_inputs
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inputs
 
-from .running import run_action
+from .running import action_plugin, run_action
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # All of this collection.
@@ -76,8 +77,12 @@ def test_what_is_wrong_is_one_sentence(variables, sentence):
         {name: {} for name in sorted(gitops_inputs.RESULTS)},
         # What playbooks hand to a role.
         {"report_commit": "4e84fb3", "component_namespaces": [], "gitops_repo_tree": "/x"},
-        # It depends on what a later step finds.
+        # It depends on what a later step finds, or cannot be found out.
         {"maildev_host": trust_as_template("mail.{{ cluster_connection.server }}")},
+        {"maildev_host": trust_as_template("{{ lookup('ansible.builtin.file', '/nowhere/x') }}")},
+        {"maildev_host": trust_as_template("{{ lookup('acme.secrets.vault', 'x') }}")},
+        {"maildev_host": trust_as_template("{{ 1 / 0 }}")},
+        {"maildev_host": EncryptedString(ciphertext="$ANSIBLE_VAULT;1.1;AES256\n6162")},
     ],
     ids=lambda value: ",".join(value) or "nothing",
 )
@@ -94,7 +99,15 @@ def test_a_secret_is_not_shown():
     (sentence,) = inputs.wrong_values(options, {"argocd_password": "hunter2"}, lambda _name: "")
     assert sentence == "argocd_password has a value that is not one of a."
     nested = {"argocd_repositories": {"type": "list", "elements": "dict", "no_log": True, "options": {"url": {}}}}
-    assert list(inputs.wrong_values(nested, {"argocd_repositories": [{"password": "hunter2"}]}, lambda _name: "")) == []
+    (sentence,) = inputs.wrong_values(nested, {"argocd_repositories": [{"password": "hunter2"}]}, lambda _name: "")
+    assert sentence == "argocd_repositories: an entry has a wrong value."
+
+
+def test_a_secret_is_not_looked_up_for_the_check(tmp_path):
+    for name, option in (("a", {}), ("b", {"no_log": True}), ("c", {"options": {"d": {"no_log": True}}})):
+        given = {name: [trust_as_template(f"{{{{ lookup('ansible.builtin.pipe', 'touch {tmp_path}/{name}') }}}}")]}
+        action_plugin("gitops_inputs", given, components=[])._values({name: option}, given)
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_long_value_is_cut():
@@ -110,6 +123,52 @@ def test_the_file_of_the_inventory_is_named(tmp_path):
     assert found == [f'maildev_replicas is "many", which is not a whole number ({file}, line 4).']
     (tmp_path / "hosts").write_text("localhost\n")
     assert complaints(maildev_replicas="many", ansible_inventory_sources=[str(tmp_path / "hosts"), "host,"]) == found
+
+
+SHOP = """
+argument_specs:
+  main:
+    options:
+      gitops_domain: {required: true}
+      shop_any:
+      shop_color: {required: true}
+      shop_host: {required: true, description: [Host name of C(shop). By default none., More.]}
+      shop_size: {required: true}
+      shop_token: {required: true, no_log: true}
+      argocd_version: {type: int}
+  other:
+    options:
+      shop_other: {required: true}
+  bare:
+"""
+
+
+def test_what_a_component_of_another_collection_requires_must_be_set(role):
+    shop = role("shop", specs=SHOP, defaults="shop_size: 1\n", vars="shop_component: {}\n")
+    (shop / "vars" / "red.yml").write_text("shop_color: red\n")
+    (shop / "vars" / "broken.yml").write_text("{")
+    (shop / "vars" / "list.json").write_text("[]")
+    given = {"gitops_components": ["acme.platform.shop"]}
+    domain = "gitops_domain is not set: Domain of the host names, such as maildev.<gitops_domain>."
+    assert complaints(**given) == [
+        domain,
+        "shop_host is not set: Host name of shop.",
+        "shop_token is not set, and a component requires it.",
+    ]
+    values = {"gitops_domain": "x", "shop_host": "x", "shop_token": trust_as_template("{{ later }}"), "shop_any": "y"}
+    assert complaints(**given, **values) == []
+    assert complaints(**given, **values, shop_tokne="x") == [
+        "shop_tokne is not a variable of this collection. Do you mean shop_token?"
+    ]
+    # It cannot change what our variables are.
+    assert complaints(**given, **values, argocd_version="v1") == []
+
+
+def test_what_two_roles_declare_is_what_the_first_says_and_a_secret_if_either_says_so():
+    assert inputs.union([{"a": {"type": "int"}}, {"a": {"no_log": True}, "b": {}}]) == {
+        "a": {"type": "int", "no_log": True},
+        "b": {},
+    }
 
 
 @pytest.mark.parametrize(

@@ -40,25 +40,34 @@ def wrong_values(options: Options, values: dict[str, Any], place: Callable[[str]
         option = options[name]
         flat: dict[str, Any] = {key: option[key] for key in ("type", "elements", "choices") if key in option}
         # A mapping or a list may contain a secret, and Ansible's own message about what is in it does.
-        if option.get("no_log") or isinstance(value, (dict, list)):
+        if secret(option) or isinstance(value, (dict, list)):
             shown = "has a value that"
         else:
             text = json.dumps(value, default=str, ensure_ascii=False)
             shown = f"is {text if len(text) <= SHOWN else text[:SHOWN] + '…'}, which"
         if _errors(name, flat, value):
             yield f"{name} {shown} is not {expected(option)}{place(name)}."
-        elif not option.get("no_log") and (errors := _errors(name, specification(option), value)):
+        elif errors := _errors(name, specification(option), value):
             # Which arguments are missing or unknown is no secret.
-            named = errors[0] if errors[0].startswith(("missing", "Unsupported")) else "an entry has a wrong value"
+            named = errors[0] if errors[0].startswith("missing") else "an entry has a wrong value"
             yield f"{name}: {named}{place(name)}."
 
 
-def missing(options: Options, values: dict[str, Any]) -> Iterator[str]:
-    """Return a sentence for each required option without a value."""
+def union(specs: Iterable[Options]) -> Options:
+    """Return the options of several roles and entry points. The first one counts, but a secret of any is a secret."""
+    found: Options = {}
+    for name, option in [item for spec in specs for item in spec.items()]:
+        found.setdefault(name, option)
+        if secret(option):
+            found[name] = found[name] | {"no_log": True}
+    return found
+
+
+def missing(options: Options) -> Iterator[str]:
+    """Return a sentence for each option that must be set."""
     for name, option in options.items():
-        if option.get("required") and values.get(name) is None:
-            meaning = MARKUP.sub(r"\1", description(option))
-            yield f"{name} is not set: {meaning.partition('. ')[0].rstrip('.')}."
+        meaning = MARKUP.sub(r"\1", description(option)).partition(". ")[0].rstrip(".")
+        yield f"{name} is not set: {meaning}." if meaning else f"{name} is not set, and a component requires it."
 
 
 def unknown(
@@ -111,6 +120,11 @@ def description(option: dict[str, Any]) -> str:
     return str(text[0] if isinstance(text, list) else text)
 
 
+def secret(option: dict[str, Any]) -> bool:
+    """Return whether an option, or an entry of it, can contain a secret."""
+    return bool(option.get("no_log")) or any(secret(entry or {}) for entry in (option.get("options") or {}).values())
+
+
 def internal(option: dict[str, Any]) -> bool:
     """Return whether playbooks and roles hand the option to a role; a user can set it, but is never told to."""
     return description(option).startswith("Internal:")
@@ -129,7 +143,7 @@ def specification(option: dict[str, Any]) -> dict[str, Any]:
     keys = ("type", "elements", "choices", "required", "default", "no_log", "aliases")
     spec = {key: option[key] for key in keys if key in option}
     if option.get("options"):
-        spec["options"] = {name: specification(entry) for name, entry in option["options"].items()}
+        spec["options"] = {name: specification(entry or {}) for name, entry in option["options"].items()}
     return spec
 
 
