@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,11 @@ class ActionModule(ControllerAction):
         specs = {folder: entry_points(folder) for folder in folders}
         options = inputs.union(entry for spec in specs.values() for entry in spec.values())
         accepted = set(options) | RESULTS | {f"{folder.name}_component" for folder in components}
-        place = Places(task_vars.get("ansible_inventory_sources") or [], set(load_extra_vars(self._loader)))
+        place = Places(
+            task_vars.get("ansible_inventory_sources") or [],
+            task_vars.get("playbook_dir"),
+            set(load_extra_vars(self._loader)),
+        )
         values = self._values(options, task_vars)
         # The other roles get what they require from the playbooks.
         asked = {name for folder in (ROLES / "gitops", *components) for name in self._unset(folder, specs, task_vars)}
@@ -106,29 +109,39 @@ class ActionModule(ControllerAction):
 
 
 class Places:
-    """Where a variable is set: with `-e`, or in the inventory's own files."""
+    """Where a variable is set: with `-e`, in the inventory's own files, or in those next to the playbook."""
 
-    def __init__(self, sources: list[str], extra: set[str]) -> None:
-        self.sources, self.extra = sources, extra
+    def __init__(self, sources: list[str], playbooks: str | None, extra: set[str]) -> None:
+        # A source with a comma is a list of hosts.
+        self.sources, self.extra = [Path(source) for source in sources if "," not in source], extra
+        self.playbooks = [Path(playbooks)] if playbooks else []
 
     @cached_property
     def files(self) -> list[Path]:
-        """Return the files, which are only looked for when something is wrong."""
-        paths = [Path(source) for source in self.sources]
-        folders = [path if path.is_dir() else path.parent for path in paths if path.exists()]
-        return [file for folder in folders for file in sorted(folder.rglob("*.y*ml")) if file.is_file()]
+        """Return the files, those that win in Ansible last. They are only looked for when something is wrong."""
+        found = [source for source in self.sources if source.is_file()]
+        found += [file for source in self.sources for file in variable_files(source, "*")]
+        folders = [source.parent if source.is_file() else source for source in self.sources] + self.playbooks
+        for name in ("group_vars", "host_vars"):
+            found += [file for folder in folders for file in variable_files(folder / name, "**/*")]
+        return found
 
     def __call__(self, name: str) -> str:
-        """Return ` (file, line n)`, nothing when no file shows it. Of several, the last one wins in Ansible, too."""
+        """Return ` (file, line n)`, nothing when no file shows it. Of several, the last one counts."""
         if name in self.extra:
             return " (given with -e)"
         found = ""
         for file in self.files:
-            lines = file.read_text(errors="replace").splitlines()
-            for number, line in enumerate(lines, 1):
-                if re.match(rf"\s*{re.escape(name)}\s*:", line):
-                    found = f" ({file}, line {number})"
+            with contextlib.suppress(OSError):
+                lines = file.read_text(errors="replace").splitlines()
+                numbers = [number for number, line in enumerate(lines, 1) if inputs.sets(name, line, file.suffix)]
+                found = f" ({file}, line {numbers[-1]})" if numbers else found
         return found
+
+
+def variable_files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder that can have variables."""
+    return [file for file in sorted(folder.glob(pattern)) if file.is_file() and file.suffix in {*VARIABLES, ".ini"}]
 
 
 def role_folders(components: list[str]) -> list[Path]:

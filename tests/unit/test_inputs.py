@@ -115,14 +115,65 @@ def test_a_long_value_is_cut():
     assert sentence == f'a is "{"x" * 79}…, which is not a whole number.'
 
 
-def test_the_file_of_the_inventory_is_named(tmp_path):
-    file = tmp_path / "group_vars" / "all" / "gitops.yml"
-    file.parent.mkdir(parents=True)
-    file.write_text("---\ngitops_environment: dev\n\nmaildev_replicas: many\n")
-    found = complaints(maildev_replicas="many", ansible_inventory_sources=[str(tmp_path)])
-    assert found == [f'maildev_replicas is "many", which is not a whole number ({file}, line 4).']
-    (tmp_path / "hosts").write_text("localhost\n")
-    assert complaints(maildev_replicas="many", ansible_inventory_sources=[str(tmp_path / "hosts"), "host,"]) == found
+def write(file, text):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def wrong_replicas(**variables):
+    """Return where a wrong value is said to be."""
+    (found,) = complaints(maildev_replicas="many", **variables)
+    return found.removeprefix('maildev_replicas is "many", which is not a whole number').removesuffix(".")
+
+
+def test_the_file_of_an_inventory_that_is_a_folder_is_named(tmp_path):
+    file = write(tmp_path / "group_vars/all/gitops.yml", "---\ngitops_environment: dev\n\nmaildev_replicas: many\n")
+    assert wrong_replicas(ansible_inventory_sources=[str(tmp_path)]) == f" ({file}, line 4)"
+    hosts = write(tmp_path / "hosts.yml", "all:\n  vars:\n    maildev_replicas: many\n")
+    assert wrong_replicas(ansible_inventory_sources=[str(tmp_path)]) == f" ({file}, line 4)"
+    file.unlink()
+    assert wrong_replicas(ansible_inventory_sources=[str(tmp_path)]) == f" ({hosts}, line 3)"
+
+
+def test_an_inventory_that_is_a_file_is_read_with_the_variables_next_to_it_and_nothing_else(tmp_path):
+    hosts = write(tmp_path / "hosts.ini", "[all:vars]\n# maildev_replicas=1\nmaildev_replicas = many\n")
+    others = [tmp_path / "other/group_vars/all.yml", tmp_path / "prod.yml", tmp_path / "roles/x/vars/main.yml"]
+    for file in others:
+        write(file, "maildev_replicas: many\n")
+    given = {"ansible_inventory_sources": [str(hosts), "a,b"], "playbook_dir": str(tmp_path / "playbooks")}
+    assert wrong_replicas(**given) == f" ({hosts}, line 3)"
+    for name in ("group_vars/all", "playbooks/group_vars/all.yaml", "host_vars/localhost.json"):
+        file = write(tmp_path / name, '"maildev_replicas": many\n')
+        assert wrong_replicas(**given) == f" ({file}, line 1)"
+    assert wrong_replicas(ansible_inventory_sources=[str(tmp_path / "gone.ini")]) == ""
+
+
+def test_a_file_that_cannot_be_read_is_skipped(tmp_path):
+    file = write(tmp_path / "group_vars/all/a.yml", "maildev_replicas: many\n")
+    (file.parent / "b.yml").symlink_to("/proc/self/mem")  # root may open every file, but cannot read this one
+    (file.parent / "c.yml").symlink_to("/nowhere")
+    assert wrong_replicas(ansible_inventory_sources=[str(tmp_path)]) == f" ({file}, line 1)"
+
+
+@pytest.mark.parametrize(
+    ("line", "suffix", "expected"),
+    [
+        ("a_b: 1", ".yml", True),
+        ("    a_b : 1", ".yml", True),
+        ('  "a_b": 1,', ".json", True),
+        ("# a_b: 1", ".yml", False),
+        ("xa_b: 1", ".yml", False),
+        ("a_bc: 1", ".yml", False),
+        ("command: set a_b=1", ".yml", False),
+        ("localhost ansible_connection=local a_b=1", ".ini", True),
+        ("a_b = 1", "", True),
+        ("# localhost a_b=1", ".ini", False),
+        ("localhost xa_b=1", ".ini", False),
+    ],
+)
+def test_the_line_that_sets_a_variable(line, suffix, expected):
+    assert inputs.sets("a_b", line, suffix) is expected
 
 
 SHOP = """

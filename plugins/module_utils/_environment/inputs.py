@@ -114,6 +114,13 @@ def ordinary(word: str, meant: str) -> bool:
     return plural or len(word) < SHORT
 
 
+def sets(name: str, line: str, suffix: str) -> bool:
+    """Return whether a line of a file sets a variable: as YAML or JSON, or as INI where the file may be that."""
+    name = re.escape(name)
+    ini = rf"(?![#;]).*(?<!\S){name}\s*=|" if suffix not in (".json", ".yaml", ".yml") else ""
+    return bool(re.match(rf"\s*(?:{ini}[\"']?{name}[\"']?\s*:)", line))
+
+
 def description(option: dict[str, Any]) -> str:
     """Return the first paragraph of an option's description; the specification of another collection may have none."""
     text = option.get("description") or ""
