@@ -29,8 +29,8 @@ options:
     elements: str
     required: true
 notes:
-  - Fails with one line for each variable, with its value unless its option is C(no_log), what is expected, and the file
-    and the line where the inventory's own files show it.
+  - Fails with one line for each variable, with its value (but no mapping, no list, and nothing that is C(no_log)), what
+    is expected, and the file and the line where the inventory's own files, or those next to the playbook, show it.
 """
 
 EXAMPLES = r"""

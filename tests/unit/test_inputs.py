@@ -103,6 +103,25 @@ def test_a_secret_is_not_shown():
     assert sentence == "argocd_repositories: an entry has a wrong value."
 
 
+# What may have credentials: URLs, environment variables, and configuration that is handed on as it is.
+SECRET = re.compile(
+    r"\w+_(config|env|mirror|password|secret|token|url)"
+    r"|argocd_(cm|cmd_params|repositories)|common_external_clusters"
+)
+
+
+def test_every_option_that_can_contain_a_secret_says_so_and_its_value_is_never_shown():
+    roles = [gitops_inputs.entry_points(folder) for folder in ROOT.glob("roles/*")]
+    options = inputs.union(entry for spec in roles for entry in spec.values())
+    marked = [name for name, option in options.items() if inputs.secret(option)]
+    assert sorted(marked) == sorted(name for name in options if SECRET.fullmatch(name))
+    assert len(marked) > 10
+    for value in ("hunter2", ["hunter2"], {"hunter2": "hunter2"}, [{"name": "hunter2"}]):
+        found = list(inputs.wrong_values(options, dict.fromkeys(marked, value), lambda _name: ""))
+        assert "hunter2" not in "".join(found)
+        assert found
+
+
 def test_a_secret_is_not_looked_up_for_the_check(tmp_path):
     for name, option in (("a", {}), ("b", {"no_log": True}), ("c", {"options": {"d": {"no_log": True}}})):
         given = {name: [trust_as_template(f"{{{{ lookup('ansible.builtin.pipe', 'touch {tmp_path}/{name}') }}}}")]}

@@ -147,7 +147,7 @@ def expected(option: dict[str, Any]) -> str:
 
 def specification(option: dict[str, Any]) -> dict[str, Any]:
     """Return what Ansible's validator needs of an option."""
-    keys = ("type", "elements", "choices", "required", "default", "no_log", "aliases")
+    keys = ("type", "elements", "choices", "required", "default", "aliases")
     spec = {key: option[key] for key in keys if key in option}
     if option.get("options"):
         spec["options"] = {name: specification(entry or {}) for name, entry in option["options"].items()}
