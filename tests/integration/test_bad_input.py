@@ -101,11 +101,12 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
             {"maildev_hots": "x"},
             "maildev_hots is not a variable of this collection (given with -e). Do you mean maildev_host?",
         ),
+        ({"gitops_components": ["acme.platform.shop"]}, "shop_token is not set: Token of the shop."),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
 )
 def test_bad_input_stops_the_run_before_anything_is_written(environment, variables, message, tmp_path):
-    for name, component in (("Gateway_", "Gateway_"), ("gateway", "gateway")):
+    for name, component in (("Gateway_", "Gateway_"), ("gateway", "gateway"), ("shop", "shop")):
         other_collection(environment, name, component)
     wrong = tmp_path / "github.com/cert-manager/cert-manager/releases/download/v1.20.3/cert-manager.yaml"
     wrong.parent.mkdir(parents=True)
@@ -127,6 +128,19 @@ def other_collection(environment, role, component):
     (path / "vars").mkdir(parents=True, exist_ok=True)
     definition = {f"{role}_component": {"name": component, "layer": "infra", "namespace": "other"}}
     (path / "vars" / "main.yml").write_text(yaml.safe_dump(definition))
+    if role == "shop":
+        options = {"shop_token": {"required": True, "description": "Token of the shop."}}
+        (path / "meta").mkdir(exist_ok=True)
+        (path / "meta" / "argument_specs.yml").write_text(
+            yaml.safe_dump({"argument_specs": {"main": {"options": options}}})
+        )
+
+
+def test_a_secret_that_cannot_be_looked_up_stops_only_what_uses_it(environment):
+    unreachable = "{{ lookup('ansible.builtin.file', '/nowhere/token') }}"
+    variables = {"argocd_repositories": unreachable, "argocd_ssh_known_hosts": unreachable}
+    done = environment.site("--tags", "render", "-e", json.dumps(variables))
+    assert done.returncode == 0, done.stdout[-3000:]
 
 
 def test_a_secret_in_a_template_is_not_committed(environment):
