@@ -15,7 +15,7 @@ from ansible.plugins.loader import fragment_loader
 from ansible.utils.plugin_docs import get_docstring
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.monorepo.gitops.plugins.doc_fragments.auth import ModuleDocFragment
-from ansible_collections.monorepo.gitops.plugins.module_utils import inputs
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inputs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODULES = sorted(ROOT.glob("plugins/modules/*.py"))
