@@ -7,10 +7,13 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """A module adds `support` and `details`, or takes them from a variant."""
+    """A module adds `support` and `details`, or takes them from a variant. Only some of them run in the background."""
 
     DOCUMENTATION = r"""
 attributes:
+  async:
+    description: Supports C(async), which runs the module in the background.
+    support: none
   check_mode:
     description: With C(--check) the module reports what would change and changes nothing.
   diff_mode:

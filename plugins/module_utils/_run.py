@@ -19,8 +19,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 _stand_in: ContextVar[Callable[..., Any] | None] = ContextVar("stand_in", default=None)
 
 
-class Finished(Exception):  # noqa: N818  it is no error
-    """A module in Ansible's own process ends with this result."""
+class Finished(BaseException):
+    """A module in Ansible's own process ends with this result.
+
+    Like SystemExit in a program, it is no error that a module could handle.
+    """
 
     def __init__(self, result: dict[str, Any]) -> None:
         super().__init__()

@@ -29,6 +29,8 @@ options:
     type: str
     default: ""
 attributes:
+  async:
+    support: full
   check_mode:
     support: none
     details: Does nothing in check mode; the role C(gitops_repo) uses a temporary clone there.

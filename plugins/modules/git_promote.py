@@ -36,6 +36,8 @@ options:
     type: bool
     default: false
 attributes:
+  async:
+    support: full
   check_mode:
     support: full
     details: Shows what would change and moves nothing.

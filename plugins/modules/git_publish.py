@@ -50,6 +50,8 @@ options:
     type: str
     default: monorepo.gitops@localhost
 attributes:
+  async:
+    support: full
   check_mode:
     support: full
     details: Checks everything and stages the changes, makes no commit and pushes nothing.

@@ -44,6 +44,8 @@ options:
     elements: str
     default: []
 attributes:
+  async:
+    support: full
   check_mode:
     support: full
     details: The cache is filled in check mode too; nothing else is written.

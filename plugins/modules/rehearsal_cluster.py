@@ -70,6 +70,8 @@ options:
     type: int
     default: 60
 attributes:
+  async:
+    support: full
   check_mode:
     support: full
     details: Reports whether anything would change, and starts nothing.

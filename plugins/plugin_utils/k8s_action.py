@@ -29,6 +29,8 @@ class K8sAction(ModuleAction, K8sActionModule):
     kubernetes.core's plugin would return all arguments as `invocation`, the token in `api_key` included.
     """
 
+    # A decrypted kubeconfig exists no longer than the task, and nobody would see the progress.
+    _supports_async = False
     progress = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class ModuleAction(ActionBase):
     """
 
     _supports_check_mode = True
+    _supports_async = True
     module: ModuleType
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -53,17 +54,19 @@ class ModuleAction(ActionBase):
 
     def _execute(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run the module as Ansible runs any other."""
+        in_background = bool(self._task.async_val)
         done: dict[str, Any] = self._execute_module(
-            module_name=self._task.action, module_args=args, task_vars=task_vars
+            module_name=self._task.action, module_args=args, task_vars=task_vars, wrap_async=in_background
         )
-        self._remove_tmp_path(self._connection._shell.tmpdir)
+        if not in_background:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
         return done
 
     def _is_elsewhere(self, task_vars: dict[str, Any]) -> bool:
-        """Return whether the module would run on another machine, as another user or with other settings."""
+        """Return whether the module would run on another machine, as another user, with other settings or later."""
         python = self._templar.template(task_vars.get("ansible_python_interpreter", ""))
         other = self._connection.transport != "local" or python != sys.executable
-        return other or bool(self._play_context.become or any(self._task.environment or []))
+        return other or bool(self._task.async_val or self._play_context.become or any(self._task.environment or []))
 
     def _call(self, args: dict[str, Any]) -> dict[str, Any]:
         """Run the module in this process."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import reference
 import yaml
-from ansible.plugins.loader import fragment_loader
+from ansible.plugins.loader import action_loader, fragment_loader
 from ansible.utils.plugin_docs import get_docstring
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.monorepo.gitops.plugins.doc_fragments.auth import ModuleDocFragment
@@ -58,10 +58,16 @@ def test_the_action_group_names_modules_only():
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_a_module_says_what_it_does_in_check_mode_and_when_it_is_run_again(module):
     attributes = documentation(module)["attributes"]
-    assert {"check_mode", "diff_mode", "idempotent"} <= attributes.keys()
+    assert {"async", "check_mode", "diff_mode", "idempotent"} <= attributes.keys()
     for name, attribute in attributes.items():
         assert attribute["description"], name
         assert attribute["support"] in ("full", "partial", "none", "N/A"), name
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_a_module_says_whether_it_runs_in_the_background(module):
+    action = action_loader.get(f"monorepo.gitops.{module.stem}", class_only=True)
+    assert documentation(module)["attributes"]["async"]["support"] == ("full" if action._supports_async else "none")
 
 
 def test_the_reference_of_variables_is_current():

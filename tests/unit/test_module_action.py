@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -52,6 +53,15 @@ def test_an_error_is_a_failed_task_with_its_result(monkeypatch):
 
     result = started(monkeypatch, run).run(task_vars=HERE)
     assert result == {"changed": False, "failed": True, "msg": "it broke", "applications": ["one"]}
+
+
+def test_the_end_of_a_module_is_no_error_that_it_could_handle(monkeypatch):
+    def run(module):
+        with contextlib.suppress(Exception):
+            module.fail_json(msg="it broke")
+        pytest.fail("it went on")
+
+    assert started(monkeypatch, run).run(task_vars=HERE)["msg"] == "it broke"
 
 
 def test_a_secret_is_in_no_result(monkeypatch):
@@ -116,6 +126,7 @@ ELSEWHERE = {
     "another machine": (lambda action: setattr(action._connection, "transport", "ssh"), HERE),
     "another user": (lambda action: setattr(action._play_context, "become", True), HERE),
     "an environment": (lambda action: setattr(action._task, "environment", [{"A": "b"}]), HERE),
+    "in the background": (lambda action: setattr(action._task, "async_val", 60), HERE),
 }
 
 
@@ -125,3 +136,19 @@ def test_a_module_is_a_program_of_its_own_where_it_runs_elsewhere(monkeypatch, c
     monkeypatch.setattr(ModuleAction, "_execute", lambda _action, args, _task_vars: {"executed": args})
     change(action)
     assert action.run(task_vars=variables)["executed"] == {}
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0, (False, ["removed"])), (60, (True, []))])
+def test_a_program_in_the_background_keeps_its_folder(monkeypatch, seconds, expected):
+    action, removed = action_plugin("kustomize_build"), []
+    monkeypatch.setattr(action, "_execute_module", lambda **options: options)
+    monkeypatch.setattr(action, "_remove_tmp_path", lambda _path: removed.append("removed"))
+    action._task.async_val = seconds
+    assert (action.run(task_vars={})["wrap_async"], removed) == expected
+
+
+def test_a_module_that_talks_to_the_api_server_is_refused_in_the_background():
+    action = action_plugin("argocd_app_wait")
+    action._task.async_val = 60
+    with pytest.raises(AnsibleActionFail, match=r"argocd_app_wait\) does not support async\."):
+        action.run(task_vars=HERE)
