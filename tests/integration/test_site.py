@@ -78,7 +78,7 @@ def test_a_tag_cuts_the_run_and_changes_nothing(environment, tag):
     assert environment.git("rev-parse", "main") == head
 
 
-TAGS = ("render", "publish", "argocd", "applicationsets", "always")
+TAGS = ("render", "publish", "argocd", "applicationsets", "always", "all")
 
 
 @pytest.mark.parametrize("args", [*(["--skip-tags", tag] for tag in TAGS), ["--tags", "publsh"]], ids=" ".join)
