@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,9 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+BLOCK = ("block", "rescue", "always")
+TASKS = ROOT / "playbooks" / "tasks"
+PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("rehearsal", [600, 10]), ("existing", [1800, 300])])
@@ -33,16 +38,120 @@ def test_the_time_limit_of_the_rollout():
     assert found == [300, 600]
 
 
-def test_every_playbook_runs_from_every_folder(tmp_path):
-    # site.yml lies beside the collections; together with it all others would run, too.
-    playbooks = sorted((ROOT / "playbooks").glob("*.yml"))
-    assert len(playbooks) > 4
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-playbook", *playbooks, "-i", ROOT / "inventories/dev", "--list-tasks"],
-        cwd=tmp_path,
-        env={name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+def run(folder, *args, **variables):
+    """Run playbooks as a user does who has no configuration, from another folder."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    return subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", *args],
+        cwd=folder,
+        env=clean | {"ANSIBLE_NOCOLOR": "1"} | variables,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_every_playbook_runs_from_every_folder(tmp_path):
+    # site.yml lies beside the collections; together with it all others would run, too.
+    assert len(PLAYBOOKS) > 4
+    done = run(tmp_path, *PLAYBOOKS, "-i", ROOT / "inventories/dev", "--list-tasks")
     assert done.returncode == 0, done.stderr
+
+
+def refusal(done):
+    """Return the one message of a run that did nothing."""
+    assert done.returncode == 2, done.stdout
+    assert "changed=0 " in done.stdout
+    (said,) = re.findall(r"^fatal: \[localhost\]: FAILED! => (.*)$", done.stdout, re.MULTILINE)
+    return json.loads(said)["msg"]
+
+
+@pytest.mark.parametrize("name", ["site", "promote", "verify", "app_list"])
+@pytest.mark.parametrize(
+    ("args", "variables", "expected"),
+    [
+        (
+            ["-e", "cluster_kind=existing"],
+            {},
+            "gitops_environment and gitops_components must both be set: run with the inventory of an environment, for "
+            "example -i inventories/dev.",
+        ),
+        (
+            ["-e", "cluster_kind=existing", "-i", ROOT / "inventories/dev"],
+            {"ANSIBLE_PRIVATE_ROLE_VARS": "true"},
+            "private_role_vars is true, in ansible.cfg or as ANSIBLE_PRIVATE_ROLE_VARS in the environment: set it to "
+            "false, because these playbooks use the variables of the roles that they import.",
+        ),
+    ],
+    ids=["no inventory", "private_role_vars"],
+)
+def test_a_run_that_was_started_in_the_wrong_way_says_how_to_start_it(tmp_path, name, args, variables, expected):
+    assert refusal(run(tmp_path, ROOT / "playbooks" / f"{name}.yml", *args, **variables)) == expected
+
+
+def test_the_report_of_a_run_that_fails_early_has_no_results_of_another_playbook(tmp_path):
+    results = {"gitops_wait": {"applications": [{"name": "stale"}]}, "gitops_repo_followed": {"commit": "1" * 40}}
+    tasks = [{"ansible.builtin.set_fact": results}]
+    (tmp_path / "other.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    args = ["-i", ROOT / "inventories/dev", "-e", "maildev_replicas=many"]
+    done = run(tmp_path, "other.yml", ROOT / "playbooks/site.yml", *args)
+    assert 'maildev_replicas is "many"' in done.stdout
+    report = json.loads((tmp_path / "reports/dev/report.json").read_text())
+    assert (report["applications"], report["commit"]) == ([], "")
+
+
+def expanded(tasks, file, variables):
+    """Yield every task in its order, with its file and the variables that the play and imports of tasks give it."""
+    for task in tasks:
+        yield task, file, variables
+        for part in BLOCK:
+            yield from expanded(task.get(part, []), file, variables)
+        for other in called_by(task, file):
+            given = task.get("vars", {}) if other.parent == TASKS else {}
+            yield from expanded(yaml.safe_load(other.read_text()), other, variables | given)
+
+
+def called_by(task, file):
+    """Return the files of tasks that a task imports or includes; all that a template in their name may mean."""
+    for kind in ("import", "include"):
+        if name := task.get(f"ansible.builtin.{kind}_tasks"):
+            return set(file.parent.glob(re.sub(r"\{\{.*\}\}", "*", name))) - {file}
+        if role := task.get(f"ansible.builtin.{kind}_role"):
+            folder = ROOT / "roles" / role["name"].removeprefix("monorepo.gitops.") / "tasks"
+            return set(folder.glob(f"{role.get('tasks_from', 'main')}.yml"))
+    return set()
+
+
+def left_by(task):
+    """Return the names that a task registers or sets; those of a role itself begin with two underscores."""
+    names = {task.get("register", "__"), *task.get("ansible.builtin.set_fact", {})}
+    return {name for name in names if not name.startswith("__")}
+
+
+def read_by(task, variables, results):
+    """Return the names of results and variables that a task needs, a variable with what it is made of."""
+    text = json.dumps({key: value for key, value in task.items() if key not in (*BLOCK, "register")})
+    used = {name for name in results if re.search(rf"(?<![\w.]){name}\b(?!\":)", text)}
+    for name, value in variables.items():
+        if re.search(rf"(?<![\w.]){name}\b(?!\":)(?! \| default\()", text):
+            rest = {other: made_of for other, made_of in variables.items() if other != name}
+            used |= {name} | read_by({"vars": [value]}, rest, results)
+    return used
+
+
+def test_what_tasks_read_comes_from_the_same_playbook():
+    """Another playbook may have run before in the same run of Ansible, and left results of the same name."""
+    plays = {path: play for path in PLAYBOOKS for play in yaml.safe_load(path.read_text())}
+    runs = [list(expanded(play["tasks"], path, play.get("vars", {}))) for path, play in plays.items()]
+    every = [entry for run in runs for entry in run]
+    results = {name for task, _file, _variables in every for name in left_by(task)}
+    handed = {name: "" for _task, _file, variables in every for name in variables}
+    missing = set()
+    for tasks in runs:
+        found = set()
+        for task, file, variables in tasks:
+            if file.parent in (TASKS, TASKS.parent):  # the variables of a role have defaults
+                needed = read_by(task, handed | variables, results) - found - variables.keys()
+                missing |= {f"{tasks[0][1].name}: {file.name} reads {name}" for name in needed}
+            found |= left_by(task)
+    assert missing == set()
