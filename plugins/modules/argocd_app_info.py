@@ -80,8 +80,8 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.application import list_applications
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import details
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import list_applications
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import details
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:

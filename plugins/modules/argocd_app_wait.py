@@ -212,14 +212,9 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.application import (
-    Options,
-    Waiter,
-    failure_message,
-    selection,
-    snapshot,
-)
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import Request
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import selection, snapshot
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, failure_message
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 

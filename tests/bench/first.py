@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.application import Options, Waiter
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import Request
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from integration.conftest import MIRROR
 from integration.test_wait import nothing_else

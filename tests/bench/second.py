@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.application import Options, Waiter
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import Request
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter
 from integration.test_wait import nothing_else
 
 from .clusters import OURS, Bench, UnmeasuredError, cluster, say

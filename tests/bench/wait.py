@@ -14,12 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.application import (
-    Options,
-    Waiter,
-    failure_message,
-)
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import REFRESH, Request, parse_time
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import REFRESH, parse_time
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, failure_message
 from integration.conftest import BASE
 from integration.test_wait import NAMES, Repository, apply, nothing_else, objects
 

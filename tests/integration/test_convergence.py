@@ -18,12 +18,8 @@ import time
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.application import (
-    Options,
-    Waiter,
-    failure_message,
-)
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import Request
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, failure_message
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import stages_in
 
 from .conftest import LONG, numbers

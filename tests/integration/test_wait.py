@@ -19,12 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.application import (
-    Options,
-    Waiter,
-    failure_message,
-)
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import Request, parse_time
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import parse_time
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, failure_message
 
 from .conftest import LONG, numbers
 

@@ -10,25 +10,25 @@ from pathlib import Path
 
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.application import (
-    Options,
-    Tracked,
-    Waiter,
-    failure_message,
-    selection,
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import is_untouched
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Proof
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import (
     sync_operation,
     terminate_operation,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import (
-    ERROR_ROUNDS,
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import selection
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import INSTEAD_OF_SELF_HEAL, REFRESH, STAMP
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
     FAILED,
-    INSTEAD_OF_SELF_HEAL,
     READY,
-    REFRESH,
-    STAMP,
     WAIT,
+    Action,
+    Options,
     Request,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import ERROR_ROUNDS
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, failure_message
 
 
 def version(number, **annotations):
@@ -38,32 +38,39 @@ def version(number, **annotations):
 def asked(number=10):
     """Return an Application right after our refresh request, as the answer of the API server shows it."""
     entry = Tracked("a", 0.0)
-    entry.stamp, entry.sent, entry.floor = "U", True, number
-    entry.observe(version(number, **{REFRESH: "normal", STAMP: "U"}), unbroken=True)
+    ask(entry, "U", number)
     return entry
+
+
+def ask(entry, stamp, number):
+    """Request a refresh with a certain timestamp."""
+    answer = version(number, **{REFRESH: "normal", STAMP: stamp})
+    entry.barrier.stamp = stamp
+    entry.barrier.write(answer)
+    entry.barrier.ask(0.0)
+    entry.observe(answer, unbroken=True)
 
 
 def test_both_annotations_gone_in_one_event_prove_a_fresh_status():
     entry = asked()
-    assert not entry.fresh
+    assert not entry.barrier.is_fresh
     entry.observe(version(11, **{REFRESH: "normal", STAMP: "U"}), unbroken=True)
-    assert not entry.fresh
+    assert not entry.barrier.is_fresh
     entry.observe(version(12), unbroken=True)
-    assert entry.fresh
+    assert entry.barrier.is_fresh
 
 
 def test_a_version_from_before_the_request_says_nothing():
     entry = asked(10)
     entry.observe(version(9), unbroken=True)
-    assert entry.sent
-    assert not entry.fresh
+    assert entry.barrier.proof is Proof.ASKED
 
 
 def test_a_timestamp_that_stays_proves_nothing():
     """An older reconcile, or Argo CD before 3.6, took the request away."""
     entry = asked()
     entry.observe(version(11, **{STAMP: "U"}), unbroken=True)
-    assert (entry.sent, entry.fresh) == (False, False)
+    assert entry.barrier.proof is Proof.DOUBTFUL
 
 
 def test_a_timestamp_that_was_stripped_proves_nothing():
@@ -71,33 +78,32 @@ def test_a_timestamp_that_was_stripped_proves_nothing():
     entry = asked()
     entry.observe(version(11, **{REFRESH: "normal"}), unbroken=True)
     entry.observe(version(12), unbroken=True)
-    assert (entry.sent, entry.fresh) == (False, False)
+    assert entry.barrier.proof is Proof.DOUBTFUL
 
 
 def test_a_list_after_a_gap_proves_nothing():
     entry = asked()
     entry.observe(version(12), unbroken=False)
-    assert (entry.sent, entry.fresh) == (False, False)
+    assert entry.barrier.proof is Proof.DOUBTFUL
 
 
 def test_the_answer_to_a_second_request_is_fresh_without_a_timestamp():
     entry = asked()
     entry.observe(version(11, **{REFRESH: "normal"}), unbroken=True)
     entry.observe(version(12), unbroken=True)
-    entry.stamp, entry.sent, entry.floor = "V", True, 13
-    entry.observe(version(13, **{REFRESH: "normal", STAMP: "V"}), unbroken=True)
+    ask(entry, "V", 13)
     entry.observe(version(14, **{REFRESH: "normal"}), unbroken=True)
-    assert not entry.fresh
+    assert not entry.barrier.is_fresh
     entry.observe(version(15), unbroken=False)
-    assert entry.fresh
+    assert entry.barrier.is_fresh
 
 
 def test_an_application_that_is_made_anew_starts_over():
     entry = asked()
     entry.observe(version(11), unbroken=True)
-    assert entry.fresh
+    assert entry.barrier.is_fresh
     entry.observe(None, unbroken=True)
-    assert (entry.fresh, entry.rounds) == (False, 0)
+    assert entry.barrier.proof is Proof.NONE
 
 
 def test_an_application_that_was_made_anew_in_a_gap_starts_over():
@@ -107,7 +113,7 @@ def test_an_application_that_was_made_anew_in_a_gap_starts_over():
     made_anew = version(20)
     made_anew["metadata"]["uid"] = "another"
     entry.observe(made_anew, unbroken=False)
-    assert (entry.fresh, entry.rounds, entry.live) == (False, 0, {})
+    assert (entry.barrier.proof, entry.live) == (Proof.NONE, {})
 
 
 def with_operation(number, revision, heals=0, running=False, finished="", status_revision="new"):
@@ -144,7 +150,7 @@ def test_the_quiet_time_begins_when_the_end_of_an_operation_is_seen():
 def waiter_of(application, **options):
     waiter = Waiter(None, "argocd", Options(request=Request(allow_degraded_seconds=5), **options), bool, ["a"])
     entry = waiter.tracked["a"]
-    entry.application, entry.fresh = application, True
+    entry.application, entry.barrier.proof = application, Proof.FRESH
     return waiter, entry
 
 
@@ -196,10 +202,9 @@ def test_an_application_that_is_being_deleted_is_neither_refreshed_nor_synced():
     application["status"]["sync"]["status"] = "OutOfSync"
     waiter, entry = waiter_of(application, resync_failed=True, sync_manual=True)
     for now in (100.0, 200.0):
-        for entry.fresh in (True, False):
+        for entry.barrier.proof in (Proof.FRESH, Proof.NONE):
             waiter._judge(now)
-            assert entry.verdict.code == "deleting"
-            assert not waiter._needs_refresh(entry, now)
+            assert (entry.verdict.code, entry.decision.action) == ("deleting", Action.NONE)
 
 
 def test_a_sync_in_the_place_of_self_heal_says_so():
@@ -226,11 +231,11 @@ def test_what_holds_a_deletion_is_read_now_and_then():
     application["spec"] = {"destination": {"server": "https://kubernetes.default.svc"}}
     application["status"] = {"resources": [{"kind": "ConfigMap", "version": "v1", "namespace": "b", "name": "c"}]}
     waiter, entry = waiter_of(application)
-    waiter.api = Objects()
+    waiter.findings.api = Objects()
     for now in (waiter.started, waiter.started + 4, waiter.started + 6):
         waiter._judge(now)
-        waiter._read_live(entry, now)
-        while entry.reading:
+        waiter.findings.read(entry, now)
+        while waiter.findings.reading:
             time.sleep(0.01)
     assert waiter.requests["read"] == 2
     words = "is being deleted (since 2026-11-26T17:00:00Z); held by ConfigMap b/c (finalizer example.org/keep)"
@@ -261,10 +266,10 @@ def test_a_sync_by_hand_prunes_only_where_nothing_says_otherwise():
 
 def test_what_a_change_does_not_touch_is_not_waited_for_as_long():
     depends_on = {"kafka-ui": ["kafka"], "kafka": ["strimzi"], "maildev": ["gateway"], "strimzi": [], "gateway": []}
-    waiter = Waiter(None, "argocd", Options(request=Request(), touched=["strimzi"], depends_on=depends_on), bool, [])
-    assert [name for name in depends_on if waiter._is_untouched(name)] == ["maildev", "gateway"]
-    waiter.options.touched = None
-    assert [name for name in depends_on if waiter._is_untouched(name)] == []
+    options = Options(request=Request(), touched=["strimzi"], depends_on=depends_on)
+    assert [name for name in depends_on if is_untouched(name, options)] == ["maildev", "gateway"]
+    options.touched = None
+    assert [name for name in depends_on if is_untouched(name, options)] == []
 
 
 def status_of_kind(health="Healthy", sync="Synced", phase="Succeeded", revision="new"):
@@ -281,7 +286,7 @@ def waiter_of_several(applications, **options):
     waiter = Waiter(None, "argocd", Options(request=Request(), **options), bool, list(applications))
     for name, application in applications.items():
         application["metadata"]["name"] = name
-        waiter.tracked[name].application, waiter.tracked[name].fresh = application, True
+        waiter.tracked[name].application, waiter.tracked[name].barrier.proof = application, Proof.FRESH
     return waiter
 
 
@@ -356,47 +361,53 @@ class Annotated:
 def waiter_that_asked(lost=(), name="a"):
     """Return a wait that has requested a refresh, and its API server."""
     waiter, api = waiter_of_several({name: status_of_kind()}), Annotated(lost)
-    waiter.api, entry = api, waiter.tracked[name]
-    entry.fresh = False
-    waiter._act(waiter.started)
+    waiter.operations.api, entry = api, waiter.tracked[name]
+    entry.barrier.reset()
+    act(waiter, waiter.started)
     return waiter, api, entry
+
+
+def act(waiter, now):
+    """Decide and do what was decided."""
+    waiter._judge(now)
+    waiter._act(now)
 
 
 def test_a_request_that_is_not_answered_is_made_again_and_keeps_its_timestamp():
     waiter, api, entry = waiter_that_asked()
-    stamp, asked_at = entry.stamp, entry.sent_at
-    waiter._act(asked_at + 4.9)
+    stamp, asked_at = entry.barrier.stamp, entry.barrier.asked_at
+    act(waiter, asked_at + 4.9)
     assert api.requests == [{REFRESH: "normal", STAMP: stamp}]
-    waiter._act(asked_at + 5.1)
+    act(waiter, asked_at + 5.1)
     assert api.requests[1:] == [{REFRESH: None}, {REFRESH: "normal", STAMP: stamp}]
-    assert (entry.sent, entry.stamp, entry.sent_at) == (True, stamp, asked_at)
-    waiter._act(entry.refreshed_at + 9.9)
+    assert (entry.barrier.is_pending, entry.barrier.stamp, entry.barrier.asked_at) == (True, stamp, asked_at)
+    act(waiter, entry.refreshed_at + 9.9)
     assert len(api.requests) == 3
-    waiter._act(entry.refreshed_at + 10.1)
+    act(waiter, entry.refreshed_at + 10.1)
     assert api.requests[3:] == [{REFRESH: None}, {REFRESH: "normal", STAMP: stamp}]
     assert (entry.total_refreshes, entry.refreshes) == (3, 1)
 
 
 def test_taking_a_request_back_is_not_an_answer():
     waiter, api, entry = waiter_that_asked()
-    waiter._act(entry.sent_at + 6)
+    act(waiter, entry.barrier.asked_at + 6)
     for item in api.versions:
         entry.observe(item, unbroken=True)
-    assert (entry.sent, entry.fresh, entry.rounds) == (True, False, 0)
+    assert entry.barrier.proof is Proof.ASKED
 
 
 def test_a_request_that_was_taken_back_and_could_not_be_made_again_proves_nothing():
     waiter, api, entry = waiter_that_asked(lost=(3,))
-    stamp = entry.stamp
-    waiter._act(entry.sent_at + 6)
+    stamp = entry.barrier.stamp
+    act(waiter, entry.barrier.asked_at + 6)
     for item in api.versions:
         entry.observe(item, unbroken=True)
-    assert (entry.sent, entry.fresh, entry.rounds) == (False, False, 0)
+    assert entry.barrier.proof is Proof.NONE
     waiter.unavailable = ""
-    waiter._act(entry.sent_at + 7)
-    assert entry.sent
-    assert api.requests[-1] == {REFRESH: "normal", STAMP: entry.stamp}
-    assert entry.stamp != stamp
+    act(waiter, entry.barrier.asked_at + 7)
+    assert entry.barrier.proof is Proof.ASKED
+    assert api.requests[-1] == {REFRESH: "normal", STAMP: entry.barrier.stamp}
+    assert entry.barrier.stamp != stamp
 
 
 def test_an_operation_that_does_not_start_is_brought_to_mind():
@@ -404,30 +415,29 @@ def test_an_operation_that_does_not_start_is_brought_to_mind():
     application = status_of_kind(phase="")
     application["operation"] = {"sync": {}}
     waiter = waiter_of_several({"a": application})
-    waiter.api, entry = Annotated(), waiter.tracked["a"]
+    waiter.operations.api, entry = Annotated(), waiter.tracked["a"]
     waiter._judge(100.0)
     assert (entry.verdict.code, entry.verdict.reason) == ("starting", "syncing: starting")
     for now, requests in ((104.9, 0), (105.1, 1)):
-        waiter._act(now)
-        assert len(waiter.api.requests) == requests
+        act(waiter, now)
+        assert len(waiter.operations.api.requests) == requests
     application["status"]["operationState"]["phase"] = "Running"
-    entry.application, entry.sent = application, False
-    waiter._judge(300.0)
-    waiter._act(400.0)
-    assert (entry.verdict.code, len(waiter.api.requests)) == ("syncing", 1)
+    entry.application, entry.barrier.proof = application, Proof.FRESH
+    act(waiter, 300.0)
+    act(waiter, 400.0)
+    assert (entry.verdict.code, len(waiter.operations.api.requests)) == ("syncing", 1)
 
 
 def test_a_refused_sync_is_tried_again_without_waiting_for_the_drift_to_last_anew():
     waiter = waiter_of_several({"a": status_of_kind(sync="OutOfSync")}, resync_failed=True)
-    waiter.api, entry = Refusing(), waiter.tracked["a"]
+    waiter.operations.api, entry = Refusing(), waiter.tracked["a"]
     waiter._judge(100.0)
     entry.refreshed_at = 200.0  # no refresh in between
     assert states(waiter) == {"a": (WAIT, "drift")}
     for attempts, now in enumerate((105.5, 105.7, 105.9), start=1):
-        waiter._judge(now)
-        waiter._act(now)
+        act(waiter, now)
         assert states(waiter) == {"a": (WAIT, "resync")}
-        assert (len(waiter.api.requests), entry.since, entry.resyncs) == (attempts, 100.0, 0)
+        assert (len(waiter.operations.api.requests), entry.since, entry.resyncs) == (attempts, 100.0, 0)
 
 
 def test_what_a_dependency_needs_is_decided_before_what_depends_on_it():

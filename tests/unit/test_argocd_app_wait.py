@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import application, verdict
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import decision, verdict, watch
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import wait as wait_module
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Code
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait
 
 from .running import run_module
@@ -17,8 +19,9 @@ PATH = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
 @pytest.fixture(autouse=True)
 def few_refreshes(monkeypatch):
     """Refresh only where Argo CD would not go on without it, however long this machine takes for an answer."""
-    delays = {"post-sync": application.BACK_OFF["post-sync"], "error": (0.05,), "revision": (0.05,), "": (600,)}
-    monkeypatch.setattr(application, "BACK_OFF", delays)
+    delays = {Code.POST_SYNC: decision.BACK_OFF[Code.POST_SYNC], Code.ERROR: (0.05,), Code.REVISION: (0.05,)}
+    monkeypatch.setattr(decision, "BACK_OFF", delays)
+    monkeypatch.setattr(decision, "BACK_OFF_OTHERS", (600,))
 
 
 def wait(server, check=False, **arguments):
@@ -85,7 +88,7 @@ def test_missing_rights_to_refresh(api_server):
 
 
 def test_without_the_right_to_watch_it_lists(api_server, monkeypatch):
-    monkeypatch.setattr(application, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.05)
     result = wait(api_server("wait_forbidden_watch"), label_selectors=["name=one"])
     assert states(result) == {"one": ("ready", "")}
     # A list says nothing of the versions in between, so that only the second refresh proves anything.
@@ -141,7 +144,7 @@ def test_what_holds_a_deletion_is_named(api_server):
 
 
 def test_who_changed_an_object_is_named(api_server, monkeypatch):
-    for module in (application, verdict):
+    for module in (decision, verdict):
         monkeypatch.setattr(module, "DRIFT_SECONDS", 0.6)
     result = wait(api_server("wait_drift"), label_selectors=["team=drifted"])
     assert result["msg"] == (
@@ -217,7 +220,7 @@ def test_a_version_that_is_too_old_for_a_watch_is_listed_anew(api_server):
 @pytest.mark.parametrize("status", [404, 409, 503])
 def test_a_sync_for_which_somebody_else_was_quicker_is_tried_again(api_server, monkeypatch, status):
     """The Application changed or is gone, or the API server is away: what comes next tells."""
-    monkeypatch.setattr(application, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(wait_module, "RETRY_SECONDS", 0.1)
     server = api_server("wait_resync_in_vain")
     sync = server.steps_of("PATCH")[1]
     server.insert(server.steps.index(sync), sync | {"status": status, "answer": {}})

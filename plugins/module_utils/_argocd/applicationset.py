@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import being_deleted
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import REFRESH as APP_REFRESH
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import REFRESH as APP_REFRESH
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 REFRESH = "argocd.argoproj.io/application-set-refresh"

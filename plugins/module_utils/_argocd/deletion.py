@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     REFRESH,
     STAMP,
     Application,
@@ -32,7 +32,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
 POLL_SECONDS = 0.3
 PROGRESS_SECONDS = 15.0
-# Seconds between reminders: the controller can overlook a deletion like a refresh, see ASK_AGAIN in application.py.
+# Seconds between reminders: the controller can overlook a deletion like a refresh, see ASK_AGAIN in freshness.py.
 REMIND_SECONDS = 10.0
 
 IN_CLUSTER = ("https://kubernetes.default.svc", "in-cluster")

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import live_resources
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import listed, resource_name
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed, resource_name
 
 ARGOCD = "argocd-controller"
 # Argo CD's last manifest, where it applies client-side.

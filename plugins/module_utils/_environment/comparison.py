@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import listed
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import identity, removal
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import Found, Identity
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.survey import Survey, commit_of, deployed

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import listed
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 
 CONFIG_MAP = "monorepo-gitops"

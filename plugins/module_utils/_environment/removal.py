@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import listed, resource_name
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed, resource_name
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import LAYERS
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 

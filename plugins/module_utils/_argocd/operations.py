@@ -1,0 +1,122 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a wait writes: requests for a refresh, and operations as Argo CD's API server starts and ends them.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from collections import Counter
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
+    INSTEAD_OF_SELF_HEAL,
+    REFRESH,
+    STAMP,
+    Application,
+    succeeded_here,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Action, Options
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+
+
+class Operations:
+    """Does to Applications what was decided about them."""
+
+    def __init__(self, api: Api, path: str, options: Options, requests: Counter[str]) -> None:
+        self.api, self.path, self.options, self.requests = api, path, options, requests
+
+    def act(self, entry: Tracked) -> None:
+        """Do what was decided."""
+        if entry.decision.action is Action.REFRESH:
+            self._refresh(entry)
+        elif entry.decision.action is Action.SYNC:
+            body = sync_operation(entry.application or {}, prune=self.options.sync_manual)
+            entry.resyncs += self._operate(entry, body)
+        elif entry.decision.action is Action.TERMINATE:
+            self._operate(entry, terminate_operation(entry.application or {}))
+
+    def _refresh(self, entry: Tracked) -> None:
+        """Request a refresh, or make the request again that was not answered."""
+        barrier, again = entry.barrier, entry.barrier.is_pending
+        if again:
+            barrier.withdraw()
+            if self._annotate(entry, {REFRESH: None}) is None:
+                return
+        stamp = barrier.stamp if again else barrier.new_stamp()
+        found = self._annotate(entry, {REFRESH: self.options.refresh, STAMP: stamp})
+        if found is None:
+            return
+        entry.refreshed_at = time.monotonic()
+        (barrier.repeat if again else barrier.ask)(entry.refreshed_at)
+        entry.total_refreshes += 1
+        entry.refreshes += not again
+        entry.observe(found, unbroken=True)
+
+    def _annotate(self, entry: Tracked, annotations: dict[str, str | None]) -> Application | None:
+        return self._patch(entry, {"metadata": {"annotations": annotations}})
+
+    def _operate(self, entry: Tracked, body: dict[str, Any]) -> bool:
+        """Start or end an operation, unless the Application changed in the meantime."""
+        found = self._patch(entry, body)
+        if found is not None:
+            entry.observe(found, unbroken=True)
+        return found is not None
+
+    def _patch(self, entry: Tracked, body: dict[str, Any]) -> Application | None:
+        """Change an Application; None on a conflict: the watch then delivers the new state."""
+        self.requests["patch"] += 1
+        status, found = self.api.request("PATCH", f"{self.path}/{entry.name}", body=body)
+        if status in (404, 409):
+            return None
+        if status != 200:
+            raise GitopsError(f"Application {entry.name} cannot be changed: {found.get('message', status)}")
+        entry.barrier.write(found)
+        return found
+
+    def clean_up(self, entry: Tracked) -> None:
+        """Remove our timestamp where Argo CD left it: versions before 3.6 do not know it."""
+        annotations = (entry.application or {}).get("metadata", {}).get("annotations") or {}
+        if annotations.get(STAMP) == entry.barrier.stamp and REFRESH not in annotations and entry.barrier.stamp:
+            body = {"metadata": {"annotations": {STAMP: None}}}
+            with contextlib.suppress(GitopsError):  # the annotation has no effect
+                self.api.request("PATCH", f"{self.path}/{entry.name}", body=body)
+
+
+def sync_operation(application: Application, prune: bool = False) -> dict[str, Any]:
+    """Return the patch that starts a sync the way Argo CD's API server does: with the options of the specification."""
+    policy = (application.get("spec") or {}).get("syncPolicy") or {}
+    automated = policy.get("automated")
+    sync: dict[str, Any] = {"prune": prune if automated is None else bool(automated.get("prune"))}
+    if policy.get("syncOptions"):
+        sync["syncOptions"] = policy["syncOptions"]
+    operation: dict[str, Any] = {
+        "sync": sync,
+        "initiatedBy": {"username": "ansible"},
+        "info": [{"name": "ansible-request-id", "value": str(uuid.uuid4())}],
+    }
+    if automated and automated.get("selfHeal") and succeeded_here(application):
+        operation["info"].append(INSTEAD_OF_SELF_HEAL)
+    if policy.get("retry"):
+        operation["retry"] = policy["retry"]
+    return {
+        "metadata": {"resourceVersion": application["metadata"]["resourceVersion"]},
+        "operation": operation,
+        # Argo CD before 3.6 would merge the old state into the new one.
+        "status": {"operationState": None},
+    }
+
+
+def terminate_operation(application: Application) -> dict[str, Any]:
+    """Return the patch that ends the running operation, as Argo CD's API server does."""
+    return {
+        "metadata": {"resourceVersion": application["metadata"]["resourceVersion"]},
+        "status": {"operationState": {"phase": "Terminating"}},
+    }

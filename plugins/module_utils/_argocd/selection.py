@@ -1,0 +1,62 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which Applications are meant, and reading them once.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, summary
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import WAIT
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+
+GROUP = "/apis/argoproj.io/v1alpha1"
+
+
+def list_applications(api: Api, namespace: str, selector: str, installed: bool = True) -> list[Application]:
+    """Return the Applications of a namespace; none where Argo CD may not be installed yet."""
+    query = {"labelSelector": selector} if selector else None
+    status, found = api.request("GET", f"{GROUP}/namespaces/{namespace}/applications", query)
+    if status == 404 and not installed:
+        return []
+    if status != 200:
+        reason = "Argo CD is not installed" if status == 404 else found.get("message", status)
+        raise GitopsError(f"Applications cannot be listed: {reason}")
+    return list(found["items"])
+
+
+def selection(names: list[str], applicationsets: list[str], labelled: bool) -> Callable[[Application], bool]:
+    """Return a predicate for the Applications to wait for; the API server selects by label."""
+
+    def selects(item: Application) -> bool:
+        owners = {
+            entry["name"]
+            for entry in item["metadata"].get("ownerReferences") or []
+            if entry.get("kind") == "ApplicationSet"
+        }
+        if names or applicationsets:
+            return item["metadata"]["name"] in names or bool(owners & set(applicationsets))
+        return labelled
+
+    return selects
+
+
+def snapshot(api: Api, namespace: str, selector: str, selects: Callable[[Application], bool]) -> list[dict[str, Any]]:
+    """Return the Applications as they are, without a claim that their status is fresh."""
+    extra = {
+        "state": WAIT.value,
+        "reason": "check mode requests no refresh",
+        "fresh": False,
+        "seconds": 0.0,
+        "refreshes": 0,
+        "resyncs": 0,
+    }
+    # In check mode before the first run there is no Argo CD.
+    found = [item for item in list_applications(api, namespace, selector, installed=False) if selects(item)]
+    return sorted((summary(item) | extra for item in found), key=lambda entry: entry["name"])

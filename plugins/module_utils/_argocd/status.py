@@ -1,0 +1,266 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the plain object of an Application: one function for each fact, and the texts for people.
+
+Which status Argo CD's controller writes together, and in which order, is in its source (controller/appcontroller.go,
+controller/sync.go and controller/state.go at v3.6.1).
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+Application = dict[str, Any]
+Resource = dict[str, Any]
+# Marks a sync that this wait started in place of a self-heal.
+INSTEAD_OF_SELF_HEAL = {"name": "ansible-reason", "value": "drift"}
+# Annotations of an Application that request a refresh; the second one tells the requests apart.
+REFRESH = "argocd.argoproj.io/refresh"
+STAMP = "argocd.argoproj.io/refresh-timestamp"
+NAMED = 5
+RESOURCE_KEYS = ("group", "kind", "namespace", "name", "status", "health", "syncWave")
+
+
+def status_of(application: Application) -> dict[str, Any]:
+    """Return the status; a new Application has none."""
+    return application.get("status") or {}
+
+
+def conditions(application: Application, *types: str) -> list[str]:
+    """Return the messages of conditions of the given types; they have no status, presence means true."""
+    found = status_of(application).get("conditions") or []
+    return [f"{entry['type']}: {entry.get('message', '')}" for entry in found if entry.get("type") in types]
+
+
+def warnings(application: Application) -> list[str]:
+    """Return the warnings of the controller; its types of conditions end with Error, Warning or Info."""
+    found = status_of(application).get("conditions") or []
+    return [f"{entry['type']}: {entry.get('message', '')}" for entry in found if entry["type"].endswith("Warning")]
+
+
+def is_deleted(application: Application) -> bool:
+    """Return whether somebody deleted the Application, and finalizers keep it."""
+    return bool(application["metadata"].get("deletionTimestamp"))
+
+
+def deletion_text(application: Application, held: list[str]) -> str:
+    """Return since when an Application is being deleted, and what blocks that."""
+    metadata = application["metadata"]
+    parts = [f"is being deleted (since {metadata.get('deletionTimestamp', 'just now')})"]
+    parts += filter(None, [finalizer_text(metadata.get("finalizers") or [])])
+    parts += conditions(application, "DeletionError")
+    parts += [f"held by {listed(held)}"] if held else []
+    return "; ".join(parts)
+
+
+def operation_state(application: Application) -> dict[str, Any]:
+    """Return the state of the last operation; there may have been none."""
+    return status_of(application).get("operationState") or {}
+
+
+def sync_of(state: dict[str, Any]) -> dict[str, Any]:
+    """Return what an operation was asked to sync."""
+    return (state.get("operation") or {}).get("sync") or {}
+
+
+def operation_revisions(state: dict[str, Any]) -> tuple[str, ...]:
+    """Return the revisions that an operation synced, one for each source."""
+    for found in (state.get("syncResult") or {}, sync_of(state)):
+        if found.get("revisions") or found.get("revision"):
+            return tuple(found.get("revisions") or [found["revision"]])
+    return ()
+
+
+def revisions_of(application: Application) -> tuple[str, ...]:
+    """Return the revisions that the status was compared with, one for each source."""
+    sync = status_of(application).get("sync") or {}
+    return tuple(sync.get("revisions") or ([sync["revision"]] if sync.get("revision") else []))
+
+
+def reconciled_after(application: Application, moment: str | None) -> bool:
+    """Return whether a reconcile began after a moment; times are in whole seconds, so the same one is not after."""
+    reconciled = status_of(application).get("reconciledAt")
+    return not moment or bool(reconciled and parse_time(reconciled) > parse_time(moment))
+
+
+def parse_time(text: str) -> datetime:
+    """Return the time of an RFC 3339 text."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def succeeded_here(application: Application) -> bool:
+    """Return whether the last operation was a successful sync of the revision that is wanted now."""
+    state = operation_state(application)
+    succeeded = state.get("phase") == "Succeeded" and not sync_of(state).get("dryRun")
+    return succeeded and operation_revisions(state) == revisions_of(application)
+
+
+def failed_here(application: Application) -> bool:
+    """Return whether the sync of the revision that is wanted now has finally failed.
+
+    A failure of an older revision does not count: automated sync starts again for the new one. Nor does one that ended
+    before it resolved its revision, once everything is Synced.
+    """
+    state = operation_state(application)
+    if state.get("phase") not in ("Failed", "Error") or sync_of(state).get("dryRun"):
+        return False
+    attempted = operation_revisions(state)
+    if not attempted:
+        return (status_of(application).get("sync") or {}).get("status") != "Synced"
+    return attempted == revisions_of(application)
+
+
+def healed(state: dict[str, Any]) -> bool:
+    """Return whether an operation corrected a change made in the cluster."""
+    info = (state.get("operation") or {}).get("info") or []
+    return bool(sync_of(state).get("autoHealAttemptsCount")) or INSTEAD_OF_SELF_HEAL in info
+
+
+def is_superseded(application: Application) -> bool:
+    """Return whether an operation waits to try an old revision again, and so blocks the sync of the newer one."""
+    attempted = operation_revisions(operation_state(application))
+    return between_attempts(application) and bool(attempted) and attempted != revisions_of(application)
+
+
+def is_partial_retry(application: Application) -> bool:
+    """Return whether a self-heal waits to try again only what was out of sync when it began.
+
+    What disappeared after that is not included: while a namespace is being deleted by hand, the self-heal of its
+    objects begins without the Namespace, and no retry can succeed (autoSync in controller/appcontroller.go at v3.6.1).
+    """
+    return between_attempts(application) and bool(sync_of(operation_state(application)).get("resources"))
+
+
+def between_attempts(application: Application) -> bool:
+    """Return whether an operation has failed and waits to be tried again."""
+    state = operation_state(application)
+    return state.get("phase") == "Running" and bool(state.get("finishedAt"))
+
+
+def is_leftover(entry: Resource, state: dict[str, Any]) -> bool:
+    """Return whether a resource left Git and the last sync kept it because of its option Prune=false."""
+    return bool(entry.get("requiresPruning")) and any(
+        all((result.get(key) or "") == (entry.get(key) or "") for key in ("group", "kind", "namespace", "name"))
+        for result in (state.get("syncResult") or {}).get("resources") or []
+        if result.get("status") == "PruneSkipped" and "no prune" in result.get("message", "")
+    )
+
+
+def sources_of(application: Application) -> list[dict[str, Any]]:
+    """Return the sources of the specification."""
+    spec = application.get("spec") or {}
+    return spec.get("sources") or [spec.get("source") or {}]
+
+
+def sync_failure(application: Application) -> str:
+    """Return what the failed operation says, without the list of resources, which follows."""
+    state = operation_state(application)
+    return f"sync {state.get('phase')}: {state.get('message', '')}"
+
+
+def unhealthy(application: Application) -> str:
+    """Return the resources that are not healthy, with their messages, where the controller persists them."""
+    found = [
+        f"{resource_name(entry)} {health['status']}" + (f" ({health['message']})" if health.get("message") else "")
+        for entry in status_of(application).get("resources") or []
+        if (health := entry.get("health") or {}).get("status") not in (None, "Healthy")
+    ]
+    return listed(found)
+
+
+def failed_resources(application: Application) -> list[str]:
+    """Return the resources and hooks that the last operation could not sync, with their messages."""
+    result = operation_state(application).get("syncResult") or {}
+    return [
+        f"{result_name(entry)}: {entry.get('message', '')}"
+        for entry in result.get("resources") or []
+        if entry.get("status") == "SyncFailed" or entry.get("hookPhase") in ("Failed", "Error")
+    ]
+
+
+def result_name(entry: Resource) -> str:
+    """Return the name of a resource; a hook's name starts with its type."""
+    return f"{entry['hookType']} hook {resource_name(entry)}" if entry.get("hookType") else resource_name(entry)
+
+
+def with_details(text: str, application: Application) -> str:
+    """Return a text followed by the resources that could not be synced."""
+    failed = failed_resources(application)
+    return f"{text} [{listed(failed)}]" if failed else text
+
+
+def resource_name(entry: Resource) -> str:
+    """Return kind, namespace and name for messages."""
+    return f"{entry.get('kind')} {entry['namespace'] + '/' if entry.get('namespace') else ''}{entry.get('name')}"
+
+
+def names_of(entries: list[Resource]) -> str:
+    """Return the names of resources, the first ones where there are many."""
+    return listed([resource_name(entry) for entry in entries])
+
+
+def finalizer_text(finalizers: list[str]) -> str:
+    """Return `finalizer a` or `finalizers a, b`; nothing when there is none."""
+    return f"finalizer{'s' * (len(finalizers) > 1)} {', '.join(finalizers)}" if finalizers else ""
+
+
+def listed(entries: list[str], named: int = NAMED) -> str:
+    """Return the first entries and how many more there are."""
+    more = f" and {len(entries) - named} more" if len(entries) > named else ""
+    return ", ".join(entries[:named]) + more
+
+
+def summary(application: Application) -> dict[str, Any]:
+    """Return the main facts about an Application."""
+    status = status_of(application)
+    state, health = status.get("operationState") or {}, status.get("health") or {}
+    return {
+        "name": application["metadata"]["name"],
+        "namespace": application["metadata"]["namespace"],
+        "project": (application.get("spec") or {}).get("project", ""),
+        "sync": (status.get("sync") or {}).get("status", ""),
+        "health": health.get("status", ""),
+        "health_message": health.get("message", ""),
+        "revision": (status.get("sync") or {}).get("revision", ""),
+        "revisions": list(revisions_of(application)),
+        "phase": state.get("phase", ""),
+        "message": state.get("message", ""),
+        "conditions": [
+            {key: entry.get(key, "") for key in ("type", "message", "lastTransitionTime")}
+            for entry in status.get("conditions") or []
+        ],
+        "warnings": warnings(application),
+        "not_synced": [
+            resource_name(entry) for entry in status.get("resources") or [] if entry.get("status") == "OutOfSync"
+        ],
+        "failed_resources": failed_resources(application),
+    }
+
+
+def details(application: Application) -> dict[str, Any]:
+    """Return all details of an Application."""
+    spec, status = application.get("spec") or {}, status_of(application)
+    state = status.get("operationState") or {}
+    automated = (spec.get("syncPolicy") or {}).get("automated")
+    resources = status.get("resources") or []
+    return summary(application) | {
+        "sources": sources_of(application),
+        "destination": spec.get("destination") or {},
+        "automated": automated is not None and automated.get("enabled") is not False,
+        "reconciled_at": status.get("reconciledAt", ""),
+        "operation": {
+            "running": bool(application.get("operation")),
+            "started_at": state.get("startedAt", ""),
+            "finished_at": state.get("finishedAt", ""),
+            "retries": state.get("retryCount", 0),
+        },
+        "resources": [{key: entry.get(key) for key in RESOURCE_KEYS} for entry in resources],
+        "history": [
+            {key: entry.get(key) for key in ("id", "revision", "revisions", "deployedAt")}
+            for entry in status.get("history") or []
+        ],
+    }

@@ -1,0 +1,136 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The terms in which a wait judges Applications.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
+
+
+class State(StrEnum):
+    """Whether to wait on."""
+
+    WAIT = "waiting"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class Code(StrEnum):
+    """The rule that decided, so that the caller can act on it."""
+
+    NOT_FOUND = "not-found"  # the Application does not exist
+    REFRESHING = "refreshing"  # its status is not newer than the wait
+    DELETING = "deleting"  # it is being deleted
+    ERROR = "error"  # its manifests cannot be rendered or compared
+    SYNC_WINDOW = "sync-window"  # a sync window blocks its operation
+    SUPERSEDED = "superseded"  # its operation can only fail, or syncs an older revision
+    STARTING = "starting"  # its operation has not begun
+    SYNCING = "syncing"  # its operation runs
+    POST_SYNC = "post-sync"  # the result of its operation is not in the status yet
+    REVISION = "revision"  # it was compared with another revision
+    SYNC_FAILED = "sync-failed"  # its sync has finally failed
+    SHARED = "shared"  # it shares an object with another Application
+    MOVING = "moving"  # a shared object may be on its way to another Application
+    UNKNOWN = "unknown"  # its sync status is not known
+    MANUAL = "manual"  # it is OutOfSync and automated sync is off
+    PRUNE = "prune"  # it has resources to prune and automated pruning is off
+    OUT_OF_SYNC = "out-of-sync"  # automated sync will begin
+    LEFTOVER = "leftover"  # Prune=false keeps what left Git
+    DRIFT = "drift"  # it was changed in the cluster
+    HEALTH = "health"  # it is not healthy yet
+    DEGRADED = "degraded"  # it is Degraded
+    SELF_HEAL = "self-heal"  # it has just been healed
+    READY = "ready"  # nothing is missing
+    SETTLING = "settling"  # it must stay ready for a while
+    RESYNC = "resync"  # this wait syncs it
+
+
+WAIT, READY, FAILED = State
+
+
+@dataclass(frozen=True)
+class Request:
+    """What must be true of an Application."""
+
+    sync: bool = True
+    health: frozenset[str] | None = frozenset({"Healthy"})
+    operation: bool = True
+    revisions: tuple[str, ...] = ()
+    allow_degraded_seconds: float = 10.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the caller knows in addition to the object.
+
+    `seconds` is how long the reason has lasted, and `error_rounds` how often a reconcile confirmed it. `quiet_seconds`
+    is how long ago the end of the last operation was observed. `overtaking` is a revision that appeared while an
+    older one was being synced. `live` has the findings in the live objects. `others` are all Applications of the
+    namespace by name; `stale` names those whose status is older than the wait, and `shared` those that failed already,
+    because they share an object at the commit that they still have.
+    """
+
+    seconds: float = 0.0
+    error_rounds: int = 0
+    quiet_seconds: float = 0.0
+    overtaking: tuple[str, ...] = ()
+    live: tuple[str, ...] = ()
+    others: Mapping[str, Application] = field(default_factory=dict)
+    stale: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset()
+
+
+NOTHING_SEEN = Seen()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result. `reason` is a text for users."""
+
+    state: State
+    code: Code
+    reason: str = ""
+
+
+class Action(Enum):
+    """What a wait does about an Application."""
+
+    NONE = "wait"
+    REFRESH = "request a refresh"
+    SYNC = "start a sync"
+    TERMINATE = "terminate the operation"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a wait decides about an Application."""
+
+    verdict: Verdict
+    action: Action
+
+
+@dataclass
+class Options:
+    """How to wait."""
+
+    request: Request
+    refresh: str = "normal"
+    timeout: float = 300.0
+    refresh_timeout: float = 60.0
+    stable_for: float = 0.0
+    not_found_grace: float = 10.0
+    fail_fast: bool = False
+    resync_failed: bool = False
+    resync_limit: int = 3
+    sync_manual: bool = False
+    touched: list[str] | None = None  # names of Applications that a commit changes; None: possibly all
+    untouched_timeout: float = 120.0
+    depends_on: dict[str, list[str]] = field(default_factory=dict)

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a wait knows about one Application.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Barrier
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
+    Application,
+    healed,
+    operation_revisions,
+    operation_state,
+    revisions_of,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
+    FAILED,
+    READY,
+    WAIT,
+    Action,
+    Code,
+    Decision,
+    Verdict,
+)
+
+
+class Tracked:
+    """The latest version of an Application, and what changed since when."""
+
+    def __init__(self, name: str, started: float) -> None:
+        self.name = name
+        self.application: Application | None = None
+        self.barrier = Barrier(started)
+        self.found = Verdict(WAIT, Code.NOT_FOUND, "does not exist")  # the state of the object
+        self.since = started  # when the code of `found` began
+        self.error_rounds = 0  # how often a reconcile confirmed it
+        self.refreshes = 0  # how often a refresh was requested since then
+        self.refreshed_at = started
+        self.decision = Decision(self.found, Action.NONE)
+        self.ready_at: float | None = None
+        self.resyncs = 0
+        self.total_refreshes = 0
+        self.finished = ""  # when the last operation ended, by the controller's clock and by ours
+        self.finished_at = started
+        self.overtaking: tuple[str, ...] = ()  # the revision that appeared while an older one was being synced
+        self.shared_at: tuple[str, ...] | None = None  # revision with a confirmed shared object
+        self.live: dict[Code, tuple[str, ...]] = {}  # findings in the live objects, by code of the verdict
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return what the wait decided."""
+        return self.decision.verdict
+
+    def find(self, found: Verdict, now: float) -> None:
+        """Record what the object says. WAIT -> FAILED with the same code keeps its start time and counters."""
+        if found.code != self.found.code:
+            self.since, self.refreshes, self.refreshed_at, self.error_rounds = now, 0, now, 0
+        self.found = found
+        failed = self.application and (found.state, found.code) == (FAILED, Code.SHARED)
+        self.shared_at = revisions_of(self.application or {}) if failed else None
+
+    def decide(self, decision: Decision, now: float) -> None:
+        """Record what the wait decides."""
+        if decision.verdict.state != READY:
+            self.ready_at = None
+        elif self.ready_at is None:
+            self.ready_at = now
+        self.decision = decision
+
+    def observe(self, application: Application | None, unbroken: bool) -> None:
+        """Record a version of the object; `unbroken` means that no version before it was missed."""
+        if application and self.barrier.is_older(application):
+            return
+        if application is None or uid_of(application) != uid_of(self.application):  # a new object starts over
+            self.barrier.reset()
+            self.live = {}
+        self.application = application
+        if application is None:
+            return
+        state = operation_state(application)
+        older = operation_revisions(state) != revisions_of(application)
+        if older and application.get("operation") and not healed(state):
+            self.overtaking = revisions_of(application)
+        finished = state.get("finishedAt", "")
+        if finished != self.finished:
+            self.finished, self.finished_at = finished, time.monotonic()
+        self.error_rounds += self.barrier.observe(application, unbroken)
+
+
+def uid_of(application: Application | None) -> str:
+    """Return the UID, which tells an Application from a later one with the same name."""
+    return str((application or {}).get("metadata", {}).get("uid", ""))

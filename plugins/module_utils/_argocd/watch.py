@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follow all Applications of a namespace with one LIST and one WATCH.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import Counter
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+
+WATCH_SECONDS = 300
+POLL_SECONDS = 1.0
+
+
+class Watcher(threading.Thread):
+    """Puts every version of the Applications into a queue: ("list", items) and ("event", type, item)."""
+
+    def __init__(self, api: Api, path: str, selector: str, requests: Counter[str]) -> None:
+        super().__init__(daemon=True)
+        self.api, self.path, self.requests = api, path, requests
+        self.query = {"labelSelector": selector} if selector else {}
+        self.queue: queue.Queue[tuple[Any, ...]] = queue.Queue()
+        self.version: str | None = None
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        """List once and follow the events; after a broken connection the watch resumes at the last version."""
+        while not self.stopped.is_set():
+            try:
+                if self.version is None:
+                    self._list()
+                self._follow()
+            except UnavailableError as error:
+                self.queue.put(("unavailable", str(error)))
+                self.stopped.wait(0.5)
+            except GitopsError as error:
+                self.queue.put(("error", error))
+                return
+
+    def _list(self) -> None:
+        self.requests["list"] += 1
+        status, found = self.api.request("GET", self.path, self.query)
+        if status != 200:
+            raise GitopsError(f"Applications cannot be listed: {found.get('message', status)}")
+        self.version = found["metadata"]["resourceVersion"]
+        self.queue.put(("list", found["items"]))
+
+    def _follow(self) -> None:
+        self.requests["watch"] += 1
+        query = self.query | {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self.version,
+            "timeoutSeconds": WATCH_SECONDS,
+        }
+        for event in self.api.stream(self.path, query, WATCH_SECONDS + 30):
+            item = event["object"]
+            if event["type"] == "ERROR":
+                if item.get("code") in (403, 405):  # no right to watch
+                    self.stopped.wait(POLL_SECONDS)
+                self.version = None  # too old, or not allowed: list again
+                return
+            self.version = item["metadata"]["resourceVersion"]
+            if event["type"] != "BOOKMARK":
+                self.queue.put(("event", event["type"], item))
+            if self.stopped.is_set():
+                return
