@@ -92,7 +92,7 @@ class Renderings:
             folder = self.factory.mktemp(inventory)
             done = run(folder, inventory, variables)
             assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-            builds = json.loads((folder / "tree" / "made.json").read_text())["builds"]
+            builds = json.loads((folder / "made" / "made.json").read_text())["builds"]
             self.made[key] = {name: load(path) for name, path in builds.items()}
         return self.made[key]
 

@@ -62,6 +62,6 @@ def build(folder: Path, inventory: str, **variables: Any) -> Overlays:
     """Render and build an inventory, and return the objects of each component."""
     done = run(folder, inventory, **variables)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    made = json.loads((folder / "tree" / "made.json").read_text())
+    made = json.loads((folder / "made" / "made.json").read_text())
     objects = {name: rendering.load(path) for name, path in made["builds"].items()}
     return Overlays(folder / "tree", {entry["name"]: entry for entry in made["plan"]}, objects)
