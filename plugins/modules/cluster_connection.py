@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cluster_connection
-short_description: Find out which cluster a kubeconfig names, and that it answers
+short_description: Find out which cluster a kubeconfig names, and that it answers (internal)
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)

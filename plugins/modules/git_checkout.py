@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: git_checkout
-short_description: Clone or update the private clone of the GitOps repository
+short_description: Clone or update the private clone of the GitOps repository (internal)
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)

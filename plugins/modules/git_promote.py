@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: git_promote
-short_description: Move the branch or tag that an environment follows to a newer commit
+short_description: Move the branch or tag that an environment follows to a newer commit (internal)
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)

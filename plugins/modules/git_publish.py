@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: git_publish
-short_description: Commit and push what was rendered into the GitOps repository
+short_description: Commit and push what was rendered into the GitOps repository (internal)
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)

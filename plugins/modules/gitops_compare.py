@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gitops_compare
-short_description: Compare inventory, Git and cluster before a run writes anything
+short_description: Compare inventory, Git and cluster before a run writes anything (internal)
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)

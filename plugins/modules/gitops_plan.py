@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gitops_plan
-short_description: Check the list of components and compute the order in which they become ready
+short_description: Check the list of components and compute the order in which they become ready (internal)
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kustomize_build
-short_description: Build every overlay of an environment and report what it contains
+short_description: Build every overlay of an environment and report what it contains (internal)
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)

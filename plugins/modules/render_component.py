@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: render_component
-short_description: Render one component of the GitOps repository
+short_description: Render one component of the GitOps repository (internal)
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)

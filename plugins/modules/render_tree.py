@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: render_tree
-short_description: Render folders of templates into a working tree
+short_description: Render folders of templates into a working tree (internal)
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)

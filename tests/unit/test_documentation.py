@@ -85,3 +85,19 @@ def test_the_reference_of_variables_has_what_a_user_can_set_and_nothing_internal
     assert "described there as\n`Internal:`" in reference.HEAD
     # One that several entry points take is the same in all of them.
     assert [name for name, option in options if (name in internal) != inputs.internal(option)] == []
+
+
+PUBLIC = {
+    "argocd_app_delete",
+    "argocd_app_info",
+    "argocd_app_wait",
+    "argocd_appset_refresh",
+    "objects_ready",
+    "rehearsal_cluster",
+    "server_side_apply",
+}
+
+
+def test_a_module_that_only_serves_the_roles_says_so_in_its_first_line():
+    lines = {path.stem: re.search("^short_description: (.*)$", path.read_text(), re.M)[1] for path in MODULES}
+    assert {name for name, line in lines.items() if not line.endswith("(internal)")} == PUBLIC
