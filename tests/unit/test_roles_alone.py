@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every role can be included alone: with its own options it needs no variable of any other role, nor an inventory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .test_roles import COMPONENTS, ROLES, ROOT, load
+
+# What computed defaults are made of.
+INPUTS = {
+    "ansible_parent_role_paths": ["/nowhere"],
+    "cluster_kind": "existing",
+    "gitops_domain": "example.com",
+    "gitops_environment": "test",
+    "gitops_repo_open": {"tree": "/nowhere"},
+    "gitops_repo_url": "https://git.example.com/monorepo.git",
+}
+DEFINITION = {"name": "alone", "layer": "infra", "namespace": "alone"}
+REQUIRED = {
+    "component_definition": DEFINITION,
+    "argocd_identity": {"environment": "test"},
+    "gitops_environment": "test",
+}
+VALUES = {"str": "given.example.com", "path": "/given", "bool": True, "int": 1, "float": 1.0, "list": [], "dict": {}}
+
+
+def given(role, spec):
+    """Return a value for each option whose default is computed, and the required ones."""
+    defaults = load(role / "defaults" / "main.yml") or {}
+    computed = {name for name in spec["options"] if "{{" in str(defaults.get(name, ""))}
+    options = {name: option for name, option in spec["options"].items() if name in computed}
+    values = {name: option.get("choices", [VALUES[option["type"]]])[0] for name, option in options.items()}
+    needed = {name: option for name, option in spec["options"].items() if option.get("required")}
+    return values, {name: REQUIRED.get(name, VALUES[option["type"]]) for name, option in needed.items()}
+
+
+def entry_points():
+    for role in ROLES:
+        for entry, spec in load(role / "meta" / "argument_specs.yml")["argument_specs"].items():
+            yield role.name, entry, *given(role, spec)
+
+
+def check(role, entry, variables, name):
+    """Return a task that holds the options of an entry point against its specification, and does nothing else."""
+    include = {"name": f"monorepo.gitops.{role}", "tasks_from": entry, "apply": {"tags": ["never"]}}
+    return {"name": f"{role} {entry} {name}", "ansible.builtin.include_role": include, "vars": variables}
+
+
+def run(folder, *plays):
+    """Run plays, each a list of tasks and the variables of the play, without an inventory."""
+    text = yaml.safe_dump(
+        [
+            {"name": "Alone", "hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": tasks}
+            for tasks, variables in plays
+        ]
+    )
+    (folder / "alone.yml").write_text(text)
+    return subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", "alone.yml", "-i", "localhost,"],
+        cwd=folder,
+        env=os.environ
+        | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
+        | {"ANSIBLE_NOCOLOR": "1", "XDG_CACHE_HOME": str(folder / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_role_takes_its_own_options_or_computes_them(tmp_path):
+    alone, computed = [], []
+    for role, entry, values, needed in entry_points():
+        alone.append(check(role, entry, values | needed, "with its own options"))
+        for name in values:
+            others = {key: value for key, value in values.items() if key != name}
+            computed.append(check(role, entry, others | needed, f"without {name}"))
+    assert len(computed) > 40
+    done = run(tmp_path, (alone, {}), (computed, INPUTS))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert done.stdout.count("Validating arguments against arg spec") == len(alone) + len(computed)
+
+
+def test_every_component_is_rendered_from_its_own_options(tmp_path):
+    """Without a variable of the user interface, which a template could use as well."""
+    engine = {"component_environment": "test", "component_tree": str(tmp_path / "tree"), "component_rehearsal": True}
+    engine |= {"component_mirror": "", "component_stand_in": "always"}
+    tasks = []
+    for role in COMPONENTS:
+        values, _needed = given(role, load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"])
+        include = {"name": f"monorepo.gitops.{role.name}"}
+        tasks.append({"name": role.name, "ansible.builtin.include_role": include, "vars": values | engine})
+    done = run(tmp_path, (tasks, {}))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    rendered = {path.parent.parent.parent.name for path in tmp_path.glob("tree/*/*/*/envs/test/kustomization.yaml")}
+    assert len(rendered) == len(COMPONENTS)
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({}, "'gitops_domain' is undefined"),
+        ({"maildev_host": "mail.example.com", "maildev_replicas": "two"}, "argument 'maildev_replicas' is of type str"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named(tmp_path, variables, message):
+    done = run(tmp_path, ([check("maildev", "main", variables, json.dumps(variables))], {}))
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
