@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import check_definition, plan, role_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file, engine_defaults
 
 ARGUMENTS: dict[str, Any] = {"components": {"type": "list", "elements": "str", "required": True}}
 # Keys of a definition that may depend on variables of its role.
@@ -41,7 +41,7 @@ class ActionModule(ControllerAction):
         definition = check_definition(entry, variables.get(f"{role.rsplit('.', 1)[-1]}_component"))
         known = {key: definition.get(key) for key in ("name", "layer", "namespace")}
         # These may depend on variables of the role in this environment.
-        visible = self._load(path / "defaults" / "main.yml") | task_vars | variables
+        visible = engine_defaults(self._loader) | self._load(path / "defaults" / "main.yml") | task_vars | variables
         templar = self._templar.copy_with_new_env(available_variables=visible)
         known |= {key: templar.template(definition.get(key) or []) for key in LISTS}
         stages = sorted(str(file) for file in path.glob("files/stages/*.yaml"))

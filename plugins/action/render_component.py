@@ -19,6 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstre
 )
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import add_namespaces
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import engine_defaults
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER, render_folder, renderer, write_tree
 
 UPSTREAM: dict[str, Any] = {
@@ -56,6 +57,7 @@ class ActionModule(ControllerAction):
         own = folder / "envs" / args["environment"]
         templates = Path(args["templates"])
         try:
+            task_vars = engine_defaults(self._loader) | task_vars
             render = renderer(self._templar, task_vars, templates)
             base = render_folder(templates / "base", render)
             overlay = render_folder(templates / "overlay", render)

@@ -9,8 +9,16 @@ Used by action plugins of the collection monorepo.gitops only.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ansible.utils.collection_loader._collection_finder import _get_collection_role_path
+
+
+def engine_defaults(loader: Any) -> dict[str, Any]:
+    """Return the defaults of role component, which definitions and templates of components use."""
+    file = Path(__file__).parents[2] / "roles" / "component" / "defaults" / "main.yml"
+    defaults: dict[str, Any] = loader.load_from_file(str(file), trusted_as_template=True)
+    return defaults
 
 
 def definition_file(role: str) -> Path | None:

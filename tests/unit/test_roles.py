@@ -92,3 +92,24 @@ def test_a_boolean_is_converted_wherever_it_decides_something():
         if used.search(line) and not handed_on.match(line) and not re.match(r"\s*(#|fail_msg:)", line)
     ]
     assert found == []
+
+
+def defaults_of(options):
+    """Return the defaults of options and of their suboptions."""
+    for option in options.values():
+        yield option.get("default")
+        yield from defaults_of(option.get("options") or {})
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_no_default_of_a_specification_is_a_template(role):
+    """Ansible would template it also where the option is given."""
+    specs = load(role / "meta" / "argument_specs.yml")["argument_specs"].values()
+    assert [value for spec in specs for value in defaults_of(spec["options"]) if re.search("{[{%]", str(value))] == []
+
+
+def test_the_scheme_of_endpoints_is_decided_in_one_place():
+    files = [path for path in ROOT.glob("roles/**/*") if path.suffix in (".yml", ".j2") and path.parent.name != "meta"]
+    chosen = re.compile(r"""https['"]?\s*[,:]?\s*(if|else|['"]http['"])""")
+    found = [str(path.relative_to(ROOT)) for path in files if chosen.search(path.read_text())]
+    assert found == ["roles/component/defaults/main.yml"]
