@@ -55,7 +55,9 @@ def renderer(templar: Any, task_vars: dict[str, Any], folder: Path) -> Render:
     """Return a function that renders a template's text the way ansible.builtin.template does it in that folder."""
     if not folder.is_dir():  # nothing would be rendered, and all that was rendered before removed
         raise GitopsError(f"{folder} is not a folder: name the one that has the templates.")
-    own = templar.copy_with_new_env(searchpath=[str(folder)], available_variables=task_vars)
+    # What a template includes may lie next to the folder: what is inside becomes a file.
+    searchpath = [str(folder), str(folder.parent)]
+    own = templar.copy_with_new_env(searchpath=searchpath, available_variables=task_vars)
     settings = {"trim_blocks": True, "lstrip_blocks": True}
 
     def render(text: str) -> str:

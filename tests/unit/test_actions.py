@@ -92,6 +92,15 @@ shop_component:
             "stages": [f"{shop}/files/stages/a.yaml", f"{shop}/files/stages/b.yaml"],
         }
 
+    @pytest.mark.parametrize(
+        ("variables", "scheme"),
+        [({}, "http"), ({"gitops_tls": "true"}, "https"), ({"gitops_tls": True, "component_scheme": "http"}, "http")],
+    )
+    def test_the_scheme_of_an_endpoint_is_that_of_the_engine(self, variables, scheme):
+        inputs = {"gitops_domain": "example.com", "gitops_gateway_name": "shared"} | variables
+        (component,) = run_action("gitops_plan", inputs, components=["maildev"])["components"]
+        assert [entry["url"] for entry in component["endpoints"]] == [f"{scheme}://maildev.example.com"]
+
     def test_a_component_of_this_collection_needs_no_full_name(self):
         (component,) = run_action("gitops_plan", {}, True, components=["strimzi"])["components"]
         assert (component["role"], component["layer"]) == ("monorepo.gitops.strimzi", "infra")
@@ -311,6 +320,15 @@ class TestRenderTree:
         )
         run_action("render_tree", {"value": 1}, trees=[{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}])
         assert (tmp_path / "x" / "one.yaml").read_text() == f"{HEADER}a: 1\n"
+
+    def test_what_is_included_may_lie_next_to_the_folder_with_the_delimiters_of_the_template(self, tmp_path):
+        header = "#jinja2: variable_start_string:'[[', variable_end_string:']]'\n"
+        write(
+            tmp_path, {"a/one.yaml.j2": f"{header}{{% include 'two.yaml.j2' %}}", "two.yaml.j2": "a: [[ value ]]{{}}"}
+        )
+        run_action("render_tree", {"value": 1}, trees=[{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}])
+        assert [path.name for path in (tmp_path / "x").iterdir()] == ["one.yaml"]
+        assert (tmp_path / "x" / "one.yaml").read_text() == f"{HEADER}a: 1{{{{}}}}\n"
 
     def test_what_is_not_yaml_is_named(self, tmp_path):
         write(tmp_path / "a", {"one.yaml.j2": "a: [{{ value }}"})
