@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.monorepo.gitops.plugins.filter.argocd import (
@@ -15,6 +18,7 @@ from ansible_collections.monorepo.gitops.plugins.filter.argocd import (
     table,
     widened,
 )
+from ansible_collections.monorepo.gitops.plugins.filter.rendering import to_block
 
 KAFKA = {"group": "kafka.strimzi.io", "kind": "Kafka"}
 CONNECT = {"group": "kafka.strimzi.io", "kind": "KafkaConnect"}
@@ -130,3 +134,47 @@ PRIVILEGED = (
 )
 def test_host_network_mode_has_its_warnings(config, ports, warnings):
     assert host_network_warnings(config, ports, 9094) == warnings
+
+
+class TestToBlock:
+    def test_every_entry_has_a_line(self):
+        value = {"limits": {"memory": "1Gi"}, "items": [{"b": 1, "a": [True, None, 1.5]}, []], "empty": {}}
+        assert to_block(value, 2) == (
+            "empty: {}\n"
+            "  items:\n"
+            "    - a:\n"
+            "        - true\n"
+            "        - null\n"
+            "        - 1.5\n"
+            "      b: 1\n"
+            "    - []\n"
+            "  limits:\n"
+            "    memory: 1Gi"
+        )
+        assert (to_block([], 8), to_block({}, 8)) == ("[]", "{}")
+
+    def test_the_order_of_keys_does_not_matter_and_that_of_a_list_does(self):
+        assert to_block({"b": 1, "a": 2}, 0) == to_block({"a": 2, "b": 1}, 0) == "a: 2\nb: 1"
+        assert to_block(["b", "a"], 0) == "- b\n- a"
+
+    @pytest.mark.parametrize("text", ["y", "N", "on", "1e5", "1_0e-3", "0o17", "017", "12:30", "2026-01-01", "null"])
+    def test_a_text_that_some_parser_takes_for_something_else_is_quoted(self, text):
+        assert to_block([text], 0) == f"- '{text}'"
+        assert to_block({text: ""}, 0) == f"'{text}': ''"
+
+    def test_a_text_of_several_lines_stays_readable(self):
+        assert to_block({"a": "SELECT 1;\n\nSELECT 2;", "b": 1}, 2) == "a: |-\n    SELECT 1;\n\n    SELECT 2;\n  b: 1"
+        assert to_block({"a": "at the end\n"}, 2) == 'a: "at the end\\n"'
+        assert to_block({"a": "long " * 50}, 2) == f"a: '{'long ' * 50}'"
+
+    @pytest.mark.parametrize("text", ["\n", " a\nb", "a\n b", "a: b\n#c", "a\tb\nc", "tr \nb", "- a", "é\u2028b\n\nc"])
+    def test_every_text_is_read_as_it_was_also_at_the_end_of_a_patch(self, text):
+        value = {"list": [text, {"key": text}], "text": text}
+        patch = yaml.safe_load(f"patch: |-\n  - value:\n      {to_block(value, 6)}\n")["patch"]
+        assert yaml.safe_load(patch) == [{"value": value}]
+
+    def test_values_of_ansible_are_templated_and_become_what_json_would_make_of_them(self):
+        variables = {"name": "x", "value": {"list": [trust_as_template("{{ name }}")], 1: yaml.safe_load("2026-01-01")}}
+        templar = Templar(loader=DataLoader(), variables=variables)
+        text = templar.template(trust_as_template("{{ value | monorepo.gitops.to_block(0) }}"))
+        assert yaml.safe_load(text) == json.loads('{"1": "2026-01-01", "list": ["x"]}')

@@ -108,6 +108,19 @@ def test_no_default_of_a_specification_is_a_template(role):
     assert [value for spec in specs for value in defaults_of(spec["options"]) if re.search("{[{%]", str(value))] == []
 
 
+def test_lists_and_maps_of_the_user_are_rendered_in_block_style():
+    """So that a commit shows the one entry that changed. A text may be quoted as in JSON."""
+    names = "|".join(typed_options("list") | typed_options("dict"))
+    as_json = re.compile(rf"\b({names})\b(?!(\.|[^|}}]*\| join\()).*\| to_json")
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in ROOT.glob("roles/*/templates/**/*.yaml.j2")
+        for line in path.read_text().splitlines()
+        if as_json.search(line)
+    ]
+    assert found == []
+
+
 def test_the_scheme_of_endpoints_is_decided_in_one_place():
     files = [path for path in ROOT.glob("roles/**/*") if path.suffix in (".yml", ".j2") and path.parent.name != "meta"]
     chosen = re.compile(r"""https['"]?\s*[,:]?\s*(if|else|['"]http['"])""")
