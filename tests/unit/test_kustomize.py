@@ -18,6 +18,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustom
     build_others,
     check_host_names,
     check_one_owner,
+    component,
     find_command,
     projects,
 )
@@ -254,6 +255,15 @@ def test_a_project_allows_what_its_overlays_have_and_no_more(tmp_path):
         },
         "services": {"cluster_kinds": [{"group": "", "kind": "Namespace"}], "namespaced_kinds": [], "namespaces": []},
     }
+
+
+def test_a_project_allows_the_destination_of_an_application_that_has_no_object_there(tmp_path):
+    for entry in ("services/shop", "infra/dns"):
+        overlay(tmp_path, entry, item("Service", "web", "elsewhere"))
+    components = [component(*entry.split("/")) | {"namespace": "elsewhere"} for entry in ("services/shop", "infra/dns")]
+    found = projects(build_all(str(tmp_path), "dev", components, COMMAND))
+    assert found["services"]["namespaces"] == ["elsewhere", "services"]
+    assert found["infra"]["namespaces"] == ["dns", "elsewhere"]
 
 
 def test_overlays_of_people_get_the_namespace_of_their_application(tmp_path):

@@ -232,6 +232,8 @@ def projects(summaries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         # Namespace: the Applications create their namespaces.
         kinds = {("", "Namespace")} | {(entry["group"], entry["kind"]) for summary in own for entry in summary["kinds"]}
         names = {name for summary in own for name in (*summary["namespaces"], summary["namespace"])}
+        # An Application whose destination its project does not allow is never synced, wherever its objects are.
+        names |= {component(layer, summary["name"])["namespace"] for summary in own}
         result[layer] = {
             "cluster_kinds": as_kinds(kinds & cluster),
             "namespaced_kinds": as_kinds(kinds - cluster),
