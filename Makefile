@@ -35,7 +35,9 @@ kubeconfig: setup ## print the path of the kubeconfig of ENV's rehearsal cluster
 	{ cat "$$folder/errors" >&2; exit 1; }
 
 clean: ## remove the virtual environments
-	rm -rf $(venv) $(tools) collections playbooks/collections
+	rm -rf $(venv) $(tools) playbooks/collections collections/ansible_collections/monorepo
+	@# Collections of one's own stay.
+	@rmdir -p collections/ansible_collections 2> /dev/null || true
 
 setup: $(venv)/.done collections/ansible_collections/monorepo/gitops playbooks/collections ## create the virtual environment
 
