@@ -45,6 +45,7 @@ SLOWEST = (
     "test_convergence",
     "test_reached_cluster",
     "test_components",
+    "test_tutorial",
     "test_simulation",
 )
 

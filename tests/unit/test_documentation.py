@@ -70,6 +70,28 @@ def test_a_module_says_whether_it_runs_in_the_background(module):
     assert documentation(module)["attributes"]["async"]["support"] == ("full" if action._supports_async else "none")
 
 
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+WAYS = ARCHITECTURE.partition("## Three ways through the code\n")[2].split("\n## ")[0]
+
+
+def named_files(text):
+    """Return the files of this collection that a text names; those below argocd/ are in the monorepo."""
+    return [ROOT / name for name in re.findall(r"`(\w+(?:/[\w.]+)+)`", text) if not name.startswith("argocd/")]
+
+
+def test_every_way_through_the_code_has_ten_lines_and_names_what_there_is():
+    ways = [way for way in WAYS.strip().split("\n\n") if way.startswith("1. ")]
+    assert len(ways) == 3
+    for way in ways:
+        assert len(way.splitlines()) <= 10
+        files = named_files(way)
+        assert [file for file in files if not file.is_file()] == []
+        code = "".join(file.read_text() for file in files if file.suffix == ".py")
+        functions = re.findall(r"`(\w+)\(\)`", way)
+        assert functions
+        assert [name for name in functions if f"def {name}(" not in code] == []
+
+
 def test_the_reference_of_variables_is_current():
     assert reference.FILE.read_text() == reference.reference(), "run python tests/reference.py"
 
