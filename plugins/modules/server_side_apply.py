@@ -132,15 +132,12 @@ import time
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.applier import (
-    Applier,
-    PatientApi,
-    Settings,
-    as_diff,
-    load,
-    report,
-    shown,
-)
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import PatientApi
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.applier import Applier, Settings
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.diff import as_diff, shown
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import load
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.results import report
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.waiting import Waiter
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 
@@ -160,16 +157,18 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         check_mode=module.check_mode,
         concurrency=params["concurrency"],
     )
-    applier = Applier(PatientApi(client, settings.concurrency), settings, params["namespace"])
+    api = PatientApi(client, settings.concurrency)
+    applier = Applier(api, settings, params["namespace"])
     results = applier.apply(items)
+    waiter = Waiter(api, results)
     try:
         if params["wait"] and not module.check_mode:
-            applier.await_rolled_out(params["wait_timeout"])
+            waiter.await_rolled_out(params["wait_timeout"])
     finally:
-        for warning in applier.warnings:
+        for warning in (*applier.warnings, *waiter.pods.warnings):
             module.warn(warning)
-    result = report(results) | {"deleted_pods": applier.deleted_pods, "elapsed": round(time.monotonic() - started, 3)}
-    result["changed"] = result["changed"] or bool(applier.deleted_pods)
+    result = report(results) | {"deleted_pods": waiter.pods.deleted, "elapsed": round(time.monotonic() - started, 3)}
+    result["changed"] = result["changed"] or bool(waiter.pods.deleted)
     if module._diff:
         result["diff"] = [as_diff(entry) for entry in results if entry.action in ("created", "configured")]
     return result

@@ -8,7 +8,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.applier import Applier, PatientApi, Settings, load
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import PatientApi
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.applier import Applier, Settings
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import load
 from kubernetes import config, dynamic
 from rendering import programs
 

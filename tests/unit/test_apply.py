@@ -10,27 +10,27 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply import applier as apply
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.applier import (
-    HASH,
-    Applied,
-    Applier,
-    PatientApi,
-    Settings,
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply import waiting
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import PatientApi
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.applier import Applier, Settings
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.diff import (
+    LAST_APPLIED,
     as_diff,
-    blocks,
     comparable,
     contains,
+    shown,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import (
+    HASH,
     label,
     load,
-    may_be_blocked,
     phases,
-    pod_trouble,
-    report,
-    shown,
     with_hash,
     with_namespace,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.pods import blocks, may_be_blocked, pod_trouble
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.results import Applied, report
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.waiting import Waiter
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import established, pending_rollout
 
@@ -171,7 +171,7 @@ def test_bookkeeping_and_status_are_no_difference():
 
 
 def test_no_value_of_a_secret_is_shown():
-    before = SECRET | {"metadata": {"name": "s", "annotations": {apply.LAST_APPLIED: "c2VjcmV0", "x": "y"}}}
+    before = SECRET | {"metadata": {"name": "s", "annotations": {LAST_APPLIED: "c2VjcmV0", "x": "y"}}}
     after = SECRET | {"data": {"password": "bmV3", "user": "YWRtaW4="}, "stringData": {"plain": "text"}}
     diff = as_diff(Applied(SECRET, "configured", before, after))
     for value in ("c2VjcmV0", "bmV3", "YWRtaW4=", "plain: text"):
@@ -428,15 +428,15 @@ def test_a_rejected_secret_is_not_quoted():
 
 
 def test_a_rollout_that_does_not_come_names_pods(monkeypatch):
-    monkeypatch.setattr(apply, "POLL_SECONDS", 0.01)
-    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff"}}}
-    pods = {"items": [{"metadata": {"name": "p"}, "status": {"containerStatuses": [waiting]}}]}
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
+    container = {"state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    pods = {"items": [{"metadata": {"name": "p"}, "status": {"containerStatuses": [container]}}]}
     deployment = manifest("Deployment", "d", "apps/v1", spec={"replicas": 1, "selector": {"matchLabels": {"x": "y"}}})
     server = Server({"/api/v1/namespaces/n/pods": pods}, kinds=["Deployment"])
     applier = Applier(server, Settings("m", True, False, False, 1), "n")
-    applier.apply([deployment])
+    results = applier.apply([deployment])
     with pytest.raises(GitopsError) as error:
-        applier.await_rolled_out(0.03)
+        Waiter(server, results).await_rolled_out(0.03)
     assert str(error.value) == (
         "Not ready after 0 s: Deployment n/d: its controller has not seen the newest revision (pod p: ImagePullBackOff)"
     )
@@ -555,11 +555,10 @@ class PodServer(Server):
 
 
 def awaiting(server, item, monkeypatch, seconds=0.2):
-    monkeypatch.setattr(apply, "POLL_SECONDS", 0.01)
-    applier = Applier(server, Settings("m", True, False, False, 1), "argocd")
-    applier.results = [Applied(item, "configured", {}, item)]
-    applier.await_rolled_out(seconds)
-    return applier
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
+    waiter = Waiter(server, [Applied(item, "configured", {}, item)])
+    waiter.await_rolled_out(seconds)
+    return waiter.pods
 
 
 def test_the_pod_that_blocks_is_deleted_and_the_run_says_so(monkeypatch):
@@ -570,11 +569,11 @@ def test_the_pod_that_blocks_is_deleted_and_the_run_says_so(monkeypatch):
         return 200, {}
 
     server = PodServer({CONTROLLER_PATH: CONTROLLER, PODS: {"items": [BROKEN_POD]}}, controller)
-    applier = awaiting(server, CONTROLLER, monkeypatch)
+    pods = awaiting(server, CONTROLLER, monkeypatch)
     assert [line for line in server.log if line.startswith("DELETE")] == [f"DELETE {PODS}/controller-0"]
     assert server.bodies == [{"preconditions": {"uid": "p1", "resourceVersion": "41"}}]
-    assert applier.deleted_pods == ["argocd/controller-0"]
-    assert applier.warnings == [
+    assert pods.deleted == ["argocd/controller-0"]
+    assert pods.warnings == [
         "Pod argocd/controller-0 was deleted: it belongs to an older revision of StatefulSet argocd/controller "
         "and did not start (ImagePullBackOff), and a StatefulSet replaces no other pod until that one is ready."
     ]
@@ -594,7 +593,7 @@ def test_a_pod_that_changed_meanwhile_is_not_deleted(monkeypatch):
 
 
 def patient_api(monkeypatch, *answers):
-    monkeypatch.setattr(apply.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
     pool = SimpleNamespace(connection_pool_kw={"maxsize": 4})
     client = SimpleNamespace(
         configuration=SimpleNamespace(host="https://h"), rest_client=SimpleNamespace(pool_manager=pool)

@@ -9,7 +9,7 @@ import json
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply import applier as apply
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply import pods, waiting
 from ansible_collections.monorepo.gitops.plugins.modules import server_side_apply
 
 from .running import run_module
@@ -44,8 +44,8 @@ CONFIG_PATH = "/api/v1/namespaces/applied/configmaps/c"
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch):
-    for name in ("POLL_SECONDS", "PODS_SECONDS"):
-        monkeypatch.setattr(apply, name, 0.05)
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(pods, "PODS_SECONDS", 0.05)
 
 
 def applied(server, *definition, check=False, **arguments):
