@@ -118,11 +118,9 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import (
-    ARGOCD,
-    CONTROL_PLANE,
-    RehearsalCluster,
-)
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import ports_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import ARGOCD, CONTROL_PLANE
 
 STATES = ("started", "argocd_started", "restarted", "stopped", "absent")
 
@@ -130,8 +128,8 @@ STATES = ("started", "argocd_started", "restarted", "stopped", "absent")
 def would_change(cluster: RehearsalCluster, state: str) -> bool:
     """Return whether a run without check mode would do something."""
     if state == "absent":
-        return cluster.folder.exists()
-    running = [value == "running" for value in cluster.status().values()]
+        return cluster.paths.folder.exists()
+    running = [value == "running" for value in cluster.processes.status().values()]
     if state in ("started", "argocd_started"):
         return not all(running[: len(CONTROL_PLANE)] if state == "started" else running)
     return state == "restarted" or (state == "stopped" and any(running))
@@ -143,7 +141,7 @@ def apply_state(cluster: RehearsalCluster, params: dict[str, Any]) -> bool:
     if state == "absent":
         return cluster.delete()
     if state == "stopped":
-        return bool([name for name in components if cluster.stop(name)]) if components else cluster.stop_all()
+        return bool([name for name in components if cluster.processes.stop(name)]) if components else cluster.stop_all()
     if state == "restarted":
         return bool([name for name in components or ARGOCD if cluster.restart(name)])
     if state == "present":
@@ -167,10 +165,10 @@ def run(module: Any) -> dict[str, Any]:
     changed = would_change(cluster, params["state"]) if module.check_mode else apply_state(cluster, params)
     return {
         "changed": changed,
-        "kubeconfig": str(cluster.kubeconfig),
-        "folder": str(cluster.folder),
-        "components": cluster.status(),
-        "ports": cluster.ports() if cluster.created() else {},
+        "kubeconfig": str(cluster.paths.kubeconfig),
+        "folder": str(cluster.paths.folder),
+        "components": cluster.processes.status(),
+        "ports": ports_of(cluster.paths.folder) if cluster.created() else {},
     }
 
 

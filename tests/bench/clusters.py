@@ -20,10 +20,8 @@ from typing import Any
 from unittest import mock
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import (
-    AUDIT_POLICY,
-    RehearsalCluster,
-)
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.configuration import AUDIT_POLICY
 from integration.conftest import Environment, take_down
 from rendering import ROOT, programs
 
@@ -102,7 +100,7 @@ class Bench(Environment):
             created.start(sorted(ROOT.glob("roles/*/files/stages/*.yaml")))
         self.timed("playbooks/rehearsal.yml")
         self.find_cluster()
-        if self.folder != created.folder:
+        if self.folder != created.paths.folder:
             raise UnmeasuredError("The playbook has made another cluster.")
 
     @contextlib.contextmanager

@@ -95,13 +95,13 @@ class Environment:
     def rehearsal(self, state: str, *components: str) -> dict[str, Any]:
         """Bring the rehearsal cluster into a state and return the module's result."""
         state_dir, launcher = str(self.folder.parent.parent), str(ROOT / "roles/rehearsal_cluster/files/launch.py")
-        cluster = RehearsalCluster(self.folder.name, state_dir, "/", launcher, "argocd")
-        cluster.binaries = Path(json.loads((self.folder / "argocd.json").read_text())["binaries"])
+        binaries = Path(json.loads((self.folder / "argocd.json").read_text())["binaries"])
+        cluster = RehearsalCluster(self.folder.name, state_dir, str(binaries.parent), launcher, "argocd")
         for component in components:
-            cluster.stop(component) if state == "stopped" else cluster.restart(component)
+            cluster.processes.stop(component) if state == "stopped" else cluster.restart(component)
         if state == "argocd_started":
             cluster.start_argocd(60)
-        return cluster.status()
+        return cluster.processes.status()
 
     @property
     def folder(self) -> Path:

@@ -20,7 +20,7 @@ import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, failure_message
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import stages_in
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.stages import stages_in
 
 from .conftest import LONG, numbers
 

@@ -23,10 +23,8 @@ import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError, group_path
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import (
-    RehearsalCluster,
-    stages_in,
-)
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.stages import stages_in
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstream import stand_in
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -278,8 +276,8 @@ class Simulation:
     def start(self):
         self.cluster.start(STAGES)
         self.apply(simulated_crds())
-        self.cluster.kubectl("wait", "--for=condition=Established", "crd", "--all")
-        self.api = Api(dynamic.DynamicClient(config.new_client_from_config(str(self.cluster.kubeconfig))))
+        self.cluster.programs.kubectl("wait", "--for=condition=Established", "crd", "--all")
+        self.api = Api(dynamic.DynamicClient(config.new_client_from_config(str(self.cluster.paths.kubeconfig))))
         for kind in simulated_kinds():
             if kind["kind"] in KINDS:
                 path = f"{group_path(KINDS[kind['kind']]['version'])}/{kind['plural']}"
@@ -295,7 +293,7 @@ class Simulation:
         path = self.folder / "objects.yaml"
         path.write_text(text)
         # Validation by the client would read the description of all kinds again after every CRD.
-        self.cluster.kubectl("apply", "--server-side", "--validate=false", "-f", path)
+        self.cluster.programs.kubectl("apply", "--server-side", "--validate=false", "-f", path)
 
     def watch(self, path):
         with contextlib.suppress(UnavailableError):  # the end of the cluster
@@ -372,7 +370,7 @@ def simulation(tmp_path_factory):
         """)
         healed = yaml.safe_dump_all([named(kind, variant) for kind in KINDS for variant in ("fail", "flap")])
         (run.folder / "healed.yaml").write_text(healed)
-        run.cluster.kubectl("annotate", "-f", run.folder / "healed.yaml", f"{SIMULATE}-")
+        run.cluster.programs.kubectl("annotate", "-f", run.folder / "healed.yaml", f"{SIMULATE}-")
         run.healed = time.monotonic()
         run.change("Cluster", "cluster-good", {"instances": 3})
         run.change("Certificate", "certificate-good", {"dnsNames": ["c.example"]})
@@ -464,7 +462,7 @@ def test_a_secret_that_is_created_once_never_changes(simulation):
     item = simulation.get("ExternalSecret", "externalsecret-good")
     assert item["metadata"]["generation"] == 2
     assert simulation.data("externalsecret-good") == simulation.passwords["externalsecret-good"]
-    simulation.cluster.kubectl("delete", "externalsecret", "externalsecret-good", "-n", "one")
+    simulation.cluster.programs.kubectl("delete", "externalsecret", "externalsecret-good", "-n", "one")
     simulation.history.pop("externalsecret-good")
     simulation.apply(yaml.safe_dump(named("ExternalSecret", "good")))
     simulation.wait(10, lambda: simulation.states("ExternalSecret", "good")[-1:] == ["Ready=True"])
@@ -541,6 +539,6 @@ def test_volumes_of_any_class_are_bound_and_removed(simulation):
         "fails": "Pending",
     }
     volume = claims["fast"]["spec"]["volumeName"]
-    simulation.cluster.kubectl("delete", "persistentvolumeclaim", "fast", "-n", "one")
+    simulation.cluster.programs.kubectl("delete", "persistentvolumeclaim", "fast", "-n", "one")
     simulation.wait(10, lambda: simulation.get("PersistentVolume", volume) is None)
     assert simulation.get("PersistentVolume", volume) is None

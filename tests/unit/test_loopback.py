@@ -16,7 +16,8 @@ import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import run_git
 from ansible_collections.monorepo.gitops.plugins.module_utils._loopback import exempt_from_proxies
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster, answers
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.argocd import answers
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstream import fetch
 
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")

@@ -17,45 +17,52 @@ import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal import cluster as rehearsal
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal import ports
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import chosen_ports, free_ports, ports_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.programs import last_lines
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.stages import (
+    SIMULATE,
+    adapted,
+    simulated_groups,
+)
 from rendering import programs
 
 RANGE = {*range(20000, 32000)}
 
 
-def cluster(state, name):
-    found = rehearsal.RehearsalCluster(name, str(state), "/", "/launch.py", "argocd")
-    found.folder.mkdir(parents=True)
+def cluster(state, name, build="/"):
+    found = rehearsal.RehearsalCluster(name, str(state), str(build), "/launch.py", "argocd")
+    found.paths.folder.mkdir(parents=True)
     return found
 
 
 def test_a_port_is_taken_by_a_cluster_that_does_not_listen_yet(tmp_path, monkeypatch):
     seen = []
-    choose = rehearsal.free_ports
-    monkeypatch.setattr(rehearsal, "free_ports", lambda count, taken: seen.append(taken) or choose(count, taken))
+    monkeypatch.setattr(ports, "free_ports", lambda count, taken: seen.append(taken) or free_ports(count, taken))
     first, second = cluster(tmp_path, "first"), cluster(tmp_path, "second")
-    chosen = {*first.ports().values()}
-    assert len(chosen) == len(rehearsal.PORTS)
-    assert not chosen & {*second.ports().values()}
+    chosen = {*ports_of(first.paths.folder).values()}
+    assert len(chosen) == len(ports.PORTS)
+    assert not chosen & {*ports_of(second.paths.folder).values()}
     assert seen == [set(), chosen]
-    assert {*first.ports().values()} == chosen
+    assert {*ports_of(first.paths.folder).values()} == chosen
 
 
 def test_a_cluster_that_is_being_deleted_has_no_ports(tmp_path):
     (tmp_path / "ports.json").write_text("")
-    assert rehearsal.chosen_ports(tmp_path / "ports.json") == set()
-    assert rehearsal.chosen_ports(tmp_path / "gone.json") == set()
+    assert chosen_ports(tmp_path / "ports.json") == set()
+    assert chosen_ports(tmp_path / "gone.json") == set()
     (tmp_path / "ports.json").write_text(json.dumps({"argocd-server": 20001}))
-    assert rehearsal.chosen_ports(tmp_path / "ports.json") == {20001}
+    assert chosen_ports(tmp_path / "ports.json") == {20001}
 
 
 def test_a_port_that_somebody_listens_on_is_passed_over():
-    (port,) = rehearsal.free_ports(1, set())
-    assert rehearsal.free_ports(1, RANGE - {port}) == [port]
+    (port,) = free_ports(1, set())
+    assert free_ports(1, RANGE - {port}) == [port]
     message = "Only 0 of 1 TCP ports are free between 20000 and 32000 on 127.0.0.1."
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", port))
         with pytest.raises(GitopsError, match=f"^{re.escape(message)}$"):
-            rehearsal.free_ports(1, RANGE - {port})
+            free_ports(1, RANGE - {port})
 
 
 def stage(name, *expressions, group="v1"):
@@ -76,36 +83,36 @@ def expressions_of(text):
 def test_a_pod_whose_image_is_told_to_fail_does_not_become_ready():
     image = '.spec.containers[] | select(.image | test("rehearsal-fail")) | .name'
     given = stage("pod-ready")
-    assert expressions_of(rehearsal.adapted(given)) == [
+    assert expressions_of(adapted(given)) == [
         *expressions_of(given),
         {"key": image, "operator": "DoesNotExist"},
     ]
-    assert yaml.safe_load(rehearsal.adapted(stage("pod-delete"))) == yaml.safe_load(stage("pod-delete"))
+    assert yaml.safe_load(adapted(stage("pod-delete"))) == yaml.safe_load(stage("pod-delete"))
 
 
 def test_volumes_of_every_class_are_provided_and_a_claim_may_fail_or_be_slow():
     own = {"cel": {"expression": "self.spec.storageClassName == 'kwok-volume'"}}
-    adapted = rehearsal.adapted(stage("pvc-provision", own))
-    assert expressions_of(adapted)[1:] == [{"key": rehearsal.SIMULATE, "operator": "NotIn", "values": ["fail"]}]
-    delay = yaml.safe_load(adapted)["spec"]["delay"]["durationFrom"]["jq"]["expression"]
-    assert delay == f'if {rehearsal.SIMULATE} == "slow" then "20s" else "200ms" end'
+    text = adapted(stage("pvc-provision", own))
+    assert expressions_of(text)[1:] == [{"key": SIMULATE, "operator": "NotIn", "values": ["fail"]}]
+    delay = yaml.safe_load(text)["spec"]["delay"]["durationFrom"]["jq"]["expression"]
+    assert delay == f'if {SIMULATE} == "slow" then "20s" else "200ms" end'
 
 
 def test_what_is_not_a_stage_stays_but_for_a_class_that_may_be_missing():
     text = "kind: StorageClass\nmetadata: {name: kwok}\nx: '{{ .spec.storageClassName }}'\n"
-    assert rehearsal.adapted(text) == text.replace("{{ .spec", '{{ default "" .spec')
+    assert adapted(text) == text.replace("{{ .spec", '{{ default "" .spec')
 
 
 def test_the_groups_of_simulated_resources_are_those_of_stages_in_lists_too():
     one, other = stage("a", group="kafka.strimzi.io/v1"), stage("b", group="apps/v1")
     lists = yaml.safe_dump({"kind": "List", "items": [yaml.safe_load(stage("c", group="cert-manager.io/v1"))]})
-    assert rehearsal.simulated_groups([f"{one}---\n{other}", lists]) == ["cert-manager.io", "kafka.strimzi.io"]
-    assert rehearsal.simulated_groups([other]) == ["none.invalid"]
+    assert simulated_groups([f"{one}---\n{other}", lists]) == ["cert-manager.io", "kafka.strimzi.io"]
+    assert simulated_groups([other]) == ["none.invalid"]
 
 
 @pytest.mark.parametrize(("text", "line"), [("", "no output"), ("a\n b\nc\nd\n", "b | c | d"), ("\n", "no output")])
 def test_the_end_of_an_output_is_one_line(text, line):
-    assert rehearsal.last_lines(text) == line
+    assert last_lines(text) == line
 
 
 def as_somebody(function):
@@ -141,12 +148,12 @@ def shared():
 def test_a_folder_without_any_rights_is_removed_by_its_owner(shared):
     def remove():
         found = cluster(shared, "dev")
-        checkout = found.folder / "argocd" / "tmp" / "_argocd-repo"
+        checkout = found.paths.folder / "argocd" / "tmp" / "_argocd-repo"
         (checkout / "one" / ".git").mkdir(parents=True)
-        (found.folder / "elsewhere").symlink_to("/usr")
+        (found.paths.folder / "elsewhere").symlink_to("/usr")
         (checkout / "one").chmod(0)
         checkout.chmod(0)
-        return found.delete(), found.folder.exists()
+        return found.delete(), found.paths.folder.exists()
 
     assert as_somebody(remove) == "(True, False)"
 
@@ -155,8 +162,8 @@ def test_what_cannot_be_removed_is_said(shared):
     def remove():
         found = cluster(shared, "dev")
         rehearsal.make_removable = lambda _folder: None  # in this process only
-        (found.folder / "logs" / "old").mkdir(parents=True)
-        (found.folder / "logs").chmod(0o500)
+        (found.paths.folder / "logs" / "old").mkdir(parents=True)
+        (found.paths.folder / "logs").chmod(0o500)
         return found.delete()
 
     assert as_somebody(remove) == f"{shared}/clusters/dev cannot be removed: Permission denied (old)."
@@ -164,9 +171,9 @@ def test_what_cannot_be_removed_is_said(shared):
 
 def test_a_process_that_still_runs_is_said(tmp_path):
     found = cluster(tmp_path, "dev")
-    (found.folder / "pids").mkdir()
+    (found.paths.folder / "pids").mkdir()
     with subprocess.Popen(["/bin/sh", "-c", "read line", "etcd"], stdin=subprocess.PIPE) as etcd:
-        (found.folder / "pids" / "etcd.pid").write_text(str(etcd.pid))
+        (found.paths.folder / "pids" / "etcd.pid").write_text(str(etcd.pid))
         with pytest.raises(
             GitopsError, match=rf"^The cluster dev was removed, .* still running: etcd \({etcd.pid}\)\.$"
         ):
@@ -177,7 +184,7 @@ def test_a_process_that_still_runs_is_said(tmp_path):
 @pytest.fixture
 def redis():
     """Start the Redis of a rehearsal and return a function that sends it commands."""
-    port = rehearsal.free_ports(1, set())[0]
+    port = free_ports(1, set())[0]
     settings = {"REDIS_ADDRESS": f"127.0.0.1:{port}", "REDIS_PASSWORD": "hunter2"}
     with subprocess.Popen([programs() / "bin" / "redis"], env=settings, stderr=subprocess.PIPE, text=True) as process:
         assert f"listening on 127.0.0.1:{port}" in process.stderr.readline()
@@ -216,18 +223,16 @@ def test_redis_never_runs_without_a_password(settings):
 
 
 def test_a_build_knows_the_clusters_that_have_its_binaries(tmp_path):
-    first, second = cluster(tmp_path / "state", "first"), cluster(tmp_path / "state", "second")
+    (tmp_path / "build").mkdir()
+    first, second = (cluster(tmp_path / "state", name, tmp_path / "build") for name in ("first", "second"))
     for one in (first, second, first):
-        one.binaries = tmp_path / "build" / "bin"
-        one.binaries.mkdir(parents=True, exist_ok=True)
-        one._keep_binaries()
+        rehearsal.keep_build(one.paths)
     references = sorted(path.read_text() for path in (tmp_path / "build" / "clusters").iterdir())
-    assert references == [str(first.folder), str(second.folder)]
+    assert references == [str(first.paths.folder), str(second.paths.folder)]
 
 
 def test_a_build_of_somebody_else_is_used_without_a_reference(tmp_path):
-    one = cluster(tmp_path / "state", "first")
+    one = cluster(tmp_path / "state", "first", tmp_path / "build")
     (tmp_path / "build").write_text("cannot be written to")
-    one.binaries = tmp_path / "build" / "bin"
-    one._keep_binaries()
+    rehearsal.keep_build(one.paths)
     assert (tmp_path / "build").read_text() == "cannot be written to"

@@ -18,8 +18,10 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal import cluster
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import ARGOCD, CONTROL_PLANE
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal import ports, processes
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.argocd import answers
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import ARGOCD, CONTROL_PLANE
 from ansible_collections.monorepo.gitops.plugins.modules import rehearsal_cluster
 
 from .running import run_module
@@ -170,7 +172,7 @@ def healthy(machine, monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    monkeypatch.setattr(cluster, "free_ports", lambda count, _taken: [server.server_port] * count)
+    monkeypatch.setattr(ports, "free_ports", lambda count, _taken: [server.server_port] * count)
     yield machine
     server.shutdown()
     thread.join()
@@ -179,21 +181,21 @@ def healthy(machine, monkeypatch):
 
 def test_a_cluster_is_made_once(machine):
     result = machine("started")
-    ports = result.pop("ports")
+    given = result.pop("ports")
     assert result == {
         "changed": True,
         "kubeconfig": f"{machine.folder}/admin.kubeconfig",
         "folder": str(machine.folder),
         "components": components(*CONTROL_PLANE),
     }
-    assert ports.keys() == set(cluster.PORTS)
+    assert given.keys() == set(ports.PORTS)
     files = f"--config {machine.folder}/kwokctl.yaml --kubeconfig {machine.folder}/admin.kubeconfig"
     assert machine.calls("kwokctl") == [
         f"create cluster {files} --wait 120s --name dev",
         "scale node --replicas 1 --name dev",
     ]
     again = machine("started")
-    assert (again["changed"], again["ports"], machine.calls("kwokctl")) == (False, ports, [])
+    assert (again["changed"], again["ports"], machine.calls("kwokctl")) == (False, given, [])
 
 
 def test_kwokctl_is_told_to_listen_on_this_machine_only_and_to_supervise_argocd(machine):
@@ -268,7 +270,7 @@ def test_a_process_that_does_not_end_is_killed(machine, monkeypatch):
         os.kill(machine.pid("etcd"), signal.SIGKILL)
         (machine.folder / "pids" / "etcd.pid").write_text(str(stubborn.pid))
         clock = iter(range(0, 10_000, 15))
-        monkeypatch.setattr(cluster, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=time.sleep))
+        monkeypatch.setattr(processes, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=time.sleep))
         assert machine("stopped", components=["etcd"])["components"]["etcd"] == "stopped"
     assert stubborn.returncode == -signal.SIGKILL
 
@@ -341,10 +343,10 @@ def test_a_creation_that_failed_is_begun_anew(machine):
 def test_a_program_that_takes_too_long_is_named(machine):
     cluster = cluster_of(machine)
     with pytest.raises(GitopsError, match=f"^sleep 60 took longer than 0 s; see {machine.folder}/logs$"):
-        cluster.run("sleep", "60", timeout=0)
+        cluster.programs.run("sleep", "60", timeout=0)
 
 
-def cluster_of(machine: Machine) -> cluster.RehearsalCluster:
+def cluster_of(machine: Machine) -> RehearsalCluster:
     """Return the cluster that the module works with."""
     seen = []
     with pytest.MonkeyPatch.context() as patch:
@@ -356,7 +358,7 @@ def cluster_of(machine: Machine) -> cluster.RehearsalCluster:
 def test_the_users_own_cluster_and_repository_do_not_reach_the_programs(machine, monkeypatch):
     monkeypatch.setenv("KUBECONFIG", "/mine")
     monkeypatch.setenv("GIT_DIR", "/mine")
-    lines = dict(line.split("=", 1) for line in cluster_of(machine).run("env").splitlines() if "=" in line)
+    lines = dict(line.split("=", 1) for line in cluster_of(machine).programs.run("env").splitlines() if "=" in line)
     assert "KUBECONFIG" not in lines
     assert "GIT_DIR" not in lines
     assert lines["KWOK_WORKDIR"] == str(machine.state)
@@ -401,7 +403,7 @@ def test_argocd_that_is_not_ready_in_time_is_named(machine):
 
 @pytest.mark.usefixtures("healthy")
 def test_only_a_server_that_says_200_is_ready():
-    (port,) = cluster.free_ports(1, set())
-    assert cluster.answers(f"127.0.0.1:{port}/healthz")
-    assert not cluster.answers(f"127.0.0.1:{port}/busy")
-    assert not cluster.answers("127.0.0.1:1/healthz")
+    (port,) = ports.free_ports(1, set())
+    assert answers(f"127.0.0.1:{port}/healthz")
+    assert not answers(f"127.0.0.1:{port}/busy")
+    assert not answers("127.0.0.1:1/healthz")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.stages import (
     adapted,
     simulated_groups,
     stages_in,
