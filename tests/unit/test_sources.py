@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every program says whose it is and under which licence, and imports only what stands below it."""
+"""Every program says whose it is and under which licence, imports only what stands below it, and is short."""
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -43,9 +44,49 @@ def layer(package):
     return next(number for number, packages in enumerate(LAYERS) if package in packages)
 
 
-@pytest.mark.parametrize("path", UTILS.rglob("*.py"), ids=lambda path: str(path.relative_to(UTILS)))
+@pytest.mark.parametrize("path", sorted(UTILS.rglob("*.py")), ids=lambda path: str(path.relative_to(UTILS)))
 def test_a_package_imports_only_what_stands_below_it(path):
     own = path.relative_to(UTILS).parts[0] if path.parent != UTILS else ""
     found = [pair[0] or pair[1] for pair in IMPORT.findall(path.read_text())]
     used = {name if (UTILS / name).is_dir() else "" for name in found}
     assert {name for name in used - {own} if layer(name) >= layer(own)} == set()
+
+
+PLUGINS = ROOT / "plugins"
+DOCUMENTATION = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
+FILE_LINES, CLASS_LINES = 350, 200
+
+
+def lines_of(node):
+    return node.end_lineno - node.lineno + 1
+
+
+def too_long(text):
+    """Return what has too many lines: the file, for which documentation does not count, or classes of it."""
+    nodes = list(ast.walk(ast.parse(text)))
+    assignments = [node for node in nodes if isinstance(node, ast.Assign)]
+    written = [node for node in assignments if DOCUMENTATION & {ast.unparse(target) for target in node.targets}]
+    found = {"file": len(text.splitlines()) - sum(map(lines_of, written))}
+    found |= {f"class {node.name}": lines_of(node) for node in nodes if isinstance(node, ast.ClassDef)}
+    return {what: lines for what, lines in found.items() if lines > (FILE_LINES if what == "file" else CLASS_LINES)}
+
+
+@pytest.mark.parametrize("path", sorted(PLUGINS.rglob("*.py")), ids=lambda path: str(path.relative_to(PLUGINS)))
+def test_a_file_and_its_classes_are_short_enough_to_have_one_job(path):
+    assert too_long(path.read_text()) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x = 1\n" * 350, {}),
+        ("x = 1\n" * 351, {"file": 351}),
+        ('EXAMPLES = r"""\n' + "- x\n" * 400 + '"""\n' + "x = 1\n" * 350, {}),
+        ("OTHER = 1\n" + 'TEXT = r"""\n' + "- x\n" * 400 + '"""\n', {"file": 403}),
+        ("class A:\n" + "    x = 1\n" * 199, {}),
+        ("class A:\n" + "    x = 1\n" * 200, {"class A": 201}),
+        ("if x:\n    class A:\n" + "        x = 1\n" * 350, {"file": 352, "class A": 351}),
+    ],
+)
+def test_what_counts_as_too_long(text, expected):
+    assert too_long(text) == expected
