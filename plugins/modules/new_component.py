@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: new_component
-short_description: "Internal: make the role of a component in a collection of one's own"
+short_description: Make the role of a component in a collection of one's own (internal)
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)

@@ -14,6 +14,7 @@ import logging
 import os
 import shlex
 import sys
+import threading
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -23,10 +24,12 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import plain
 
 ENV = "/usr/bin/env"
+ANNOUNCE_SECONDS = 1.0
 
 
 class ModuleAction(ActionBase):
@@ -46,6 +49,10 @@ class ModuleAction(ActionBase):
         return result | self._module(dict(self._task.args), task_vars or {})
 
     def _module(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        with announced(self._task.get_name()):
+            return self._here_or_elsewhere(args, task_vars)
+
+    def _here_or_elsewhere(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         shell = shlex.split(str(self._templar.template(task_vars.get("ansible_shell_executable", ENV))))
         if self._is_elsewhere(task_vars) or shell[:1] != [ENV]:
             return self._execute(args, task_vars)
@@ -111,6 +118,21 @@ class StandIn:
     def fail_json(self, **result: Any) -> None:
         """End the module with an error."""
         raise _run.Finished({"changed": False, "failed": True} | result)
+
+
+@contextlib.contextmanager
+def announced(title: str) -> Iterator[None]:
+    """Show the title of a task that takes long while it works.
+
+    With display_skipped_hosts=false Ansible shows a title only with the first result.
+    """
+    timer = threading.Timer(ANNOUNCE_SECONDS, Display().display, [f"{title} ..."])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextlib.contextmanager

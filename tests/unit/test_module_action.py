@@ -9,12 +9,14 @@ import contextlib
 import logging
 import os
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.plugin_utils import module_action
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.module_action import ModuleAction
 
 from .running import action_plugin
@@ -62,6 +64,15 @@ def test_the_end_of_a_module_is_no_error_that_it_could_handle(monkeypatch):
         pytest.fail("it went on")
 
     assert started(monkeypatch, run).run(task_vars=HERE)["msg"] == "it broke"
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.0, []), (0.5, ["kustomize_build ..."])])
+def test_a_task_that_takes_long_shows_its_title_while_it_works(monkeypatch, seconds, shown):
+    lines = []
+    monkeypatch.setattr(module_action, "ANNOUNCE_SECONDS", 0.1)
+    monkeypatch.setattr(module_action, "Display", lambda: SimpleNamespace(display=lines.append))
+    assert started(monkeypatch, lambda _module: time.sleep(seconds) or {}).run(task_vars=HERE) == {"changed": False}
+    assert lines == shown
 
 
 def test_a_secret_is_in_no_result(monkeypatch):
