@@ -18,7 +18,14 @@ import yaml
 from .conftest import ROOT
 
 OPEN = "Kafka lets everybody do everything & more: set kafka_users."
-APPLICATION = {"name": "kafka", "revision": "4e84fb37b98a", "sync": "Synced", "health": "Healthy", "seconds": 1}
+APPLICATION = {
+    "name": "kafka",
+    "namespace": "argocd",
+    "revision": "4e84fb37b98a",
+    "sync": "Synced",
+    "health": "Healthy",
+}
+APPLICATION |= {"seconds": 1}
 VARIABLES = {
     "gitops_environment": "test",
     "report_components": [{"name": "kafka", "endpoints": [], "warnings": [OPEN]}, {"name": "api", "endpoints": []}],
@@ -80,6 +87,13 @@ def test_the_report_says_which_kubernetes_it_was(tmp_path):
     assert "https://h, UID u, Kubernetes v1.36.1" in " ".join(printed.split())
     assert written["cluster"]["version"] == "v1.36.1"
     assert "Kubernetes v1.36.1" in page
+
+
+def test_the_last_words_of_a_run_are_what_it_achieved_and_commands_that_can_be_copied(tmp_path):
+    printed, _written, _page = report(tmp_path)
+    assert "1 of 1 Applications are ready.\n" in printed
+    assert "Argo CD: kubectl --kubeconfig /k --context c get applications -n argocd\n" in printed
+    assert "Check everything: ansible-playbook monorepo.gitops.verify -i elsewhere/inventories/test\n" in printed
 
 
 def test_the_report_lies_where_the_run_was_started(tmp_path):

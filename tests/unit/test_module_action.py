@@ -66,7 +66,7 @@ def test_the_end_of_a_module_is_no_error_that_it_could_handle(monkeypatch):
     assert started(monkeypatch, run).run(task_vars=HERE)["msg"] == "it broke"
 
 
-@pytest.mark.parametrize(("seconds", "shown"), [(0.0, []), (0.5, ["kustomize_build ..."])])
+@pytest.mark.parametrize(("seconds", "shown"), [(0.0, []), (0.5, ["monorepo.gitops.kustomize_build ..."])])
 def test_a_task_that_takes_long_shows_its_title_while_it_works(monkeypatch, seconds, shown):
     lines = []
     monkeypatch.setattr(module_action, "ANNOUNCE_SECONDS", 0.1)
