@@ -91,7 +91,9 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy import overlays
 
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
@@ -101,12 +103,13 @@ def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str,
     """Compare, move, and return the result of the module."""
     environment, name = params["environment"], params["revision"]
     clone.fetch()
-    head = clone.commit_of(f"refs/remotes/origin/{clone.branch}")
-    wanted = clone.commit_of(params["commit"]) if params["commit"] else head
-    if not wanted or not clone.is_published(wanted):
+    history = History(clone)
+    head = history.commit_of(f"refs/remotes/origin/{clone.branch}")
+    wanted = history.commit_of(params["commit"]) if params["commit"] else head
+    if not wanted or not history.is_published(wanted):
         raise GitopsError(f"{clone.branch} has no commit {params['commit'] or 'yet'}: publish first.")
-    reference = clone.reference(name)
-    before = clone.commit_of(reference)
+    reference = history.reference(name)
+    before = history.commit_of(reference)
     if not before and COMMIT.fullmatch(name):
         raise GitopsError(f"{name} is neither a branch nor a tag; gitops_repo_revision must name one.")
     stays = bool(before) and params["create_only"]
@@ -119,9 +122,9 @@ def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str,
     )
     changed = before != wanted and not stays
     if changed:
-        clone.check_move(reference, before, wanted)
+        remote.check_move(clone, reference, before, wanted)
     if changed and not check_mode:
-        clone.move(reference, wanted)
+        remote.move(clone, reference, wanted)
     commit = before if stays else wanted
     return {
         "changed": changed,
@@ -129,7 +132,7 @@ def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str,
         "commit": commit,
         "files": files,
         "components": sorted(overlays(clone.git("ls-tree", "-r", "--name-only", commit).splitlines(), environment)),
-        "behind": int(clone.git("rev-list", "--count", f"{commit}..{head}")),
+        "behind": history.ahead(head, commit),
         "diff": {"prepared": diff},
     }
 

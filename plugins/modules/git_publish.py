@@ -109,7 +109,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy, remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
 
 
@@ -163,7 +163,7 @@ def publish_changes(clone: Clone, params: dict[str, Any], check_mode: bool) -> d
             author = (params["author_name"], params["author_email"])
             clone.commit(result["message"], *author)
             if params["push"]:
-                clone.push(*author)
+                remote.push(clone, *author)
     return result | {"commit": clone.head(), "diff": {"prepared": result["message"]}}
 
 

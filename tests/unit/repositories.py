@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
 
 AUTHOR = ("Test", "test@localhost")
@@ -29,7 +30,7 @@ def publish(clone: Clone, name: str, text: str) -> None:
     write(clone, name, text)
     clone.staged()
     clone.commit(f"change {name}", *AUTHOR)
-    clone.push(*AUTHOR)
+    remote.push(clone, *AUTHOR)
 
 
 def somebody_else_pushes(tmp_path: Path, name: str, text: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.comparison import Comparison, Options
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
 from ansible_collections.monorepo.gitops.plugins.modules.git_publish import remove
 
@@ -84,7 +85,7 @@ def write(clone, name, *objects, header=HEADER):
 def commit(clone):
     clone.staged()
     clone.commit("change", *AUTHOR)
-    clone.push(*AUTHOR)
+    remote.push(clone, *AUTHOR)
     clone.fetch()
 
 
@@ -154,7 +155,7 @@ def test_an_entry_of_a_component_that_came_back_takes_nothing(clone):
 
 
 def test_what_an_operator_made_goes_only_with_its_component(clone):
-    clone.move("refs/remotes/origin/prod", clone.head())
+    remote.move(clone, "refs/remotes/origin/prod", clone.head())
     cluster = running(clone)
     cluster.config_map["data"]["revision"] = "prod"
     claim = {"component": "kafka", "api_version": "v1", "kind": "PersistentVolumeClaim", "name": "data-0"}
@@ -212,7 +213,7 @@ def test_a_run_that_publishes_nothing_compares_what_git_has(clone):
 
 def test_a_revision_of_its_own_keeps_its_applications_until_it_is_promoted(clone):
     head = clone.head()
-    clone.move("refs/remotes/origin/prod", head)
+    remote.move(clone, "refs/remotes/origin/prod", head)
     cluster = running(clone)
     cluster.config_map["data"]["revision"] = "prod"
     options = {"revision": "prod", "removals": ["kafka"], "volume_removals": [ENTRY | {"name": "orders"}]}

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import CONFIGURATION, public
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History
 from ansible_collections.monorepo.gitops.plugins.modules.git_checkout import seed
 from ansible_collections.monorepo.gitops.plugins.modules.git_promote import promote
 
@@ -175,12 +177,12 @@ def test_leftovers_are_dropped_in_an_empty_repository_too(clone):
 def test_a_branch_is_made_and_moved_forward(tmp_path, clone):
     publish(clone, "infra/a/base/x.yaml", "a: 1")
     first = clone.head()
-    reference = clone.reference("prod")
-    assert clone.commit_of(reference) == ""
-    clone.move(reference, first)
+    reference = History(clone).reference("prod")
+    assert History(clone).commit_of(reference) == ""
+    remote.move(clone, reference, first)
     publish(clone, "infra/a/base/x.yaml", "a: 2")
-    clone.check_move(reference, first, clone.head())
-    clone.move(reference, clone.head())
+    remote.check_move(clone, reference, first, clone.head())
+    remote.move(clone, reference, clone.head())
     assert git(tmp_path / "repo.git", "rev-parse", "prod").strip() == clone.head()
 
 
@@ -188,10 +190,10 @@ def test_a_branch_is_not_moved_back(clone):
     publish(clone, "infra/a/base/x.yaml", "a: 1")
     first = clone.head()
     publish(clone, "infra/a/base/x.yaml", "a: 2")
-    clone.move(clone.reference("prod"), clone.head())
+    remote.move(clone, History(clone).reference("prod"), clone.head())
     message = f"branch prod is ahead of {first[:12]}, and a branch is only moved forward: revert the change on main"
     with pytest.raises(GitopsError, match=re.escape(message)):
-        clone.check_move(clone.reference("prod"), clone.head(), first)
+        remote.check_move(clone, History(clone).reference("prod"), clone.head(), first)
 
 
 def test_a_branch_with_commits_of_its_own_is_not_moved(tmp_path, clone):
@@ -201,11 +203,11 @@ def test_a_branch_with_commits_of_its_own_is_not_moved(tmp_path, clone):
     git(other, "commit", "--quiet", "--allow-empty", "-m", "hotfix")
     git(other, "push", "--quiet", "origin", "HEAD:prod")
     clone.fetch()
-    reference = clone.reference("prod")
-    assert clone.is_published(clone.head())
-    assert not clone.is_published(clone.commit_of(reference))
+    reference = History(clone).reference("prod")
+    assert History(clone).is_published(clone.head())
+    assert not History(clone).is_published(History(clone).commit_of(reference))
     with pytest.raises(GitopsError, match=r"branch prod has 1 commits that main does not have\. Merge them"):
-        clone.check_move(reference, clone.commit_of(reference), clone.head())
+        remote.check_move(clone, reference, History(clone).commit_of(reference), clone.head())
 
 
 def test_a_tag_is_moved_to_any_commit(tmp_path, clone):
@@ -214,10 +216,10 @@ def test_a_tag_is_moved_to_any_commit(tmp_path, clone):
     publish(clone, "infra/a/base/x.yaml", "a: 2")
     git(tmp_path / "repo.git", "tag", "prod", "main")
     clone.fetch()
-    reference = clone.reference("prod")
+    reference = History(clone).reference("prod")
     assert reference == "refs/tags/prod"
-    clone.check_move(reference, clone.commit_of(reference), first)
-    clone.move(reference, first)
+    remote.check_move(clone, reference, History(clone).commit_of(reference), first)
+    remote.move(clone, reference, first)
     assert git(tmp_path / "repo.git", "rev-parse", "prod").strip() == first
 
 
@@ -495,11 +497,17 @@ def publish_and_look(folder, monkeypatch, isolated):
     promoted = promote(made, promotion | {"commit": made.head()}, check_mode=False)
     assert "\n+a: 3\n" in promoted.pop("diff")["prepared"]
     del promoted["before"], promoted["commit"]
-    seen = [made.files(made.head()), made.rendered(made.head(), "dev"), made.past("dev"), made.changed_files(before)]
-    made.export(made.head(), ["argocd"], folder)
+    history = History(made)
+    seen = [
+        history.files(made.head()),
+        history.rendered(made.head(), "dev"),
+        history.past("dev"),
+        history.changed_files(before),
+    ]
+    history.export(made.head(), ["argocd"], folder)
     seen += [files_of(folder / "argocd"), files_of(made.path / "argocd")]
     (made.path / "argocd/infra/a/envs/dev/kustomization.yaml").unlink()
-    return [*seen, promoted, made.staged(), made.is_reachable(before), made.has(before, made.head())]
+    return [*seen, promoted, made.staged(), history.is_reachable(before), history.has(before, made.head())]
 
 
 @pytest.mark.parametrize("isolated", [True, False])

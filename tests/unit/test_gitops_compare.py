@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
 from ansible_collections.monorepo.gitops.plugins.modules import gitops_compare
 
@@ -48,7 +49,7 @@ def clone(tmp_path_factory):
         (folder / "objects.yaml").write_text(f"{HEADER}\n{yaml.safe_dump_all(objects)}")
     made.staged()
     made.commit("change", "Test", "test@localhost")
-    made.push("Test", "test@localhost")
+    remote.push(made, "Test", "test@localhost")
     made.fetch()
     return made
 

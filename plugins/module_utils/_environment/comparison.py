@@ -22,8 +22,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.remov
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.survey import Survey, commit_of, deployed
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy, remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import (
     build_all,
     build_others,
@@ -60,10 +61,11 @@ class Comparison:
 
     def __init__(self, clone: Clone, survey: Survey, options: Options) -> None:
         self.clone, self.survey, self.options = clone, survey, options
+        self.history = History(clone)
         self.notes: list[str] = []
         self._listed: dict[str, dict[str, tuple[str, str]]] = {}
         self.published = clone.head()
-        self.before = clone.followed(options.revision)  # what Argo CD follows now
+        self.before = self.history.followed(options.revision)  # what Argo CD follows now
         if options.commit:
             options.commit = self._commit(options.commit)
         elif options.publish:
@@ -72,7 +74,7 @@ class Comparison:
             options.commit = self.before
 
     def _commit(self, name: str) -> str:
-        commit = self.clone.commit_of(name)
+        commit = self.history.commit_of(name)
         if not commit:
             raise GitopsError(f"Nothing was written. {self.clone.branch} has no commit {name}: publish first.")
         return commit
@@ -80,12 +82,12 @@ class Comparison:
     def _overlays(self, commit: str) -> dict[str, tuple[str, str]]:
         """Return layer and name of the components that have an overlay of this environment in a commit."""
         if commit not in self._listed:
-            self._listed[commit] = policy.overlays(self.clone.files(commit), self.options.environment)
+            self._listed[commit] = policy.overlays(self.history.files(commit), self.options.environment)
         return self._listed[commit]
 
     def _rendered(self, commit: str) -> dict[str, tuple[str, str]]:
         """Return the components that a run rendered in a commit."""
-        return policy.overlays(self.clone.rendered(commit, self.options.environment), self.options.environment)
+        return policy.overlays(self.history.rendered(commit, self.options.environment), self.options.environment)
 
     # --- identity -----------------------------------------------------------------------------------------------------
 
@@ -106,8 +108,8 @@ class Comparison:
             # A rehearsal starts from a new cluster and does not change a real one.
             is_new=not living and not self.options.throwaway,
             commits=commits,
-            unknown_commits=[commit for commit in commits if not self.clone.has(commit, head)],
-            lost_commits=[commit for commit in commits if not self.clone.is_reachable(commit)],
+            unknown_commits=[commit for commit in commits if not self.history.has(commit, head)],
+            lost_commits=[commit for commit in commits if not self.history.is_reachable(commit)],
             changed_overlays=self._changed_overlays(),
             head=self.published,
         )
@@ -122,7 +124,7 @@ class Comparison:
         read, pushed = self.options.repository, self.options.push_url or self.options.repository
         if identity.repository_name(read) == identity.repository_name(pushed):
             return []
-        commit = self.clone.unknown_at(read, self.options.revision)
+        commit = remote.unknown_at(self.clone, read, self.options.revision)
         if not commit:
             return []
         return [
@@ -144,7 +146,7 @@ class Comparison:
         if self.options.commit:
             return []
         present = self._overlays(self.published).values()
-        staged = self.clone.changed_files(self.published)
+        staged = self.history.changed_files(self.published)
         mark = f"/envs/{self.options.environment}/"
         changed = {policy.component_of(path) for path in staged if mark in path}
         leaving = self.found.rendered.keys() - self.wanted
@@ -178,7 +180,7 @@ class Comparison:
         """Return the components that Git's history has had; read only when an inventory removes something."""
         if not (self.options.removals or self.options.volume_removals):
             return set()
-        return set(policy.overlays(self.clone.past(self.options.environment), self.options.environment))
+        return set(policy.overlays(self.history.past(self.options.environment), self.options.environment))
 
     def check_components(self) -> list[str]:
         """Return the components to remove; stop when others would be lost."""
@@ -262,7 +264,7 @@ class Comparison:
     def moves(self) -> bool:
         """Return whether this run changes what Argo CD follows."""
         # A branch that does not exist yet is created from what is published.
-        return bool(self.options.commit) or self.clone.is_followed_at_once(self.options.revision)
+        return bool(self.options.commit) or self.history.is_followed_at_once(self.options.revision)
 
     @cached_property
     def staying(self) -> set[str]:
@@ -278,7 +280,7 @@ class Comparison:
     @cached_property
     def changed(self) -> set[str]:
         """Return the components that differ from what Argo CD follows."""
-        files = self.clone.changed_files(self.before, self.options.commit)
+        files = self.history.changed_files(self.before, self.options.commit)
         return set(policy.touched_components(files, self.options.environment))
 
     @cached_property
@@ -314,7 +316,7 @@ class Comparison:
         with tempfile.TemporaryDirectory(prefix="monorepo-gitops-") as folder:
             parts = ("base", f"envs/{self.options.environment}")
             folders = [f"argocd/{'/'.join(entry)}/{part}" for entry in entries for part in parts]
-            self.clone.export(commit, folders, Path(folder))
+            self.history.export(commit, folders, Path(folder))
             yield Path(folder)
 
     def _build(self, tree: Path, components: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import re
-import subprocess
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,10 +19,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 ROOT = "argocd"
 MARKER = "monorepo-gitops.clone"
 HEADER = "# Rendered by monorepo.gitops."
-PUSH_ATTEMPTS = 5
-# Somebody else pushed first. A server that forbids the push says `[remote rejected]` with another reason.
-OVERTAKEN = re.compile(r"\[rejected\]|cannot lock ref|failed to update ref|incorrect old value")
-REMOTE_SECONDS = 20
 
 
 class Clone:
@@ -159,131 +152,10 @@ class Clone:
         """Return the commit of the branch, or nothing in an empty repository."""
         return self.git("rev-parse", "--verify", "--quiet", "HEAD", check=False).strip()
 
-    def commit_of(self, revision: str) -> str:
-        """Return the commit of a revision, or nothing when there is none."""
-        return self.git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", check=False).strip()
-
-    def reference(self, name: str) -> str:
-        """Return the full name of a remote tag, else of a remote branch, whether or not it exists."""
-        tag = f"refs/tags/{name}"
-        return tag if self.commit_of(tag) else f"refs/remotes/origin/{name}"
-
-    def followed(self, revision: str) -> str:
-        """Return the commit that an environment follows; a missing one will be created from the branch."""
-        if self.is_followed_at_once(revision):
-            return self.commit_of(f"refs/remotes/origin/{self.branch}")
-        return self.commit_of(self.reference(revision)) or self.commit_of(revision)
-
-    def is_followed_at_once(self, revision: str) -> bool:
-        """Return whether a revision is the branch that is published to, or will be created from it."""
-        own = revision not in ("", "HEAD", self.branch)
-        return not own or not (self.commit_of(self.reference(revision)) or self.commit_of(revision))
-
-    def files(self, commit: str, *paths: str) -> list[str]:
-        """Return the files of a commit below argocd/."""
-        return (
-            self.git("ls-tree", "-r", "--name-only", commit, "--", *(paths or (ROOT,))).splitlines() if commit else []
-        )
-
-    def rendered(self, commit: str, environment: str) -> list[str]:
-        """Return the kustomizations of an environment's overlays that a run of this collection wrote."""
-        if not commit:
-            return []
-        pattern = f":(glob){ROOT}/*/*/envs/{environment}/[Kk]ustomization*"
-        found = self.git("grep", "-l", "--no-color", "--fixed-strings", HEADER, commit, "--", pattern, check=False)
-        return [line.partition(":")[2] for line in found.splitlines()]
-
-    def past(self, environment: str) -> list[str]:
-        """Return the files of an environment's overlays in the history of the branch."""
-        pattern = f":(glob){ROOT}/*/*/envs/{environment}/**"
-        return self.git(
-            "log",
-            "--no-follow",
-            "--format=",
-            "--name-only",
-            "--no-renames",
-            "--diff-filter=A",
-            "HEAD",
-            "--",
-            pattern,
-            check=False,
-        ).split()
-
-    def changed_files(self, before: str, after: str = "") -> list[str]:
-        """Return the files below argocd/ that differ between a commit and another one, or what is staged."""
-        sides = [before, after] if after else ["--cached", *([before] if before else [])]
-        return self.git("diff", "--no-renames", "--name-only", *sides, "--", ROOT).splitlines()
-
-    def export(self, commit: str, folders: list[str], target: Path) -> None:
-        """Write folders of a commit below another folder."""
-        present = [folder for folder in folders if self.files(commit, folder)]
-        if not present:
-            return
-        archive = target / "export.tar"
-        self.git("archive", f"--output={archive}", commit, "--", *present)
-        with tarfile.open(archive) as file:
-            if hasattr(tarfile, "data_filter"):  # Python before 3.11.4 has none
-                file.extraction_filter = tarfile.data_filter
-            file.extractall(target)  # noqa: S202
-        archive.unlink()
-
-    def unknown_at(self, url: str, revision: str) -> str:
-        """Return the commit that another URL has for a revision, if it answers and this repository does not have it."""
-        try:
-            done = run_git("ls-remote", url, revision or "HEAD", ssh_command=self.ssh_command, timeout=REMOTE_SECONDS)
-        except subprocess.TimeoutExpired:
-            return ""
-        commit = "" if done.returncode else done.stdout.split("\t")[0].strip()
-        return "" if not commit or self.commit_of(commit) else commit
-
     def staged_tree(self) -> str:
         """Stage everything below argocd/ and return the name of the tree."""
         self.staged()
         return self.git("write-tree").strip()
-
-    def is_reachable(self, commit: str) -> bool:
-        """Return whether a remote branch or a tag has a commit in its history."""
-        if not self.commit_of(commit):
-            return False
-        return bool(self.git("for-each-ref", f"--contains={commit}", "--count=1", "refs/remotes", "refs/tags").strip())
-
-    def has(self, commit: str, head: str) -> bool:
-        """Return whether the history of `head` has a commit."""
-        if not head or not self.commit_of(commit):
-            return False
-        return not self._count(commit, head)
-
-    def check_move(self, reference: str, before: str, commit: str) -> None:
-        """Refuse to move a remote branch anywhere but forward; a tag may be moved to any commit."""
-        if not before or reference.startswith("refs/tags/") or not self._count(before, commit):
-            return
-        name = reference.removeprefix("refs/remotes/origin/")
-        foreign = self._count(before, f"refs/remotes/origin/{self.branch}")
-        if foreign:
-            raise GitopsError(
-                f"{public(self.url)}: branch {name} has {foreign} commits that {self.branch} does not have. "
-                f"Merge them into {self.branch}, or reset {name}, and run again."
-            )
-        raise GitopsError(
-            f"{public(self.url)}: branch {name} is ahead of {commit[:12]}, and a branch is only moved forward: "
-            f"revert the change on {self.branch}, or let the environment follow a tag."
-        )
-
-    def _count(self, revision: str, without: str) -> int:
-        """Return how many commits a revision has that another one does not have."""
-        return int(self.git("rev-list", "--count", revision, f"^{without}"))
-
-    def is_published(self, commit: str) -> bool:
-        """Return whether a commit is on the branch that is published to."""
-        return self._count(commit, f"refs/remotes/origin/{self.branch}") == 0
-
-    def move(self, reference: str, commit: str) -> None:
-        """Move a remote branch or tag."""
-        name = reference.removeprefix("refs/remotes/origin/")
-        force = [] if name != reference else ["--force"]
-        target = reference if name == reference else f"refs/heads/{name}"
-        self.git("push", "--quiet", *force, "origin", f"{commit}:{target}")
-        self.fetch()
 
     def staged(self) -> dict[str, str]:
         """Stage everything below argocd/ and return the changed files with A, M or D."""
@@ -295,31 +167,3 @@ class Clone:
     def commit(self, message: str, name: str, email: str) -> None:
         """Commit what is staged."""
         self.git("-c", f"user.name={name}", "-c", f"user.email={email}", "commit", "--quiet", "--message", message)
-
-    def push(self, name: str, email: str) -> None:
-        """Push; when somebody else pushed first, put our commit on top of theirs and try again."""
-        for _attempt in range(PUSH_ATTEMPTS):
-            try:
-                self.git("push", "--quiet", "origin", f"HEAD:refs/heads/{self.branch}")
-            except GitopsError as error:
-                if not OVERTAKEN.search(str(error)):
-                    raise
-            else:
-                return
-            self.fetch()
-            self._rebase(name, email)
-        raise GitopsError(
-            f"{public(self.url)}: the push was rejected {PUSH_ATTEMPTS} times because others pushed; run again."
-        )
-
-    def _rebase(self, name: str, email: str) -> None:
-        try:
-            self.git(
-                "-c", f"user.name={name}", "-c", f"user.email={email}", "rebase", "--quiet", f"origin/{self.branch}"
-            )
-        except GitopsError as error:
-            self.git("rebase", "--abort", check=False)
-            raise GitopsError(
-                f"{public(self.url)}: somebody pushed a change to the same lines below {ROOT}/: run again, "
-                "and if it fails again, find out who else writes there."
-            ) from error

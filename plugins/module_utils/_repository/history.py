@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the commits of a clone contain, and how they follow each other.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, ROOT, Clone
+
+
+class History:
+    """The commits, branches and tags of a clone, as they were fetched; nothing is changed here."""
+
+    def __init__(self, clone: Clone) -> None:
+        self.git, self.branch = clone.git, clone.branch
+
+    def commit_of(self, revision: str) -> str:
+        """Return the commit of a revision, or nothing when there is none."""
+        return self.git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", check=False).strip()
+
+    def reference(self, name: str) -> str:
+        """Return the full name of a remote tag, else of a remote branch, whether or not it exists."""
+        tag = f"refs/tags/{name}"
+        return tag if self.commit_of(tag) else f"refs/remotes/origin/{name}"
+
+    def followed(self, revision: str) -> str:
+        """Return the commit that an environment follows; a missing one will be created from the branch."""
+        if self.is_followed_at_once(revision):
+            return self.commit_of(f"refs/remotes/origin/{self.branch}")
+        return self.commit_of(self.reference(revision)) or self.commit_of(revision)
+
+    def is_followed_at_once(self, revision: str) -> bool:
+        """Return whether a revision is the branch that is published to, or will be created from it."""
+        own = revision not in ("", "HEAD", self.branch)
+        return not own or not (self.commit_of(self.reference(revision)) or self.commit_of(revision))
+
+    def files(self, commit: str, *paths: str) -> list[str]:
+        """Return the files of a commit below argocd/."""
+        return (
+            self.git("ls-tree", "-r", "--name-only", commit, "--", *(paths or (ROOT,))).splitlines() if commit else []
+        )
+
+    def rendered(self, commit: str, environment: str) -> list[str]:
+        """Return the kustomizations of an environment's overlays that a run of this collection wrote."""
+        if not commit:
+            return []
+        pattern = f":(glob){ROOT}/*/*/envs/{environment}/[Kk]ustomization*"
+        found = self.git("grep", "-l", "--no-color", "--fixed-strings", HEADER, commit, "--", pattern, check=False)
+        return [line.partition(":")[2] for line in found.splitlines()]
+
+    def past(self, environment: str) -> list[str]:
+        """Return the files of an environment's overlays in the history of the branch."""
+        pattern = f":(glob){ROOT}/*/*/envs/{environment}/**"
+        return self.git(
+            "log",
+            "--no-follow",
+            "--format=",
+            "--name-only",
+            "--no-renames",
+            "--diff-filter=A",
+            "HEAD",
+            "--",
+            pattern,
+            check=False,
+        ).split()
+
+    def changed_files(self, before: str, after: str = "") -> list[str]:
+        """Return the files below argocd/ that differ between a commit and another one, or what is staged."""
+        sides = [before, after] if after else ["--cached", *([before] if before else [])]
+        return self.git("diff", "--no-renames", "--name-only", *sides, "--", ROOT).splitlines()
+
+    def export(self, commit: str, folders: list[str], target: Path) -> None:
+        """Write folders of a commit below another folder."""
+        present = [folder for folder in folders if self.files(commit, folder)]
+        if not present:
+            return
+        archive = target / "export.tar"
+        self.git("archive", f"--output={archive}", commit, "--", *present)
+        with tarfile.open(archive) as file:
+            if hasattr(tarfile, "data_filter"):  # Python before 3.11.4 has none
+                file.extraction_filter = tarfile.data_filter
+            file.extractall(target)  # noqa: S202
+        archive.unlink()
+
+    def is_reachable(self, commit: str) -> bool:
+        """Return whether a remote branch or a tag has a commit in its history."""
+        if not self.commit_of(commit):
+            return False
+        return bool(self.git("for-each-ref", f"--contains={commit}", "--count=1", "refs/remotes", "refs/tags").strip())
+
+    def has(self, commit: str, head: str) -> bool:
+        """Return whether the history of `head` has a commit."""
+        if not head or not self.commit_of(commit):
+            return False
+        return not self.ahead(commit, head)
+
+    def is_published(self, commit: str) -> bool:
+        """Return whether a commit is on the branch that is published to."""
+        return self.ahead(commit, f"refs/remotes/origin/{self.branch}") == 0
+
+    def ahead(self, revision: str, without: str) -> int:
+        """Return how many commits a revision has that another one does not have."""
+        return int(self.git("rev-list", "--count", revision, f"^{without}"))
