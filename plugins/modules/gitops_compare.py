@@ -234,8 +234,9 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment import identity, removal
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment.comparison import Comparison, Options
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import identity, installation, removal
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.comparison import Comparison
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.options import Options
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.survey import Survey
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
@@ -273,12 +274,12 @@ def argocd(survey: Survey, params: dict[str, Any]) -> dict[str, Any]:
             )
         return {}
     names = {item["metadata"]["name"] for item in (*survey.ours.values(), *survey.others)}
-    found = identity.describe_argocd(survey.controllers[0], names, survey.config_map)
+    found = installation.describe_argocd(survey.controllers[0], names, survey.config_map)
     if found["manager"] == "us" and found["namespace"] == params["namespace"]:
         return {}
     others = sorted(item["metadata"]["name"] for item in survey.others)
     adopted, managed = "argocd" in params["adopt"], params["argocd_managed"]
-    question = identity.foreign_argocd(found, others, params["namespace"], managed, adopted)
+    question = installation.foreign_argocd(found, others, params["namespace"], managed, adopted)
     by_hand = found["manager"] == "hand" and found["namespace"] == params["namespace"]
     if question and not by_hand:
         raise GitopsError(f"Nothing was written. {question}")
@@ -301,7 +302,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         # First the owner: the content of somebody else's Argo CD is not compared with Git.
         found = argocd(survey, params)
         result = comparison.result()
-    waits_for = "" if comparison.moves else wanted.revision
+    waits_for = "" if comparison.revisions.moves else wanted.revision
     config_map = identity.config_map(
         params["namespace"], comparison.wanted_side, wanted.version, params["argocd_managed"]
     )

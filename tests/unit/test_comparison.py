@@ -9,7 +9,8 @@ import shutil
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment.comparison import Comparison, Options
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.comparison import Comparison
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.options import Options
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone

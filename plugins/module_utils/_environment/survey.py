@@ -16,9 +16,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import (
     CONFIG_MAP,
     Object,
-    applied_by_us,
     overlay_of,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.installation import applied_by_us
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import LAYERS
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import Identity
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
