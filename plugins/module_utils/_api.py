@@ -11,6 +11,7 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -23,17 +24,44 @@ MERGE = "application/merge-patch+json"
 # All API groups with their resources in one answer, instead of the names of the groups.
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 REQUEST_SECONDS = 60.0
+# The retry policy. An API server that is busy or restarting answers these; it has not processed the request.
+BUSY = (429, 503)
+RETRIES = 3
+BACKOFF_SECONDS = 0.5  # the first retry follows at once, the second one after a second, the third one after two
+RETRY_AFTER_SECONDS = 10  # at most, whatever the API server asks for
 
 
 class UnavailableError(GitopsError):
     """The API server does not answer, or asks the client to retry later."""
 
 
-class Api:
-    """Requests of one DynamicClient."""
+def library() -> Any:
+    """Return urllib3, which the kubernetes library brings; Ansible imports this file without either."""
+    return importlib.import_module("urllib3")
 
-    def __init__(self, client: Any) -> None:
-        self.client = client.client
+
+def retry_policy(retries: int, idempotent: bool) -> Any:
+    """Return urllib3's Retry: a request that may have been processed is repeated only when that changes nothing."""
+    policy = library().Retry(
+        total=retries,
+        # TLS reports a connection that breaks after the request as neither a connection nor a read error.
+        **({} if idempotent else {"read": 0, "other": 0}),
+        redirect=False,
+        allowed_methods=None,  # all of them
+        status_forcelist=BUSY,
+        raise_on_status=False,
+        backoff_factor=BACKOFF_SECONDS,
+        respect_retry_after_header=True,
+    )
+    policy.retry_after_max = RETRY_AFTER_SECONDS  # not an argument: older versions have no limit
+    return policy
+
+
+class Api:
+    """Requests of one DynamicClient, with one retry policy; `retries=0` is for a wait, which asks again by itself."""
+
+    def __init__(self, client: Any, retries: int = RETRIES) -> None:
+        self.client, self.retries = client.client, retries
         self.host = self.client.configuration.host
         self.kinds: dict[str, dict[str, tuple[str, bool]]] = {}
 
@@ -50,15 +78,21 @@ class Api:
         data = json.dumps(body).encode() if body is not None else None
         pool = self.client.rest_client.pool_manager
         try:
-            return pool.request(method, url, body=data, headers=headers, retries=False, **settings)
+            return pool.request(method, url, body=data, headers=headers, **settings)
         except Exception as error:  # urllib3 does not wrap the errors of its lower layers
-            raise UnavailableError(f"The API server {self.host} does not answer: {error}") from error
+            last = getattr(error, "reason", error) if isinstance(error, library().exceptions.MaxRetryError) else error
+            raise UnavailableError(f"The API server {self.host} does not answer: {last}") from error
+
+    def _exchange(self, method: str, path: str, query: dict[str, Any] | None, body: Any, content_type: str) -> Any:
+        """Send one request, with retries where they can help, and return the whole answer."""
+        retries = retry_policy(self.retries, method in ("GET", "DELETE") or content_type == APPLY)
+        return self._send(method, path, query, body, content_type, timeout=REQUEST_SECONDS, retries=retries)
 
     def request(
         self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None, content_type: str = MERGE
     ) -> tuple[int, dict[str, Any]]:
         """Send one request and return status code and body."""
-        response = self._send(method, path, query, body, content_type, timeout=REQUEST_SECONDS)
+        response = self._exchange(method, path, query, body, content_type)
         if response.status == 429 or response.status >= 500:
             raise UnavailableError(f"The API server {self.host} answers {response.status} to {method} {path}.")
         try:
@@ -72,7 +106,9 @@ class Api:
 
     def stream(self, path: str, query: dict[str, Any], read_seconds: float) -> Iterator[dict[str, Any]]:
         """Yield the events of a watch as they come, until the API server ends it."""
-        response = self._send("GET", path, query, None, MERGE, preload_content=False, timeout=read_seconds)
+        response = self._send(
+            "GET", path, query, None, MERGE, preload_content=False, timeout=read_seconds, retries=False
+        )
         try:
             if response.status != 200:
                 yield {"type": "ERROR", "object": {"code": response.status}}

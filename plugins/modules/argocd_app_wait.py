@@ -260,14 +260,14 @@ def chosen(params: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
 
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Wait and return the result of the module."""
-    params, api = module.params, Api(client)
+    params = module.params
     names, selectors, applicationsets = chosen(params)
     selects, selector = selection(names, applicationsets, bool(selectors)), ",".join(selectors)
     if module.check_mode:
-        found = snapshot(api, params["namespace"], selector, selects)
+        found = snapshot(Api(client), params["namespace"], selector, selects)
         return {"changed": False, "applications": found, "requests": {"list": 1}, "elapsed": 0.0}
     waiter = Waiter(
-        api,
+        Api(client, retries=0),
         params["namespace"],
         options(params),
         selects,

@@ -132,7 +132,7 @@ import time
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import PatientApi
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import ApplyApi
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.applier import Applier, Settings
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.diff import as_diff, shown
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import load
@@ -157,7 +157,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         check_mode=module.check_mode,
         concurrency=params["concurrency"],
     )
-    api = PatientApi(client, settings.concurrency)
+    api = ApplyApi(client, settings.concurrency)
     applier = Applier(api, settings, params["namespace"])
     results = applier.apply(items)
     waiter = Waiter(api, results)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import PatientApi
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import ApplyApi
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.applier import Applier, Settings
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import load
 from kubernetes import config, dynamic
@@ -66,7 +66,7 @@ def once(environment: Bench, who: str, manifest: Path) -> float:
     client = dynamic.DynamicClient(config.new_client_from_config(environment.status["kubeconfig"]))
     settings = Settings("monorepo.gitops", force=True, only_missing=False, check_mode=False, concurrency=8)
     before = time.monotonic()
-    Applier(PatientApi(client, settings.concurrency), settings, "argocd").apply(load([str(manifest)], [], []))
+    Applier(ApplyApi(client, settings.concurrency), settings, "argocd").apply(load([str(manifest)], [], []))
     return time.monotonic() - before
 
 

@@ -126,7 +126,7 @@ class Environment:
 
     def api(self) -> Api:
         """Return plain requests to the cluster's API server."""
-        return Api(dynamic.DynamicClient(config.new_client_from_config(self.status["kubeconfig"])))
+        return Api(dynamic.DynamicClient(config.new_client_from_config(self.status["kubeconfig"])), retries=0)
 
     def live(self, path: str) -> dict[str, Any] | None:
         """Return an object of the cluster, or None when it does not exist."""

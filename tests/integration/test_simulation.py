@@ -277,7 +277,9 @@ class Simulation:
         self.cluster.start(STAGES)
         self.apply(simulated_crds())
         self.cluster.programs.kubectl("wait", "--for=condition=Established", "crd", "--all")
-        self.api = Api(dynamic.DynamicClient(config.new_client_from_config(str(self.cluster.paths.kubeconfig))))
+        self.api = Api(
+            dynamic.DynamicClient(config.new_client_from_config(str(self.cluster.paths.kubeconfig))), retries=0
+        )
         for kind in simulated_kinds():
             if kind["kind"] in KINDS:
                 path = f"{group_path(KINDS[kind['kind']]['version'])}/{kind['plural']}"

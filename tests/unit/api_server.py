@@ -148,7 +148,7 @@ class ApiServer(ThreadingHTTPServer):
 
 
 class Scripted(ApiServer):
-    """Answers what a function of the test says: status, body and content type for a method and a path with query.
+    """Answers what a function of the test says: status, body, content type and headers for a method and a path.
 
     A body that is a list goes out in these parts. The connection breaks after them unless the last one is empty.
     """
@@ -160,9 +160,9 @@ class Scripted(ApiServer):
 
     def answer(self, handler: Handler, method: str, path: str, _body: Any) -> None:
         """Answer a request; those with which every client starts need no script."""
-        status, answer, *kind = self.start.get(f"{method} {path}") or self.script(method, path)
+        status, answer, *more = self.start.get(f"{method} {path}") or self.script(method, path)
         if not isinstance(answer, list):
-            handler.send(status, answer, *kind)
+            handler.send(status, answer, *more[:1], **(more[1] if more[1:] else {}))
             return
         handler.begin_stream()
         for part in answer:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils import _api
 
 from .api_server import ApiServer, Recorder, Replay, Scripted
 
@@ -26,6 +27,7 @@ def api_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     for name in [name for name in os.environ if name.startswith("K8S_AUTH_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # kubernetes.core keeps a cache there for each address
+    monkeypatch.setattr(_api, "BACKOFF_SECONDS", 0)
     servers: list[ApiServer] = []
 
     def start(source: Any, replaced: dict[str, str] | None = None) -> ApiServer:

@@ -12,6 +12,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _api, _clie
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
+from urllib3.exceptions import MaxRetryError, SSLError
 
 
 def api_of(server):
@@ -44,8 +45,9 @@ def test_a_watch_that_is_refused_says_so_in_one_event(api_server):
 def test_an_api_server_that_never_answers_is_away(api_server, monkeypatch):
     server = api_server(lambda _method, _path: (server.stopped.wait(5), {}))
     monkeypatch.setattr(_api, "REQUEST_SECONDS", 0.1)
-    with pytest.raises(UnavailableError, match=f"^The API server {server.url} does not answer: .*timed out"):
+    with pytest.raises(UnavailableError, match=f"^The API server {server.url} does not answer: .*timed out") as error:
         api_of(server).request("GET", "/x")
+    assert "retries" not in str(error.value)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -53,6 +55,84 @@ def test_an_api_server_that_is_busy_or_broken_is_away(api_server, status):
     server = api_server(lambda _method, _path: (status, {}))
     with pytest.raises(UnavailableError, match=rf"^The API server {server.url} answers {status} to PATCH /x\.$"):
         api_of(server).request("PATCH", "/x", body={})
+
+
+GONE = (200, [b"{"])  # the connection breaks
+
+
+def script(*answers):
+    """Give these answers, and the last one again and again."""
+    left = list(answers)
+    return lambda _method, _path: left.pop(0) if left[1:] else left[0]
+
+
+@pytest.mark.parametrize("kind", [_api.APPLY, _api.MERGE])
+@pytest.mark.parametrize("status", _api.BUSY)
+def test_a_busy_api_server_is_asked_again_whatever_the_request(api_server, status, kind):
+    server = api_server(script((status, {}), (status, {}), (status, {}), (200, {"a": 1})))
+    assert api_of(server).request("PATCH", "/x", body={}, content_type=kind) == (200, {"a": 1})
+    assert server.asked() == ["PATCH /x"] * 4
+
+
+@pytest.mark.parametrize(("method", "kind"), [("GET", _api.MERGE), ("DELETE", _api.MERGE), ("PATCH", _api.APPLY)])
+def test_what_is_idempotent_is_asked_again_after_a_broken_connection(api_server, method, kind):
+    server = api_server(script(GONE, (200, {"a": 1})))
+    assert api_of(server).request(method, "/x", content_type=kind) == (200, {"a": 1})
+
+
+@pytest.mark.parametrize("method", ["PATCH", "POST"])
+def test_what_may_have_been_done_is_not_done_twice(api_server, method):
+    server = api_server(script(GONE, (200, {})))
+    with pytest.raises(UnavailableError, match=f"^The API server {server.url} does not answer: .*Connection broken"):
+        api_of(server).request(method, "/x", body={})
+    assert server.asked() == [f"{method} /x"]
+
+
+def test_neither_is_it_when_tls_breaks():
+    error = SSLError("EOF occurred in violation of protocol")
+    assert _api.retry_policy(3, True).increment("GET", "/x", error=error).total == 2
+    with pytest.raises(MaxRetryError):
+        _api.retry_policy(3, False).increment("PATCH", "/x", error=error)
+
+
+def test_an_api_server_that_breaks_is_not_asked_again(api_server):
+    server = api_server(script((500, {}), (200, {})))
+    with pytest.raises(UnavailableError, match=r"answers 500 to GET /x\.$"):
+        api_of(server).request("GET", "/x")
+
+
+def test_a_wait_asks_again_by_itself(api_server):
+    server = api_server(script((503, {}), GONE, (200, {})))
+    api = Api(_client.client_of(server.kubeconfig, "test"), retries=0)
+    with pytest.raises(UnavailableError, match=r"answers 503 to GET /x\.$"):
+        api.request("GET", "/x")
+    with pytest.raises(UnavailableError, match=r"does not answer: .*Connection broken"):
+        api.request("GET", "/x")
+    assert server.asked() == ["GET /x"] * 2
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("3", 3), ("3600", _api.RETRY_AFTER_SECONDS)])
+def test_a_busy_api_server_says_when_to_ask_again(api_server, monkeypatch, header, seconds):
+    server = api_server(script((429, {}, "application/json", {"Retry-After": header}), (200, {})))
+    api, slept = api_of(server), []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", slept.append)
+    assert api.request("GET", "/x") == (200, {})
+    assert slept == [seconds]
+
+
+def test_the_second_retry_waits_a_second_and_the_third_one_two(api_server, monkeypatch):
+    monkeypatch.undo()
+    server = api_server(script((503, {})))
+    api, slept = api_of(server), []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", slept.append)
+    with pytest.raises(UnavailableError):
+        api.request("GET", "/x")
+    assert slept == [1, 2]
+
+
+def test_a_redirect_is_not_followed(api_server):
+    server = api_server(script((302, {}, "application/json", {"Location": "/login"}), (200, {})))
+    assert api_of(server).request("GET", "/x") == (302, {})
 
 
 def test_a_group_that_does_not_exist_is_answered_in_plain_text(api_server):

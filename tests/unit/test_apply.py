@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply import waiting
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import PatientApi
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import ApplyApi
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.applier import Applier, Settings
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.diff import (
     LAST_APPLIED,
@@ -592,47 +592,42 @@ def test_a_pod_that_changed_meanwhile_is_not_deleted(monkeypatch):
 # --- the connection ------------------------------------------------------------------------------------------------
 
 
-def patient_api(monkeypatch, *answers):
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    pool = SimpleNamespace(connection_pool_kw={"maxsize": 4})
-    client = SimpleNamespace(
-        configuration=SimpleNamespace(host="https://h"), rest_client=SimpleNamespace(pool_manager=pool)
-    )
-    api, left = PatientApi(SimpleNamespace(client=client), 16), list(answers)
-
-    def send(*_args, **_settings):
-        answer = left.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return SimpleNamespace(status=answer[0], data=answer[1], headers={"Retry-After": "1"})
-
-    api._send = send
-    return api, left, pool
+def api_of(server):
+    return ApplyApi(_client.client_of(server.kubeconfig, "test"), 16)
 
 
-def test_a_busy_or_restarting_api_server_is_asked_again(monkeypatch):
-    api, left, pool = patient_api(monkeypatch, (429, b""), UnavailableError("gone"), (503, b""), (200, b'{"a": 1}'))
+def test_a_busy_or_restarting_api_server_is_asked_again(api_server):
+    left = [(429, {}), (200, [b"{"]), (503, {}), (200, {"a": 1})]  # the second one breaks the connection
+    api = api_of(api_server(lambda _method, _path: left.pop(0)))
     assert api.request("GET", "/x") == (200, {"a": 1})
     assert left == []
-    assert pool.connection_pool_kw["maxsize"] == 16
 
 
-def test_an_api_server_that_stays_away_is_an_error(monkeypatch):
-    api, _left, _pool = patient_api(monkeypatch, *[UnavailableError("gone")] * 4)
-    with pytest.raises(UnavailableError, match="gone"):
-        api.request("GET", "/x")
+def test_as_many_connections_are_kept_as_objects_are_applied_at_a_time(api_server):
+    server = api_server(lambda _method, _path: (200, {}))
+    client = _client.client_of(server.kubeconfig, "test")
+    settings = client.client.rest_client.pool_manager.connection_pool_kw
+    settings["maxsize"] = 4
+    ApplyApi(client, 16)
+    assert settings["maxsize"] == 16
 
 
-def test_other_errors_keep_their_words(monkeypatch):
-    api, _left, _pool = patient_api(
-        monkeypatch, (500, b'{"message": "failed calling webhook"}'), (502, b"bad gateway\n")
-    )
+def test_an_api_server_that_stays_away_is_an_error(api_server):
+    server = api_server(lambda _method, _path: (200, [b"{"]))
+    with pytest.raises(UnavailableError, match=f"^The API server {server.url} does not answer: .*Connection broken"):
+        api_of(server).request("GET", "/x")
+    assert server.asked() == ["GET /x"] * 4
+
+
+def test_other_errors_keep_their_words(api_server):
+    left = [(500, {"message": "failed calling webhook"}), (502, "bad gateway\n", "text/plain")]
+    api = api_of(api_server(lambda _method, _path: left.pop(0)))
     assert api.request("PATCH", "/x") == (500, {"message": "failed calling webhook"})
     assert api.request("PATCH", "/x") == (502, {"message": "bad gateway"})
 
 
-def test_wrong_credentials_are_said(monkeypatch):
-    api, _left, _pool = patient_api(monkeypatch, (401, b"{}"))
+def test_wrong_credentials_are_said(api_server):
+    server = api_server(lambda _method, _path: (401, {}))
     with pytest.raises(GitopsError) as error:
-        api.request("GET", "/x")
-    assert str(error.value) == "The API server https://h does not accept the credentials (401 Unauthorized)."
+        api_of(server).request("GET", "/x")
+    assert str(error.value) == f"The API server {server.url} does not accept the credentials (401 Unauthorized)."

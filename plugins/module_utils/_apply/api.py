@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Requests of an apply, which waits out an API server that is busy or restarting.
+"""The requests of server-side apply.
 
 For use within the collection monorepo.gitops only.
 """
@@ -9,18 +9,14 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._api import MERGE, REQUEST_SECONDS, Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import MERGE, Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
-Manifest = dict[str, Any]
-BUSY_RETRIES = 4
 
-
-class PatientApi(Api):
-    """Retries while the API server is busy or restarting, and passes on its other errors unchanged."""
+class ApplyApi(Api):
+    """Many requests at a time, and errors in the words of the API server: they say why it rejects an object."""
 
     def __init__(self, client: Any, concurrency: int) -> None:
         super().__init__(client)
@@ -29,27 +25,12 @@ class PatientApi(Api):
 
     def request(
         self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None, content_type: str = MERGE
-    ) -> tuple[int, Manifest]:
-        """Send one request, with retries where they can help, and return status code and body."""
-        for tries_left in reversed(range(BUSY_RETRIES)):
-            try:
-                response = self._send(method, path, query, body, content_type, timeout=REQUEST_SECONDS)
-            except UnavailableError:
-                if not tries_left:
-                    raise
-                time.sleep(1)
-                continue
-            if response.status not in (429, 503) or not tries_left:
-                break
-            time.sleep(retry_after(response.headers.get("Retry-After")))
+    ) -> tuple[int, dict[str, Any]]:
+        """Send one request and return status code and body."""
+        response = self._exchange(method, path, query, body, content_type)
         if response.status == 401:
             raise GitopsError(f"The API server {self.host} does not accept the credentials (401 Unauthorized).")
         try:
             return response.status, json.loads(response.data or b"{}")
         except ValueError:
             return response.status, {"message": response.data.decode(errors="replace").strip()[:500]}
-
-
-def retry_after(header: str | None) -> float:
-    """Return the delay in seconds that a busy API server asks for, at most ten."""
-    return min(float(header), 10.0) if header and header.isdigit() else 1.0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import listed
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import FIELD_MANAGER, NAMED, Object
 
 PREFIX = "ARGOCD_APPLICATIONSET_CONTROLLER"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import listed
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import removal
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.builds import Builds
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import Found, Identity
