@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
+from ansible_collections.monorepo.gitops.plugins.module_utils import _paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstream import (
     UnreachableError,
@@ -32,7 +33,7 @@ UPSTREAM: dict[str, Any] = {
 }
 ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
-    "layer": {"type": "str", "required": True, "choices": ["infra", "services"]},
+    "layer": {"type": "str", "required": True, "choices": list(_paths.LAYERS)},
     "namespace": {"type": "str", "required": True},
     "namespaces": {"type": "list", "elements": "str", "default": []},
     "environment": {"type": "str", "required": True},
@@ -53,15 +54,15 @@ class ActionModule(ControllerAction):
 
     def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Render the component and return the result of the task."""
-        folder = Path(args["tree"]) / "argocd" / args["layer"] / args["name"]
-        own = folder / "envs" / args["environment"]
+        folder = Path(args["tree"]) / _paths.component_folder(args["layer"], args["name"])
+        own = folder / _paths.environment_folder(args["environment"])
         templates = Path(args["templates"])
         try:
             task_vars = engine_defaults(self._loader) | task_vars
             render = renderer(self._templar, task_vars, templates)
             base = render_folder(templates / "base", render)
             overlay = render_folder(templates / "overlay", render)
-            stood_in = self._add_upstream(args, "upstream", folder / "base", base)
+            stood_in = self._add_upstream(args, "upstream", folder / _paths.BASE, base)
             stood_in |= self._add_upstream(args, "overlay_upstream", own, overlay)
             if args["rehearsal_templates"]:
                 source = Path(args["rehearsal_templates"])
@@ -69,7 +70,7 @@ class ActionModule(ControllerAction):
                 overlay |= {f"rehearsal/{name}": content for name, content in extra.items()}
             add_namespaces(plain(args["namespaces"]), args["namespace"], base, overlay)
             write = not self._task.check_mode
-            diff = write_tree(folder / "base", base, write)
+            diff = write_tree(folder / _paths.BASE, base, write)
             diff += write_tree(own, overlay, write)
         except (GitopsError, OSError) as error:
             raise AnsibleActionFail(f"{args['name']}: {error}") from None
@@ -83,7 +84,7 @@ class ActionModule(ControllerAction):
             return False
         if args["stand_in"] != "always":
             try:
-                files["upstream.yaml"] = official(upstream, folder / "upstream.yaml", args["mirror"])
+                files[_paths.UPSTREAM] = official(upstream, folder / _paths.UPSTREAM, args["mirror"])
             except UnreachableError as error:
                 # A file that is missing in the user's mirror is an error, except for an optional one of an overlay.
                 if args["stand_in"] != "auto" or (args["mirror"] and option == "upstream"):
@@ -92,5 +93,5 @@ class ActionModule(ControllerAction):
             else:
                 return False
         objects = stand_in(upstream, args["namespace"])
-        files["upstream.yaml"] = HEADER + yaml.safe_dump_all(plain(objects), sort_keys=False)
+        files[_paths.UPSTREAM] = HEADER + yaml.safe_dump_all(plain(objects), sort_keys=False)
         return True

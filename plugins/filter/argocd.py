@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import INFRA, SERVICES
+
 IN_CLUSTER = "https://kubernetes.default.svc"
 
 
@@ -21,7 +23,7 @@ ALLOWED = {
 
 def project(layer: str, environment: str, url: str, projects: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return the AppProject of a layer for role argocd, from what the module kustomize_build found in its overlays."""
-    what = {"infra": "Infrastructure", "services": "Application services"}[layer]
+    what = {INFRA: "Infrastructure", SERVICES: "Application services"}[layer]
     found = projects[layer]
     return {
         "name": layer,

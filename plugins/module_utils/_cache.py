@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The user's cache folder, and how it stays small: whatever is missing there is created again.
+"""How the user's cache stays small: whatever is missing there is created again.
 
 For use within the collection monorepo.gitops only.
 """
@@ -14,16 +14,13 @@ import shutil
 import time
 from pathlib import Path
 
+from ansible_collections.monorepo.gitops.plugins.module_utils import _paths
+
 # How many of the most recently used entries are kept: built overlays (about a megabyte each), private clones, manifests
 # rendered for Argo CD, one for each inventory, and official manifests.
-KEPT = {"builds": 200, "clones": 50, "install": 50, "upstream": 100}
+KEPT = {_paths.BUILDS: 200, _paths.CLONES: 50, _paths.INSTALL: 50, _paths.DOWNLOADS: 100}
 # Another run may be using an entry, and an interrupted build leaves one behind.
 DAY = 24 * 3600
-
-
-def folder(name: str) -> Path:
-    """Return one of the folders of the cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monorepo.gitops" / name
 
 
 def use(entry: Path) -> None:
@@ -36,7 +33,7 @@ def prune(name: str) -> None:
     """Remove what was not used for a day: all leftovers, and the entries beyond the number to keep."""
     entries: list[tuple[float, Path]] = []
     with contextlib.suppress(OSError):
-        entries = sorted(((path.stat().st_mtime, path) for path in folder(name).iterdir()), reverse=True)
+        entries = sorted(((path.stat().st_mtime, path) for path in _paths.cache_folder(name).iterdir()), reverse=True)
     complete = [entry for entry in entries if not entry[1].name.startswith(".")]
     leftovers = [entry for entry in entries if entry[1].name.startswith(".")]
     for used, path in [*complete[KEPT[name] :], *leftovers]:

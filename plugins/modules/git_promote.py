@@ -89,7 +89,7 @@ behind:
 import re
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _run
+from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
@@ -113,10 +113,13 @@ def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str,
     if not before and COMMIT.fullmatch(name):
         raise GitopsError(f"{name} is neither a branch nor a tag; gitops_repo_revision must name one.")
     stays = bool(before) and params["create_only"]
-    paths = [f":(glob)argocd/*/*/{part}/**" for part in ("base", f"envs/{environment}")]
-    paths.append(f"argocd/appsets/{environment}")
+    paths = [
+        f":(glob){_paths.component_folder('*', '*')}/{part}/**"
+        for part in (_paths.BASE, _paths.environment_folder(environment))
+    ]
+    paths.append(_paths.applicationset_folder(environment))
     files = clone.git("diff", "--name-only", before, wanted, "--", *paths).splitlines() if before else []
-    shown = [*paths, ":(exclude,glob)**/upstream.yaml"]
+    shown = [*paths, f":(exclude,glob)**/{_paths.UPSTREAM}"]
     diff = (
         clone.git("diff", "--no-ext-diff", "--no-color", before, wanted, "--", *shown) if before and not stays else ""
     )

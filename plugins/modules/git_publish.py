@@ -107,7 +107,7 @@ removed:
 
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _run
+from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy, remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
@@ -115,15 +115,15 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone 
 
 def remove(clone: Clone, environment: str, removals: list[str]) -> list[str]:
     """Remove overlays that a run rendered, and a base that no other environment uses; return those that were there."""
-    files = clone.git("ls-files", "argocd").splitlines()
+    files = clone.git("ls-files", _paths.ROOT).splitlines()
     removed = []
     for entry in removals:
         layer, name = entry.split("/", 1)
         environments = policy.environments_of(files, (layer, name))
         if environment not in environments:
             continue
-        folder = f"argocd/{entry}/"
-        leaving = [file for file in files if file.startswith(f"{folder}envs/{environment}/")]
+        folder = f"{_paths.component_folder(layer, name)}/"
+        leaving = [file for file in files if file.startswith(f"{folder}{_paths.environment_folder(environment)}/")]
         if environments == {environment}:
             leaving = [file for file in files if file.startswith(folder)]
         others = [file for file in leaving if not clone.is_rendered(file)]
@@ -155,7 +155,7 @@ def publish_changes(clone: Clone, params: dict[str, Any], check_mode: bool) -> d
     result: dict[str, Any] = {"changed": bool(staged), "files": sorted(staged), "removed": removed, "message": ""}
     result["components"] = policy.touched_components(list(staged), params["environment"])
     result["other_environments"] = policy.touched_environments(
-        staged, clone.git("ls-files", "argocd").splitlines(), params["environment"]
+        staged, clone.git("ls-files", _paths.ROOT).splitlines(), params["environment"]
     )
     if staged:
         result["message"] = policy.commit_message(staged, params["environment"], removed)

@@ -15,10 +15,9 @@ from typing import Any
 import yaml
 from ansible.template import trust_as_template
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import UPSTREAM
 
 HEADER = "# Rendered by monorepo.gitops. Changes made here are overwritten: change the inventory or the role instead.\n"
-# Also written by the collection, but identical to the upstream file.
-VERBATIM = ("upstream.yaml",)
 DIFF_LIMIT = 100_000
 
 Render = Callable[[str], str]
@@ -69,7 +68,7 @@ def renderer(templar: Any, task_vars: dict[str, Any], folder: Path) -> Render:
 
 def is_ours(path: Path) -> bool:
     """Return whether an earlier run wrote this file."""
-    if path.name in VERBATIM:
+    if path.name == UPSTREAM:  # identical to the released file
         return True
     with path.open(encoding="utf-8", errors="replace") as file:
         return file.readline() == HEADER

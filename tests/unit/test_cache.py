@@ -9,7 +9,7 @@ import os
 import time
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import _cache
+from ansible_collections.monorepo.gitops.plugins.module_utils import _cache, _paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import build_all
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstream import digest, fetch
 
@@ -23,20 +23,20 @@ def cache(tmp_path, monkeypatch):
 
 
 def entry(folder, name, seconds_ago):
-    path = _cache.folder(folder) / name
+    path = _paths.cache_folder(folder) / name
     path.mkdir(parents=True)
     (path / "content").write_text(name)
     os.utime(path, (time.time() - seconds_ago,) * 2)
 
 
 def names(folder):
-    return {path.name for path in _cache.folder(folder).iterdir()}
+    return {path.name for path in _paths.cache_folder(folder).iterdir()}
 
 
 def test_the_least_recently_used_go():
     for age, name in enumerate(["newest", "newer", "older", "oldest"]):
         entry("builds", name, OLD + age)
-    _cache.use(_cache.folder("builds") / "oldest")
+    _cache.use(_paths.cache_folder("builds") / "oldest")
     _cache.prune("builds")
     assert names("builds") == {"oldest", "newest"}
 
@@ -57,8 +57,8 @@ def test_what_an_interrupted_run_left_goes():
 
 def test_a_folder_that_is_not_there_is_empty():
     _cache.prune("builds")
-    _cache.use(_cache.folder("builds") / "missing")
-    assert not _cache.folder("builds").exists()
+    _cache.use(_paths.cache_folder("builds") / "missing")
+    assert not _paths.cache_folder("builds").exists()
 
 
 def build(tree, content):
@@ -81,7 +81,7 @@ def test_a_build_removes_old_ones_and_keeps_its_own(tmp_path):
 def test_a_build_that_is_found_counts_as_used(tmp_path):
     build(tmp_path / "tree", "kind: A")
     (ours,) = names("builds")
-    os.utime(_cache.folder("builds") / ours, (time.time() - OLD,) * 2)
+    os.utime(_paths.cache_folder("builds") / ours, (time.time() - OLD,) * 2)
     for age, name in enumerate(["a", "b"]):
         entry("builds", name, OLD - 100 + age)
     build(tmp_path / "tree", "kind: A")
@@ -91,7 +91,7 @@ def test_a_build_that_is_found_counts_as_used(tmp_path):
 def test_the_clone_of_a_run_stays_and_old_ones_go():
     for age, name in enumerate(["first", "second", "third"]):
         entry("clones", name, OLD + age)
-    build(_cache.folder("clones") / "third", "kind: A")
+    build(_paths.cache_folder("clones") / "third", "kind: A")
     assert names("clones") == {"third", "first"}
 
 

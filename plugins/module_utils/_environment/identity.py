@@ -17,12 +17,11 @@ from urllib.parse import urlsplit
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import OVERLAY
 
 CONFIG_MAP = "monorepo-gitops"
 NAMED = 3
 FIELD_MANAGER = "monorepo.gitops"
-# Path of a directory generator (with `*` as name) and of an Application.
-OVERLAY = re.compile(r"argocd/(?:infra|services)/(?P<name>[^/]+)/envs/(?P<environment>[^/]+)")
 SCP = re.compile(r"(?:[^/@]+@)?(?P<host>[^/:]+):(?P<path>[^/].*)")
 DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
 

@@ -13,9 +13,9 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import LAYERS
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-LAYERS = ("infra", "services")
 # Every cluster has them; no component owns them.
 CLUSTER_NAMESPACES = {"default", "kube-node-lease", "kube-public", "kube-system"}
 

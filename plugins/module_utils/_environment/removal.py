@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed, resource_name
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import LAYERS
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import LAYERS, overlay_folder
 
 SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
 # Kinds whose objects hold data, or whose deletion also deletes objects that do.
@@ -67,9 +67,10 @@ def announced(entries: list[str], found: Found, known: set[str]) -> tuple[list[s
         if name in found.wanted:
             notes.append(f"gitops_removals names {entry}, which this environment still has: it stays.")
         elif name in found.handwritten:
+            folder = overlay_folder(found.handwritten[name], name, found.environment)
             raise GitopsError(
-                f"gitops_removals: {entry} was written by hand (argocd/{found.handwritten[name]}/{name}/envs/"
-                f"{found.environment}): delete that folder in Git, then a run deletes its Application."
+                f"gitops_removals: {entry} was written by hand ({folder}): delete that folder in Git, then a run "
+                "deletes its Application."
             )
         elif name in found.rendered or name in found.living:
             names.append(name)
@@ -118,7 +119,7 @@ def check_ownership(found: Found, wanted: dict[str, str], adopted: set[str], oth
         )
     overwritten = sorted((wanted.keys() & found.handwritten.keys()) - adopted)
     if overwritten:
-        folders = [f"argocd/{found.handwritten[name]}/{name}/envs/{found.environment}" for name in overwritten]
+        folders = [overlay_folder(found.handwritten[name], name, found.environment) for name in overwritten]
         raise GitopsError(
             f"Nothing was written. A person wrote {listed(folders)}, and this run would overwrite it: name "
             f"{listed(overwritten)} in gitops_adopt to let the collection take over, or leave it out of "
@@ -137,7 +138,7 @@ def refusal(names: list[str], found: Found, losses: dict[str, list[str]]) -> str
 
 def _component(name: str, found: Found, losses: list[str]) -> str:
     layer = found.rendered[name]
-    parts = [f"in Git: argocd/{layer}/{name}/envs/{found.environment}"]
+    parts = [f"in Git: {overlay_folder(layer, name, found.environment)}"]
     if name in found.living:
         parts.append(f"in the cluster: Application {name} with {len(found.living[name])} objects")
     else:

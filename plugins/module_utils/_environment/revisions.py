@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from ansible_collections.monorepo.gitops.plugins.module_utils import _paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.options import Options
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy
@@ -74,7 +75,7 @@ class Revisions:
         """Return the overlays in Git that the working tree changes, and those of the components that leave."""
         if self.commit:
             return []
-        mark = f"/envs/{self.environment}/"
+        mark = f"/{_paths.environment_folder(self.environment)}/"
         changed = {policy.component_of(path) for path in self.history.changed_files(self.published) if mark in path}
         present = self.overlays(self.published).values()
         return sorted("/".join(entry) for entry in present if entry in changed or entry[1] in leaving)
@@ -83,7 +84,7 @@ class Revisions:
     def exported(self, commit: str, entries: list[tuple[str, str]]) -> Iterator[Path]:
         """Provide overlays, with their bases, as they are in a commit."""
         with tempfile.TemporaryDirectory(prefix="monorepo-gitops-") as folder:
-            parts = ("base", f"envs/{self.environment}")
-            folders = [f"argocd/{'/'.join(entry)}/{part}" for entry in entries for part in parts]
+            parts = (_paths.BASE, _paths.environment_folder(self.environment))
+            folders = [f"{_paths.component_folder(*entry)}/{part}" for entry in entries for part in parts]
             self.history.export(commit, folders, Path(folder))
             yield Path(folder)

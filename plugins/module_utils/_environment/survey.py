@@ -19,9 +19,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.ident
     overlay_of,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.installation import applied_by_us
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import LAYERS
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import Identity
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import LAYERS
 
 ARGO = "/apis/argoproj.io/v1alpha1"
 COMMIT = re.compile(r"[0-9a-f]{40}")

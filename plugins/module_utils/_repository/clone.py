@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public, run_git
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import ROOT, UPSTREAM
 
-ROOT = "argocd"
 MARKER = "monorepo-gitops.clone"
 HEADER = "# Rendered by monorepo.gitops."
 
@@ -120,7 +120,7 @@ class Clone:
 
     def is_rendered(self, name: str) -> bool:
         """Return whether a run of this collection wrote a file."""
-        if Path(name).name == "upstream.yaml":  # identical to the released file
+        if Path(name).name == UPSTREAM:  # identical to the released file
             return True
         with (self.path / name).open(encoding="utf-8", errors="replace") as file:
             return file.readline().startswith(HEADER)

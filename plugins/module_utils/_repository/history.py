@@ -11,7 +11,8 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, ROOT, Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import ROOT, overlay_folder
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
 
 
 class History:
@@ -50,13 +51,13 @@ class History:
         """Return the kustomizations of an environment's overlays that a run of this collection wrote."""
         if not commit:
             return []
-        pattern = f":(glob){ROOT}/*/*/envs/{environment}/[Kk]ustomization*"
+        pattern = f":(glob){overlay_folder('*', '*', environment)}/[Kk]ustomization*"
         found = self.git("grep", "-l", "--no-color", "--fixed-strings", HEADER, commit, "--", pattern, check=False)
         return [line.partition(":")[2] for line in found.splitlines()]
 
     def past(self, environment: str) -> list[str]:
         """Return the files of an environment's overlays in the history of the branch."""
-        pattern = f":(glob){ROOT}/*/*/envs/{environment}/**"
+        pattern = f":(glob){overlay_folder('*', '*', environment)}/**"
         return self.git(
             "log",
             "--no-follow",

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _cache, _yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils import _cache, _paths, _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy import kinds_summary
 
@@ -58,7 +58,7 @@ def find_command() -> list[str]:
 def component(layer: str, name: str) -> dict[str, str]:
     """Return what is needed to build a component that is not in the inventory."""
     # The destination namespace that the ApplicationSet of its layer sets.
-    return {"layer": layer, "name": name, "namespace": name if layer == "infra" else layer}
+    return {"layer": layer, "name": name, "namespace": name if layer == _paths.INFRA else layer}
 
 
 def build_others(tree: str, environment: str, entries: list[str], command: list[str]) -> tuple[list[Any], list[str]]:
@@ -83,13 +83,13 @@ def build_all(
     _cache.use(Path(tree))
 
     def build(component: dict[str, Any]) -> dict[str, Any]:
-        folder = Path(tree) / "argocd" / component["layer"] / component["name"]
+        folder = Path(tree) / _paths.component_folder(component["layer"], component["name"])
         summary = build_one(folder, environment, command)
         return summary | {key: component[key] for key in ("name", "layer", "namespace")}
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         summaries = list(pool.map(build, components))
-    for name in ("builds", "clones", "install"):
+    for name in (_paths.BUILDS, _paths.CLONES, _paths.INSTALL):
         _cache.prune(name)
     cluster = cluster_kinds(summaries)
     return [
@@ -99,14 +99,14 @@ def build_all(
 
 def build_one(folder: Path, environment: str, command: list[str]) -> dict[str, Any]:
     """Return the summary of one overlay, from the cache when its sources are unchanged."""
-    overlay = folder / "envs" / environment
+    overlay = folder / _paths.environment_folder(environment)
     if not overlay.is_dir():
         raise GitopsError(f"{overlay} is missing: render the component first.")
     digest = hashlib.sha256(json.dumps([SCHEMA, *command]).encode())
-    for path in sorted([*(folder / "base").rglob("*"), *overlay.rglob("*")]):
+    for path in sorted([*(folder / _paths.BASE).rglob("*"), *overlay.rglob("*")]):
         if path.is_file():
             digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
-    base = _cache.folder("builds")
+    base = _paths.cache_folder(_paths.BUILDS)
     cached = base / digest.hexdigest()[:32]
     _cache.use(cached)
     if not (cached / "summary.json").exists():
@@ -227,7 +227,7 @@ def projects(summaries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return, for each layer, the kinds and namespaces that its AppProject must allow, and no others."""
     cluster = cluster_kinds(summaries)
     result: dict[str, dict[str, Any]] = {}
-    for layer in ("infra", "services"):
+    for layer in _paths.LAYERS:
         own = [summary for summary in summaries if summary["layer"] == layer]
         # Namespace: the Applications create their namespaces.
         kinds = {("", "Namespace")} | {(entry["group"], entry["kind"]) for summary in own for entry in summary["kinds"]}

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _yaml
 
 TOKENS = {
     # CRD descriptions contain '-----BEGIN ... <placeholder>'; that is not a key.
@@ -25,8 +25,6 @@ TOKENS = {
     "a password in a URL": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@{}$]+:[^\s/@{}$]+@"),
 }
 SECRET = re.compile(r"^\s*(?:- )?kind:\s*[\"']?Secret\b", re.MULTILINE)
-# Where render_component puts official manifests.
-OFFICIAL = re.compile(r"argocd/[^/]+/[^/]+/(?:base|envs/[^/]+)/upstream\.yaml")
 
 
 def find_secrets(files: dict[str, str]) -> list[str]:
@@ -35,7 +33,7 @@ def find_secrets(files: dict[str, str]) -> list[str]:
     for name, text in sorted(files.items()):
         found += [f"{name} contains {what}" for what, pattern in TOKENS.items() if pattern.search(text)]
         # Upstream manifests are public. (Barman Cloud ships an image name in a Secret.)
-        if SECRET.search(text) and not OFFICIAL.fullmatch(name):
+        if SECRET.search(text) and not _paths.OFFICIAL.fullmatch(name):
             found += [f"{name} contains the data of Secret {secret}" for secret in secrets_with_data(text)]
     return found
 
@@ -58,32 +56,34 @@ def secrets_with_data(text: str) -> list[str]:
 def component_of(path: str) -> tuple[str, str] | None:
     """Return layer and name of the component that a file belongs to."""
     parts = PurePosixPath(path).parts
-    return (parts[1], parts[2]) if len(parts) > 3 and parts[1] in ("infra", "services") else None
+    return (parts[1], parts[2]) if len(parts) > 3 and parts[1] in _paths.LAYERS else None
 
 
 def overlays(files: list[str], environment: str) -> dict[str, tuple[str, str]]:
     """Return the components that have an overlay of this environment in Git, by name."""
-    found = {component_of(path) for path in files if PurePosixPath(path).parts[3:5] == ("envs", environment)}
+    found = {
+        component_of(path) for path in files if PurePosixPath(path).parts[3:5] == (_paths.ENVIRONMENTS, environment)
+    }
     return {entry[1]: entry for entry in found if entry}
 
 
 def environments_of(files: list[str], component: tuple[str, str]) -> set[str]:
     """Return the environments for which Git has an overlay of a component."""
-    prefix = ("argocd", *component, "envs")
+    prefix = (_paths.ROOT, *component, _paths.ENVIRONMENTS)
     return {parts[4] for path in files if (parts := PurePosixPath(path).parts)[:4] == prefix and len(parts) > 5}
 
 
 def touched_environments(staged: dict[str, str], all_files: list[str], environment: str) -> list[str]:
     """Return the other environments whose manifests change: those of components whose base changed."""
-    bases = {component_of(path) for path in staged if PurePosixPath(path).parts[3:4] == ("base",)}
+    bases = {component_of(path) for path in staged if PurePosixPath(path).parts[3:4] == (_paths.BASE,)}
     others = {name for component in bases if component for name in environments_of(all_files, component)}
     return sorted(others - {environment})
 
 
 def touched_components(files: list[str], environment: str) -> list[str]:
     """Return the names of the components of an environment whose manifests change."""
-    ours = [path for path in files if PurePosixPath(path).parts[3:4] == ("base",)]
-    ours += [path for path in files if PurePosixPath(path).parts[3:5] == ("envs", environment)]
+    ours = [path for path in files if PurePosixPath(path).parts[3:4] == (_paths.BASE,)]
+    ours += [path for path in files if PurePosixPath(path).parts[3:5] == (_paths.ENVIRONMENTS, environment)]
     return sorted({component[1] for path in ours if (component := component_of(path))})
 
 

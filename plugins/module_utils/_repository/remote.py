@@ -13,7 +13,8 @@ import subprocess
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public, run_git
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import ROOT, Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import ROOT
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History
 
 PUSH_ATTEMPTS = 5

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible.module_utils.urls import open_url
-from ansible_collections.monorepo.gitops.plugins.module_utils import _cache
+from ansible_collections.monorepo.gitops.plugins.module_utils import _cache, _paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._loopback import exempt_from_proxies
 
@@ -30,7 +30,7 @@ class UnreachableError(GitopsError):
 
 def cache_folder() -> Path:
     """Return the folder of checked files."""
-    return _cache.folder("upstream")
+    return _paths.cache_folder(_paths.DOWNLOADS)
 
 
 def fetch(url: str, sha256: str, mirror: str = "", alternatives: list[str] | None = None) -> Path:
@@ -87,7 +87,7 @@ def keep(path: Path, content: bytes) -> Path:
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as temporary:
         temporary.write(content)
     Path(temporary.name).replace(path)
-    _cache.prune("upstream")
+    _cache.prune(_paths.DOWNLOADS)
     return path
 
 

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where everything is: the layout of the monorepo, and the folders of the user's cache.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+# The monorepo has argocd/<layer>/<component>/{base,envs/<environment>} and argocd/appsets/<environment>.
+ROOT = "argocd"
+LAYERS = INFRA, SERVICES = ("infra", "services")
+BASE = "base"
+ENVIRONMENTS = "envs"
+APPLICATIONSETS = "appsets"
+UPSTREAM = "upstream.yaml"  # an official manifest, in a base or an overlay
+
+# Path of a directory generator (with `*` as name) and of an Application.
+OVERLAY = re.compile(rf"{ROOT}/(?:{'|'.join(LAYERS)})/(?P<name>[^/]+)/{ENVIRONMENTS}/(?P<environment>[^/]+)")
+OFFICIAL = re.compile(rf"{ROOT}/[^/]+/[^/]+/(?:{BASE}|{ENVIRONMENTS}/[^/]+)/{re.escape(UPSTREAM)}")
+
+# The cache: built overlays, private clones, manifests rendered for Argo CD, and official manifests.
+BUILDS, CLONES, INSTALL, DOWNLOADS = "builds", "clones", "install", "upstream"
+
+
+def component_folder(layer: str, name: str) -> str:
+    """Return the folder of a component in the monorepo."""
+    return f"{ROOT}/{layer}/{name}"
+
+
+def environment_folder(environment: str) -> str:
+    """Return the folder of an environment in that of a component."""
+    return f"{ENVIRONMENTS}/{environment}"
+
+
+def overlay_folder(layer: str, name: str, environment: str) -> str:
+    """Return the folder of an overlay in the monorepo."""
+    return f"{component_folder(layer, name)}/{environment_folder(environment)}"
+
+
+def applicationset_folder(environment: str) -> str:
+    """Return the folder of the ApplicationSets of an environment in the monorepo."""
+    return f"{ROOT}/{APPLICATIONSETS}/{environment}"
+
+
+def cache_folder(name: str) -> Path:
+    """Return one of the folders of the cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monorepo.gitops" / name
