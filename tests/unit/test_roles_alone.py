@@ -14,7 +14,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .test_roles import COMPONENTS, ROLES, ROOT, load
+from . import test_roles
+from .test_roles import EXAMPLE, ROOT, load
+
+# The example is not a role of this collection.
+ROLES, COMPONENTS = ([role for role in roles if role != EXAMPLE] for roles in (test_roles.ROLES, test_roles.COMPONENTS))
 
 # What computed defaults are made of.
 INPUTS = {
