@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -62,7 +63,8 @@ class Api:
 
     def __init__(self, client: Any, retries: int = RETRIES) -> None:
         self.client, self.retries = client.client, retries
-        self.host = self.client.configuration.host
+        self.url = self.client.configuration.host
+        self.host = public(self.url)  # for messages and results
         self.kinds: dict[str, dict[str, tuple[str, bool]]] = {}
 
     def _send(
@@ -74,14 +76,14 @@ class Api:
         headers |= {entry["key"]: entry["value"] for entry in self.client.configuration.auth_settings().values()}
         if body is not None:
             headers["Content-Type"] = content_type
-        url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        url = f"{self.url}{path}" + (f"?{urlencode(query)}" if query else "")
         data = json.dumps(body).encode() if body is not None else None
         pool = self.client.rest_client.pool_manager
         try:
             return pool.request(method, url, body=data, headers=headers, **settings)
         except Exception as error:  # urllib3 does not wrap the errors of its lower layers
             last = getattr(error, "reason", error) if isinstance(error, library().exceptions.MaxRetryError) else error
-            raise UnavailableError(f"The API server {self.host} does not answer: {last}") from error
+            raise UnavailableError(f"The API server {self.host} does not answer: {public(str(last))}") from error
 
     def _exchange(self, method: str, path: str, query: dict[str, Any] | None, body: Any, content_type: str) -> Any:
         """Send one request, with retries where they can help, and return the whole answer."""

@@ -57,6 +57,17 @@ def test_an_api_server_that_is_busy_or_broken_is_away(api_server, status):
         api_of(server).request("PATCH", "/x", body={})
 
 
+def test_a_password_in_the_address_of_the_api_server_is_never_shown(api_server):
+    server = api_server(lambda _method, path: (500, {}) if path == "/x" else (200, {"a": 1}))
+    client = _client.client_of(server.kubeconfig, "test")
+    client.client.configuration.host = server.url.replace("://", "://admin:hunter2@")
+    api = Api(client, retries=0)
+    assert api.request("GET", "/y") == (200, {"a": 1})
+    assert api.host == server.url
+    with pytest.raises(UnavailableError, match=rf"^The API server {server.url} answers 500 to GET /x\.$"):
+        api.request("GET", "/x")
+
+
 GONE = (200, [b"{"])  # the connection breaks
 
 
