@@ -11,6 +11,7 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 from collections.abc import Iterator
@@ -41,9 +42,22 @@ def library() -> Any:
     return importlib.import_module("urllib3")
 
 
+@functools.cache
+def policy_class() -> Any:
+    """Return urllib3's Retry with a limit of the delay that the API server asks for; older versions have none."""
+    base: Any = library().Retry
+
+    class Policy(base):
+        def get_retry_after(self, response: Any) -> float | None:
+            asked = super().get_retry_after(response)
+            return None if asked is None else min(asked, RETRY_AFTER_SECONDS)
+
+    return Policy
+
+
 def retry_policy(retries: int, idempotent: bool) -> Any:
     """Return urllib3's Retry: a request that may have been processed is repeated only when that changes nothing."""
-    policy = library().Retry(
+    return policy_class()(
         total=retries,
         # TLS reports a connection that breaks after the request as neither a connection nor a read error.
         **({} if idempotent else {"read": 0, "other": 0}),
@@ -54,8 +68,6 @@ def retry_policy(retries: int, idempotent: bool) -> Any:
         backoff_factor=BACKOFF_SECONDS,
         respect_retry_after_header=True,
     )
-    policy.retry_after_max = RETRY_AFTER_SECONDS  # not an argument: older versions have no limit
-    return policy
 
 
 class Api:

@@ -82,7 +82,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._progress import p
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Delete and return the result of the module."""
     params, started = module.params, time.monotonic()
-    deletion = Deletion(Api(client), params["namespace"], progress_to(params["progress_file"]))
+    deletion = Deletion(Api(client, retries=0), params["namespace"], progress_to(params["progress_file"]))
     present = deletion.present(params["names"])
     if not module.check_mode:
         deletion.delete(present, params["wait_timeout"])

@@ -86,9 +86,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._progress import p
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Refresh and return the result of the module."""
     params, started = module.params, time.monotonic()
-    sets = ApplicationSets(
-        Api(client), params["namespace"], params["names"], params["wait_timeout"], progress_to(params["progress_file"])
-    )
+    api, progress = Api(client, retries=0), progress_to(params["progress_file"])
+    sets = ApplicationSets(api, params["namespace"], params["names"], params["wait_timeout"], progress)
     wanted = (params["min_applications"], params["expected"])
     found = sets.present() if module.check_mode else sets.refresh(*wanted)
     return {"changed": False, "applications": found, "elapsed": round(time.monotonic() - started, 3)}

@@ -133,6 +133,7 @@ def announced(title: str) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+        timer.join()  # a worker that ends while it hands a line to Ansible would block all that follow
 
 
 @contextlib.contextmanager

@@ -92,7 +92,7 @@ def test_the_report_says_which_kubernetes_it_was(tmp_path):
 def test_the_last_words_of_a_run_are_what_it_achieved_and_commands_that_can_be_copied(tmp_path):
     printed, _written, _page = report(tmp_path)
     assert "1 of 1 Applications are ready.\n" in printed
-    assert "Argo CD: kubectl --kubeconfig /k --context c get applications -n argocd\n" in printed
+    assert "Argo CD: KUBECONFIG=/k kubectl --context c get applications -n argocd\n" in printed
     assert "Check everything: ansible-playbook monorepo.gitops.verify -i elsewhere/inventories/test\n" in printed
 
 

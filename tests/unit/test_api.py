@@ -131,6 +131,12 @@ def test_a_busy_api_server_says_when_to_ask_again(api_server, monkeypatch, heade
     assert slept == [seconds]
 
 
+def test_the_limit_of_that_delay_is_our_own(monkeypatch):
+    """Older versions of urllib3 have none."""
+    monkeypatch.setattr("urllib3.Retry.get_retry_after", lambda _self, _response: 3600.0)
+    assert _api.retry_policy(3, True).get_retry_after(None) == _api.RETRY_AFTER_SECONDS
+
+
 def test_the_second_retry_waits_a_second_and_the_third_one_two(api_server, monkeypatch):
     monkeypatch.undo()
     server = api_server(script((503, {})))

@@ -19,6 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.filter.argocd import (
     widened,
 )
 from ansible_collections.monorepo.gitops.plugins.filter.rendering import to_block
+from ansible_collections.monorepo.gitops.plugins.filter.run import next_command
 
 KAFKA = {"group": "kafka.strimzi.io", "kind": "Kafka"}
 CONNECT = {"group": "kafka.strimzi.io", "kind": "KafkaConnect"}
@@ -178,3 +179,24 @@ class TestToBlock:
         templar = Templar(loader=DataLoader(), variables=variables)
         text = templar.template(trust_as_template("{{ value | monorepo.gitops.to_block(0) }}"))
         assert yaml.safe_load(text) == json.loads('{"1": "2026-01-01", "list": ["x"]}')
+
+
+def test_the_next_command_is_for_the_same_cluster_and_shows_no_secret(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my inventory").mkdir()
+    options = {
+        "inventory": [str(tmp_path / "my inventory"), "/etc/ansible/does-not-exist", "localhost,"],
+        "extra_vars": [
+            "@kind.yml",
+            "cluster_kind=rehearsal token=hunter2",
+            '{"cluster_context": "x", "token": "hunter2"}',
+        ],
+        "ask_vault_pass": True,
+        "vault_password_files": [str(tmp_path / "password")],
+        "vault_ids": ["dev@prompt"],
+    }
+    assert next_command("monorepo.gitops.verify", options) == (
+        "ansible-playbook monorepo.gitops.verify -i 'my inventory' -i localhost, -e @kind.yml "
+        "-e cluster_kind=rehearsal --ask-vault-pass --vault-password-file password --vault-id dev@prompt"
+    )
+    assert next_command("x", {}) == "ansible-playbook x"

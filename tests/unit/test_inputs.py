@@ -103,6 +103,14 @@ def test_a_secret_is_not_shown():
     assert sentence == "argocd_repositories: an entry has a wrong value."
 
 
+def test_an_unknown_entry_is_named():
+    options = {"kafka_storage": {"type": "dict", "options": {"size": {}}}}
+    (sentence,) = inputs.wrong_values(options, {"kafka_storage": {"sise": "1Gi"}}, lambda _name: " (infra.yml:3)")
+    assert sentence == (
+        "kafka_storage: unknown entry kafka_storage.sise. Supported parameters include: size (infra.yml:3)."
+    )
+
+
 # What may have credentials: URLs, environment variables, and configuration that is handed on as it is.
 SECRET = re.compile(
     r"\w+_(config|env|mirror|password|secret|token|url)"

@@ -48,9 +48,15 @@ def wrong_values(options: Options, values: dict[str, Any], place: Callable[[str]
         if _errors(name, flat, value):
             yield f"{name} {shown} is not {expected(option)}{place(name)}."
         elif errors := _errors(name, specification(option), value):
-            # Which arguments are missing or unknown is no secret.
-            named = errors[0] if errors[0].startswith("missing") else "an entry has a wrong value"
-            yield f"{name}: {named}{place(name)}."
+            yield f"{name}: {_entry_error(errors[0], secret(option))}{place(name)}."
+
+
+def _entry_error(error: str, hidden: bool) -> str:
+    """Return what is wrong in a mapping or a list without its values; a wrong key may be a secret in the wrong place."""
+    if error.startswith("missing"):
+        return error
+    unknown_key = "Supported parameters include" in error and not hidden
+    return f"unknown entry {error.rstrip('.')}" if unknown_key else "an entry has a wrong value"
 
 
 def union(specs: Iterable[Options]) -> Options:
