@@ -52,7 +52,7 @@ def wrong_values(options: Options, values: dict[str, Any], place: Callable[[str]
 
 
 def _entry_error(error: str, hidden: bool) -> str:
-    """Return what is wrong in a mapping or a list without its values; a wrong key may be a secret in the wrong place."""
+    """Return what is wrong in a mapping or a list, without its values; a wrong key may be a misplaced secret."""
     if error.startswith("missing"):
         return error
     unknown_key = "Supported parameters include" in error and not hidden
