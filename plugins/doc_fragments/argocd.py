@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The namespace of Argo CD, and progress lines of long tasks."""
+    """The namespace of Argo CD, a choice of Applications, and progress lines of long tasks."""
 
     DOCUMENTATION = r"""
 options:
@@ -15,6 +15,28 @@ options:
     description: Namespace of the Applications and ApplicationSets, which is usually that of Argo CD.
     type: str
     default: argocd
+"""
+
+    SELECTION = r"""
+options:
+  names:
+    description:
+      - Names of Applications. One that does not exist is an error, before anything is done.
+      - With O(applicationsets) those of both are meant; O(label_selectors) limits either.
+    type: list
+    elements: str
+  label_selectors:
+    description: Label selectors of Applications, all of which must match.
+    type: list
+    elements: str
+  applicationsets:
+    description: Names of ApplicationSets whose Applications are meant.
+    type: list
+    elements: str
+notes:
+  - "Error C(there is no Application): a name is misspelled, or the Application is in another O(namespace)."
+  - "Error C(No Application matches): neither a label nor an ApplicationSet leads to an Application."
+  - "Error C(names, label_selectors and applicationsets are empty): a variable that should name Applications is empty."
 """
 
     PROGRESS = r"""

@@ -212,13 +212,17 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import selection, snapshot
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import (
+    CHOICE,
+    chosen,
+    selection,
+    snapshot,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, failure_message
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, outcome
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 
-CHOICE = ("names", "label_selectors", "applicationsets")
 SAME_NAME = (
     "refresh",
     "refresh_timeout",
@@ -246,22 +250,20 @@ def options(params: dict[str, Any]) -> Options:
     return Options(request=request, timeout=params["wait_timeout"], **{key: params[key] for key in SAME_NAME})
 
 
-def chosen(params: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
+def checked(params: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
     """Return which Applications are meant, and refuse a wait that can only time out."""
-    names, selectors, applicationsets = (params[key] or [] for key in CHOICE)
-    if not (names or selectors or applicationsets):
-        raise GitopsError("names, label_selectors and applicationsets are empty: name at least one Application.")
+    choice = chosen(params)
     if params["stable_for"] >= params["wait_timeout"]:
         raise GitopsError(
             f"stable_for ({params['stable_for']:g} s) must be less than wait_timeout ({params['wait_timeout']} s)."
         )
-    return names, selectors, applicationsets
+    return choice
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Wait and return the result of the module."""
     params = module.params
-    names, selectors, applicationsets = chosen(params)
+    names, selectors, applicationsets = checked(params)
     selects, selector = selection(names, applicationsets, bool(selectors)), ",".join(selectors)
     if module.check_mode:
         found = snapshot(Api(client), params["namespace"], selector, selects)
@@ -275,21 +277,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         selector,
         progress_to(params["progress_file"]),
     )
-    ready = waiter.wait()
-    applications = waiter.results()
-    for entry in applications:
-        for text in entry["warnings"]:
-            module.warn(f"Application {entry['name']}: {text}")
-    elapsed = waiter.elapsed()
-    result = {
-        "changed": any(entry["resyncs"] for entry in applications),
-        "applications": applications,
-        "requests": dict(waiter.requests),
-        "elapsed": elapsed,
-    }
-    if not ready or not applications:
-        raise GitopsError(failure_message(applications, elapsed, waiter.unavailable), **result)
-    return result
+    return outcome(waiter, module.warn)
 
 
 def main() -> None:

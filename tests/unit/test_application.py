@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
 
 import yaml
@@ -13,6 +14,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._api import Unavai
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import is_untouched
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Proof
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import (
+    Operations,
     sync_operation,
     terminate_operation,
 )
@@ -29,6 +31,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import ERROR_ROUNDS
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, failure_message
+
+from .test_verdict import recorded
 
 
 def version(number, **annotations):
@@ -260,8 +264,9 @@ def test_a_sync_takes_its_options_from_the_specification():
 
 def test_a_sync_by_hand_prunes_only_where_nothing_says_otherwise():
     automated = version(7) | {"spec": {"syncPolicy": {"automated": {"prune": False}}}}
-    assert sync_operation(automated, prune=True)["operation"]["sync"] == {"prune": False}
-    assert sync_operation(version(7) | {"spec": {}}, prune=True)["operation"]["sync"] == {"prune": True}
+    operations = Operations(None, "", Options(request=Request(), sync_manual=True), Counter())
+    assert operations._resync(automated)["operation"]["sync"] == {"prune": False}
+    assert operations._resync(version(7) | {"spec": {}})["operation"]["sync"] == {"prune": True}
 
 
 def test_what_a_change_does_not_touch_is_not_waited_for_as_long():
@@ -483,10 +488,16 @@ def test_what_was_not_touched_says_so_and_keeps_its_reason():
 
 
 def test_a_termination_is_locked_to_the_version_that_was_judged():
-    assert terminate_operation(version(7)) == {
+    begun = version(7) | {"operation": {}, "status": {"operationState": {"phase": "Running"}}}
+    assert terminate_operation(begun) == {
         "metadata": {"resourceVersion": "7"},
         "status": {"operationState": {"phase": "Terminating"}},
     }
+
+
+def test_an_operation_that_has_not_begun_is_withdrawn():
+    finished = version(7) | {"operation": {}, "status": {"operationState": {"phase": "Succeeded"}}}
+    assert terminate_operation(finished) == {"metadata": {"resourceVersion": "7"}, "operation": None}
 
 
 def test_selection_by_name_by_owner_and_by_label():
@@ -515,3 +526,17 @@ def test_the_message_names_failures_first_and_then_what_is_waited_for():
     assert failure_message(entries, 20, "The API server x does not answer: refused") == (
         "The API server x does not answer: refused (after 20 s)"
     )
+
+
+def test_a_refresh_is_content_with_a_fresh_status_of_any_kind():
+    waiter = Waiter(None, "argocd", Options(request=None), bool, ["rounds-a"])
+    entry, started = waiter.tracked["rounds-a"], waiter.started
+    entry.observe(recorded("comparison_error"), unbroken=True)
+    waiter._judge(started)
+    assert (states(waiter), entry.decision.action) == ({"rounds-a": (WAIT, "refreshing")}, Action.REFRESH)
+    entry.barrier.proof = Proof.FRESH
+    waiter._judge(started)
+    assert states(waiter) == {"rounds-a": (READY, "ready")}
+    entry.observe(recorded("deleting"), unbroken=True)
+    waiter._judge(started)
+    assert states(waiter) == {"rounds-a": (FAILED, "deleting")}

@@ -112,6 +112,7 @@ def test_the_reference_of_variables_has_what_a_user_can_set_and_nothing_internal
 PUBLIC = {
     "argocd_app_delete",
     "argocd_app_info",
+    "argocd_app_refresh",
     "argocd_app_wait",
     "argocd_appset_refresh",
     "objects_ready",

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.monorepo.gitops.plugins.modules import (
     argocd_app_delete,
     argocd_app_info,
+    argocd_app_refresh,
     argocd_app_wait,
     argocd_appset_refresh,
     cluster_connection,
@@ -22,6 +23,7 @@ from .running import run_module
 MODULES = {
     argocd_app_delete: {"names": ["one"]},
     argocd_app_info: {},
+    argocd_app_refresh: {"names": ["one"]},
     argocd_app_wait: {"names": ["one"]},
     argocd_appset_refresh: {"names": ["tests"]},
     gitops_compare: {"tree": "/nowhere", "repo_url": "file:///r", "environment": "dev", "components": []},

@@ -102,5 +102,5 @@ def test_a_wait_that_can_only_time_out_is_refused(params, expected):
     module = importlib.import_module(f"{PACKAGE}.argocd_app_wait")
     given = dict.fromkeys(module.CHOICE) | {"stable_for": 0.0, "wait_timeout": 300} | params
     with pytest.raises(GitopsError) as error:
-        module.chosen(given)
+        module.checked(given)
     assert str(error.value) == expected

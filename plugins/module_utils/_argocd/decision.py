@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import is_deleted
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import deletion_text, is_deleted
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
     FAILED,
     READY,
@@ -55,8 +55,15 @@ def find(entry: Tracked, options: Options, known: Seen, moment: Moment) -> Verdi
         missing = now - entry.since if entry.found.code == Code.NOT_FOUND else 0.0
         return Verdict(FAILED if missing > options.not_found_grace else WAIT, Code.NOT_FOUND, "does not exist")
     deleted = is_deleted(entry.application)
-    if options.refresh != "none" and not entry.barrier.is_fresh and not deleted:
+    order = entry.order if entry.order and not entry.order.is_over else None
+    needs_proof = order.needs_proof if order else options.refresh != "none"
+    if needs_proof and not entry.barrier.is_fresh and not deleted:
         return _unproven(entry, options, moment)
+    if order:
+        return order.judge(entry.application, now - entry.since).verdict
+    if options.request is None:
+        text = deletion_text(entry.application, [])
+        return Verdict(FAILED, Code.DELETING, text) if deleted else Verdict(READY, Code.READY)
     seen = replace(
         known,
         seconds=now - entry.since,
@@ -150,7 +157,11 @@ def is_untouched(name: str, options: Options) -> bool:
 
 
 def _action(entry: Tracked, found: Verdict, options: Options, now: float) -> Action:
-    if entry.application is None or is_deleted(entry.application):
+    if entry.application is None:
+        return Action.NONE
+    if entry.order and not entry.order.is_over and found.code not in (Code.REFRESHING, Code.POST_SYNC):
+        return entry.order.judge(entry.application, now - entry.since).action
+    if is_deleted(entry.application):
         return Action.NONE
     if (found.state, found.code) == (WAIT, Code.RESYNC):
         return Action.SYNC

@@ -18,11 +18,23 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     INSTEAD_OF_SELF_HEAL,
     REFRESH,
+    REQUEST_ID,
+    RUNNING,
     STAMP,
     Application,
+    automated_policy,
+    operation_state,
+    status_of,
     succeeded_here,
+    sync_policy,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Action, Options
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
+    WHOLE,
+    Action,
+    Options,
+    Order,
+    Sync,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
@@ -35,13 +47,20 @@ class Operations:
 
     def act(self, entry: Tracked) -> None:
         """Do what was decided."""
-        if entry.decision.action is Action.REFRESH:
+        action = entry.decision.action
+        if action is Action.REFRESH:
             self._refresh(entry)
-        elif entry.decision.action is Action.SYNC:
-            body = sync_operation(entry.application or {}, prune=self.options.sync_manual)
-            entry.resyncs += self._operate(entry, body)
-        elif entry.decision.action is Action.TERMINATE:
+        elif entry.order and not entry.order.is_over:
+            self._operate(entry, entry.order.write(entry.application or {}, action), entry.order)
+        elif action is Action.SYNC:
+            entry.resyncs += self._operate(entry, self._resync(entry.application or {}))
+        elif action is Action.TERMINATE:
             self._operate(entry, terminate_operation(entry.application or {}))
+
+    def _resync(self, application: Application) -> dict[str, Any]:
+        """Return the patch that syncs an Application; what left Git is pruned where automated sync would, too."""
+        prune = None if automated_policy(application) is not None else self.options.sync_manual
+        return sync_operation(application, Sync(prune=prune))
 
     def _refresh(self, entry: Tracked) -> None:
         """Request a refresh, or make the request again that was not answered."""
@@ -63,9 +82,11 @@ class Operations:
     def _annotate(self, entry: Tracked, annotations: dict[str, str | None]) -> Application | None:
         return self._patch(entry, {"metadata": {"annotations": annotations}})
 
-    def _operate(self, entry: Tracked, body: dict[str, Any]) -> bool:
+    def _operate(self, entry: Tracked, body: dict[str, Any], order: Order | None = None) -> bool:
         """Start or end an operation, unless the Application changed in the meantime."""
         found = self._patch(entry, body)
+        if found is not None and order:
+            order.written(entry.decision.action)
         if found is not None:
             entry.observe(found, unbroken=True)
         return found is not None
@@ -90,19 +111,21 @@ class Operations:
                 self.api.request("PATCH", f"{self.path}/{entry.name}", body=body)
 
 
-def sync_operation(application: Application, prune: bool = False) -> dict[str, Any]:
+def sync_operation(application: Application, sync: Sync = WHOLE, request_id: str = "") -> dict[str, Any]:
     """Return the patch that starts a sync the way Argo CD's API server does: with the options of the specification."""
-    policy = (application.get("spec") or {}).get("syncPolicy") or {}
-    automated = policy.get("automated")
-    sync: dict[str, Any] = {"prune": prune if automated is None else bool(automated.get("prune"))}
-    if policy.get("syncOptions"):
-        sync["syncOptions"] = policy["syncOptions"]
+    policy = sync_policy(application)
+    automated = automated_policy(application) or {}
+    prune = bool(automated.get("prune")) if sync.prune is None else sync.prune
     operation: dict[str, Any] = {
-        "sync": sync,
+        "sync": {"prune": prune} | _wanted(application, sync),
         "initiatedBy": {"username": "ansible"},
-        "info": [{"name": "ansible-request-id", "value": str(uuid.uuid4())}],
+        "info": [{"name": REQUEST_ID, "value": request_id or str(uuid.uuid4())}],
     }
-    if automated and automated.get("selfHeal") and succeeded_here(application):
+    options = sync_options(application, sync)
+    if options:
+        operation["sync"]["syncOptions"] = options
+    synced = (status_of(application).get("sync") or {}).get("status") == "Synced"
+    if automated.get("selfHeal") and succeeded_here(application) and not synced:
         operation["info"].append(INSTEAD_OF_SELF_HEAL)
     if policy.get("retry"):
         operation["retry"] = policy["retry"]
@@ -114,9 +137,33 @@ def sync_operation(application: Application, prune: bool = False) -> dict[str, A
     }
 
 
-def terminate_operation(application: Application) -> dict[str, Any]:
-    """Return the patch that ends the running operation, as Argo CD's API server does."""
+def _wanted(application: Application, sync: Sync) -> dict[str, Any]:
+    """Return what of a sync is in an operation only where it was asked for."""
+    several = bool((application.get("spec") or {}).get("sources"))
+    revisions = {"revisions": list(sync.revisions)} if several else {"revision": "".join(sync.revisions)}
     return {
-        "metadata": {"resourceVersion": application["metadata"]["resourceVersion"]},
-        "status": {"operationState": {"phase": "Terminating"}},
+        **(revisions if sync.revisions else {}),
+        **({"dryRun": True} if sync.dry_run else {}),
+        # Argo CD's default, with hooks.
+        **({"syncStrategy": {"hook": {"force": True}}} if sync.force else {}),
+        **({"resources": [dict(entry) for entry in sync.resources]} if sync.resources else {}),
     }
+
+
+def sync_options(application: Application, sync: Sync) -> list[str]:
+    """Return the sync options of the specification, and those that were asked for in their place."""
+    asked = {"Replace=true": sync.replace, "ApplyOutOfSyncOnly=true": sync.only_out_of_sync}
+    wanted = [option for option, is_wanted in asked.items() if is_wanted]
+    replaced = {option.partition("=")[0] for option in wanted}
+    given = sync_policy(application).get("syncOptions") or []
+    return [option for option in given if option.partition("=")[0] not in replaced] + wanted
+
+
+def terminate_operation(application: Application) -> dict[str, Any]:
+    """Return the patch that ends the running operation, as Argo CD's API server does.
+
+    One that has not begun has no state that could be changed; it is withdrawn.
+    """
+    begun = operation_state(application).get("phase") in RUNNING
+    end = {"status": {"operationState": {"phase": "Terminating"}}} if begun else {"operation": None}
+    return {"metadata": {"resourceVersion": application["metadata"]["resourceVersion"]}} | end

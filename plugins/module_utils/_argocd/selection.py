@@ -17,6 +17,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 GROUP = "/apis/argoproj.io/v1alpha1"
+CHOICE = ("names", "label_selectors", "applicationsets")
+NO_MATCH = "No Application matches: check names, label_selectors, applicationsets and namespace."
 
 
 def list_applications(api: Api, namespace: str, selector: str, installed: bool = True) -> list[Application]:
@@ -29,6 +31,29 @@ def list_applications(api: Api, namespace: str, selector: str, installed: bool =
         reason = "Argo CD is not installed" if status == 404 else found.get("message", status)
         raise GitopsError(f"Applications cannot be listed: {reason}")
     return list(found["items"])
+
+
+def chosen(params: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
+    """Return names, label selectors and ApplicationSets; refuse a choice that means nothing."""
+    names, selectors, applicationsets = (params[key] or [] for key in CHOICE)
+    if not (names or selectors or applicationsets or params.get("all")):
+        raise GitopsError("names, label_selectors and applicationsets are empty: name at least one Application.")
+    return names, selectors, applicationsets
+
+
+def pick(api: Api, params: dict[str, Any]) -> list[Application]:
+    """Return the Applications that the options of a module choose, by name; each that is named must exist."""
+    names, selectors, applicationsets = chosen(params)
+    namespace = params["namespace"]
+    selects = selection(names, applicationsets, bool(selectors) or bool(params.get("all")))
+    found = [item for item in list_applications(api, namespace, ",".join(selectors)) if selects(item)]
+    missing = sorted(set(names) - {item["metadata"]["name"] for item in found})
+    if missing:
+        left_out = ", or label_selectors leave it out" if selectors else ""
+        raise GitopsError(f"In namespace {namespace} there is no Application {' or '.join(missing)}{left_out}.")
+    if not found:
+        raise GitopsError(NO_MATCH)
+    return sorted(found, key=lambda item: str(item["metadata"]["name"]))
 
 
 def selection(names: list[str], applicationsets: list[str], labelled: bool) -> Callable[[Application], bool]:
@@ -49,14 +74,18 @@ def selection(names: list[str], applicationsets: list[str], labelled: bool) -> C
 
 def snapshot(api: Api, namespace: str, selector: str, selects: Callable[[Application], bool]) -> list[dict[str, Any]]:
     """Return the Applications as they are, without a claim that their status is fresh."""
-    extra = {
+    # In check mode before the first run there is no Argo CD.
+    found = [item for item in list_applications(api, namespace, selector, installed=False) if selects(item)]
+    return sorted((unproven(item) for item in found), key=lambda entry: entry["name"])
+
+
+def unproven(item: Application, reason: str = "check mode requests no refresh") -> dict[str, Any]:
+    """Return an Application as it is, in the form of the result of a wait."""
+    return summary(item) | {
         "state": WAIT.value,
-        "reason": "check mode requests no refresh",
+        "reason": reason,
         "fresh": False,
         "seconds": 0.0,
         "refreshes": 0,
         "resyncs": 0,
     }
-    # In check mode before the first run there is no Argo CD.
-    found = [item for item in list_applications(api, namespace, selector, installed=False) if selects(item)]
-    return sorted((summary(item) | extra for item in found), key=lambda entry: entry["name"])

@@ -18,6 +18,11 @@ Application = dict[str, Any]
 Resource = dict[str, Any]
 # Marks a sync that this wait started in place of a self-heal.
 INSTEAD_OF_SELF_HEAL = {"name": "ansible-reason", "value": "drift"}
+# Names the request of a client, so that the result of its operation can be told from that of another one.
+REQUEST_ID = "ansible-request-id"
+UNPROCESSED = "the controller has not processed the result of the sync yet"
+RUNNING = ("Running", "Terminating")
+FINISHED = ("Succeeded", "Failed", "Error")
 # Annotations of an Application that request a refresh; the second one tells the requests apart.
 REFRESH = "argocd.argoproj.io/refresh"
 STAMP = "argocd.argoproj.io/refresh-timestamp"
@@ -87,6 +92,13 @@ def reconciled_after(application: Application, moment: str | None) -> bool:
     return not moment or bool(reconciled and parse_time(reconciled) > parse_time(moment))
 
 
+def is_unprocessed(application: Application) -> bool:
+    """Return whether the controller has not compared since the end of the last operation; it does so by itself."""
+    state = operation_state(application)
+    finished = state.get("phase") in FINISHED and not sync_of(state).get("dryRun")
+    return finished and not reconciled_after(application, state.get("finishedAt"))
+
+
 def parse_time(text: str) -> datetime:
     """Return the time of an RFC 3339 text."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
@@ -154,6 +166,23 @@ def sources_of(application: Application) -> list[dict[str, Any]]:
     """Return the sources of the specification."""
     spec = application.get("spec") or {}
     return spec.get("sources") or [spec.get("source") or {}]
+
+
+def sync_policy(application: Application) -> dict[str, Any]:
+    """Return the policy of the specification."""
+    return (application.get("spec") or {}).get("syncPolicy") or {}
+
+
+def automated_policy(application: Application) -> dict[str, Any] | None:
+    """Return the policy for automated sync, also where it is switched off; None where there is none."""
+    policy: dict[str, Any] | None = sync_policy(application).get("automated")
+    return policy
+
+
+def is_automated(application: Application) -> bool:
+    """Return whether automated sync is on."""
+    policy = automated_policy(application)
+    return policy is not None and policy.get("enabled") is not False
 
 
 def sync_failure(application: Application) -> str:
@@ -245,12 +274,11 @@ def details(application: Application) -> dict[str, Any]:
     """Return all details of an Application."""
     spec, status = application.get("spec") or {}, status_of(application)
     state = status.get("operationState") or {}
-    automated = (spec.get("syncPolicy") or {}).get("automated")
     resources = status.get("resources") or []
     return summary(application) | {
         "sources": sources_of(application),
         "destination": spec.get("destination") or {},
-        "automated": automated is not None and automated.get("enabled") is not False,
+        "automated": is_automated(application),
         "reconciled_at": status.get("reconciledAt", ""),
         "operation": {
             "running": bool(application.get("operation")),

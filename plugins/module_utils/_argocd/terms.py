@@ -8,9 +8,11 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
 
@@ -51,6 +53,10 @@ class Code(StrEnum):
     READY = "ready"  # nothing is missing
     SETTLING = "settling"  # it must stay ready for a while
     RESYNC = "resync"  # this wait syncs it
+    REFUSED = "refused"  # Argo CD's API server would not sync it
+    CONFLICT = "conflict"  # another operation runs
+    REPLACED = "replaced"  # another operation took the place of ours before its result was seen
+    SKIPPED = "skipped"  # it is in order, and only what is not was to be synced
 
 
 WAIT, READY, FAILED = State
@@ -65,6 +71,22 @@ class Request:
     operation: bool = True
     revisions: tuple[str, ...] = ()
     allow_degraded_seconds: float = 10.0
+
+
+@dataclass(frozen=True)
+class Sync:
+    """What a sync does. Without `prune` it prunes where automated sync does."""
+
+    revisions: tuple[str, ...] = ()
+    prune: bool | None = None
+    dry_run: bool = False
+    force: bool = False
+    replace: bool = False
+    resources: tuple[Mapping[str, str], ...] = ()
+    only_out_of_sync: bool = False
+
+
+WHOLE = Sync()
 
 
 @dataclass(frozen=True)
@@ -117,11 +139,51 @@ class Decision:
     action: Action
 
 
+class Order(ABC):
+    """What is done about the operation of an Application before its state is judged."""
+
+    needs_proof = False  # whether it begins with a status that is newer than the wait
+
+    @property
+    @abstractmethod
+    def is_over(self) -> bool:
+        """Return whether the Application is judged as without an order."""
+
+    @property
+    @abstractmethod
+    def changed(self) -> bool:
+        """Return whether this has changed anything."""
+
+    @abstractmethod
+    def observe(self, application: Application) -> None:
+        """Record a version of the Application."""
+
+    @abstractmethod
+    def judge(self, application: Application, seconds: float) -> Decision:
+        """Return what to say and what to do now; the reason has lasted so many seconds."""
+
+    @abstractmethod
+    def write(self, application: Application, action: Action) -> dict[str, Any]:
+        """Return the patch that does what was decided about a version."""
+
+    @abstractmethod
+    def written(self, action: Action) -> None:
+        """Record that the API server has accepted it."""
+
+    @abstractmethod
+    def record(self, found: Verdict) -> None:
+        """Record what was said, where that is final."""
+
+    @abstractmethod
+    def report(self) -> dict[str, Any]:
+        """Return the part of the result that is about the operation."""
+
+
 @dataclass
 class Options:
-    """How to wait."""
+    """How to wait. Without `request` a fresh status is enough. `done` says for people what is waited for."""
 
-    request: Request
+    request: Request | None
     refresh: str = "normal"
     timeout: float = 300.0
     refresh_timeout: float = 60.0
@@ -134,3 +196,5 @@ class Options:
     touched: list[str] | None = None  # names of Applications that a commit changes; None: possibly all
     untouched_timeout: float = 120.0
     depends_on: dict[str, list[str]] = field(default_factory=dict)
+    orders: Mapping[str, Order] = field(default_factory=dict)  # by name of the Application
+    done: str = "ready"

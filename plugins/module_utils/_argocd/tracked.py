@@ -25,6 +25,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
     Action,
     Code,
     Decision,
+    Order,
     Verdict,
 )
 
@@ -32,8 +33,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 class Tracked:
     """The latest version of an Application, and what changed since when."""
 
-    def __init__(self, name: str, started: float) -> None:
-        self.name = name
+    def __init__(self, name: str, started: float, order: Order | None = None) -> None:
+        self.name, self.order = name, order
         self.application: Application | None = None
         self.barrier = Barrier(started)
         self.found = Verdict(WAIT, Code.NOT_FOUND, "does not exist")  # the state of the object
@@ -61,6 +62,8 @@ class Tracked:
         if found.code != self.found.code:
             self.since, self.refreshes, self.refreshed_at, self.error_rounds = now, 0, now, 0
         self.found = found
+        if self.order:
+            self.order.record(found)
         failed = self.application and (found.state, found.code) == (FAILED, Code.SHARED)
         self.shared_at = revisions_of(self.application or {}) if failed else None
 
@@ -82,6 +85,7 @@ class Tracked:
         self.application = application
         if application is None:
             return
+        self._follow_order(application)
         state = operation_state(application)
         older = operation_revisions(state) != revisions_of(application)
         if older and application.get("operation") and not healed(state):
@@ -90,6 +94,18 @@ class Tracked:
         if finished != self.finished:
             self.finished, self.finished_at = finished, time.monotonic()
         self.error_rounds += self.barrier.observe(application, unbroken)
+
+    def _follow_order(self, application: Application) -> None:
+        """Show a version to the order; once its operation has ended, only a newer status counts."""
+        if self.order and not self.order.is_over:
+            self.order.observe(application)
+            if self.order.is_over:
+                self.barrier.reset()
+
+    @property
+    def changed(self) -> bool:
+        """Return whether the wait started or ended an operation."""
+        return bool(self.resyncs or (self.order and self.order.changed))
 
 
 def uid_of(application: Application | None) -> str:

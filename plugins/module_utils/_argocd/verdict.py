@@ -23,6 +23,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.shared imp
     shared_objects,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
+    UNPROCESSED,
     Application,
     Resource,
     conditions,
@@ -33,12 +34,12 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     is_leftover,
     is_partial_retry,
     is_superseded,
+    is_unprocessed,
     listed,
     names_of,
     operation_revisions,
     operation_state,
     parse_time,
-    reconciled_after,
     revisions_of,
     status_of,
     succeeded_here,
@@ -58,7 +59,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
     Verdict,
 )
 
-FINISHED = ("Succeeded", "Failed", "Error")
 SPECIFICATION_ERRORS = ("InvalidSpecError", "UnknownError", "DeletionError")
 # Errors while a component of Argo CD is starting; the manifests are not the cause.
 PASSING = (
@@ -126,13 +126,7 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
         return Verdict(WAIT, code, with_details(f"syncing: {message or phase or 'starting'}", application))
     if phase in ("Running", "Terminating"):
         return Verdict(WAIT, Code.SYNCING, f"operation {phase}: {message}")
-    if (
-        phase in FINISHED
-        and not sync_of(state).get("dryRun")
-        and not reconciled_after(application, state.get("finishedAt"))
-    ):
-        return Verdict(WAIT, Code.POST_SYNC, "the controller has not processed the result of the sync yet")
-    return None
+    return Verdict(WAIT, Code.POST_SYNC, UNPROCESSED) if is_unprocessed(application) else None
 
 
 def _revision(application: Application, request: Request, seen: Seen) -> Verdict | None:

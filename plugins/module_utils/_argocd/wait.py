@@ -19,7 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, U
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import Moment, decide, find
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.findings import Findings
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import Operations
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP, NO_MATCH
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, revisions_of, summary
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
     FAILED,
@@ -32,6 +32,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.watch import Watcher
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 RETRY_SECONDS = 1.0
 PROGRESS_SECONDS = 15.0
@@ -54,7 +55,7 @@ class Waiter:
         self.path = f"{GROUP}/namespaces/{namespace}/applications"
         self.requests: Counter[str] = Counter()
         self.started = time.monotonic()
-        self.tracked = {name: Tracked(name, self.started) for name in names}
+        self.tracked = {name: Tracked(name, self.started, options.orders.get(name)) for name in names}
         self.explicit = set(names)
         self.others: dict[str, Application] = {}  # all Applications, also those that are not waited for
         self.watcher = Watcher(api, self.path, selector, self.requests)
@@ -219,7 +220,7 @@ class Waiter:
             return
         self.printed = (state, now)
         done = sum(entry.verdict.state == READY for entry in self.tracked.values())
-        text = f"{now - self.started:4.0f} s: {done} of {len(self.tracked)} Applications ready"
+        text = f"{now - self.started:4.0f} s: {done} of {len(self.tracked)} Applications {self.options.done}"
         if self.unavailable:
             text += f"; {self.unavailable}"
         elif waiting:
@@ -237,6 +238,11 @@ class Waiter:
         return [result(entry, namespace, self.started) for _name, entry in sorted(self.tracked.items())]
 
 
+def nothing_else(_item: Application) -> bool:
+    """Select no Application but those that are named."""
+    return False
+
+
 def result(entry: Tracked, namespace: str, started: float) -> dict[str, Any]:
     """Return what a wait found out about an Application."""
     empty = {"metadata": {"name": entry.name, "namespace": namespace}}
@@ -248,20 +254,39 @@ def result(entry: Tracked, namespace: str, started: float) -> dict[str, Any]:
         "seconds": round(end - started, 1),
         "refreshes": entry.total_refreshes,
         "resyncs": entry.resyncs,
+        **(entry.order.report() if entry.order else {}),
     }
 
 
-def failure_message(applications: list[dict[str, Any]], seconds: float, unavailable: str) -> str:
-    """Return what is not ready after so many seconds and why, failures first."""
+def outcome(waiter: Waiter, warn: Callable[[str], None]) -> dict[str, Any]:
+    """Wait, and return the result of a module; a failure has it, too."""
+    ready = waiter.wait()
+    applications, elapsed = waiter.results(), waiter.elapsed()
+    for entry in applications:
+        for text in entry["warnings"]:
+            warn(f"Application {entry['name']}: {text}")
+    result = {
+        "changed": any(entry.changed for entry in waiter.tracked.values()),
+        "applications": applications,
+        "requests": dict(waiter.requests),
+        "elapsed": elapsed,
+    }
+    if not ready or not applications:
+        raise GitopsError(failure_message(applications, elapsed, waiter.unavailable, waiter.options.done), **result)
+    return result
+
+
+def failure_message(applications: list[dict[str, Any]], seconds: float, unavailable: str, done: str = "ready") -> str:
+    """Return what is not done after so many seconds and why, failures first."""
     if unavailable:
         return f"{unavailable} (after {seconds:.0f} s)"
     if not applications:
-        return "No Application matches: check names, label_selectors, applicationsets and namespace."
+        return NO_MATCH
     failed = [entry for entry in applications if entry["state"] == FAILED]
     waiting = [entry for entry in applications if entry["state"] == WAIT]
     ready = len(applications) - len(failed) - len(waiting)
     parts = [f"Application {entry['name']}: {entry['reason']}" for entry in failed]
     parts += [
-        f"Application {entry['name']} was not ready after {seconds:.0f} s: {entry['reason']}" for entry in waiting
+        f"Application {entry['name']} was not {done} after {seconds:.0f} s: {entry['reason']}" for entry in waiting
     ]
-    return f"{ready} of {len(applications)} Applications are ready. " + ". ".join(parts) + "."
+    return f"{ready} of {len(applications)} Applications are {done}. " + ". ".join(parts) + "."
