@@ -113,6 +113,7 @@ PUBLIC = {
     "argocd_app_delete",
     "argocd_app_info",
     "argocd_app_refresh",
+    "argocd_app_sync",
     "argocd_app_terminate",
     "argocd_app_wait",
     "argocd_appset_refresh",
