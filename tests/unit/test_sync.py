@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from copy import deepcopy
+from typing import ClassVar
 
 import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import Moment, decide, find
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Proof
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import sync_operation
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import Operations, sync_operation
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.sync import (
     NO_REPLACE,
     SyncOrder,
@@ -215,6 +218,7 @@ def test_the_result_stays_ours_when_automated_sync_begins_right_after_it():
     result = application["status"]["operationState"]["syncResult"]
     for phase in ("Running", "Succeeded"):
         order.observe(in_phase(application, order, phase, "ours", syncResult=result))
+    order.observe(in_phase(application, order, "Running"))  # an older version, after a broken watch
     order.observe(application)  # with an operation of automated sync
     report = order.report()
     assert (order.is_over, report["phase"], report["message"]) == (True, "Succeeded", "ours")
@@ -344,3 +348,29 @@ def test_what_depends_on_the_status_waits_for_a_fresh_one():
     # The status is fresh already.
     assert decided(entry, options) == (READY, "ready", Action.NONE)
     assert entry.changed is False
+
+
+def test_a_request_whose_answer_is_lost_is_not_a_second_operation():
+    """The API server has taken the first one; the second one has the same id and the version from before."""
+
+    class Server:
+        bodies: ClassVar[list] = []
+
+        def request(self, _method, _path, body):
+            self.bodies.append(body)
+            if len(self.bodies) == 1:
+                raise UnavailableError("no answer")
+            return 409, {}
+
+    order, options, application = order_for(), Options(request=Request()), recorded("manual_out_of_sync")
+    entry, operations = Tracked("rounds-a", 0.0, order), Operations(Server(), "/applications", options, Counter())
+    entry.observe(application, unbroken=True)
+    assert decided(entry, options) == (WAIT, "resync", Action.SYNC)
+    with pytest.raises(UnavailableError):
+        operations.act(entry)
+    assert decided(entry, options) == (WAIT, "resync", Action.SYNC)
+    operations.act(entry)
+    assert Server.bodies[0] == Server.bodies[1]
+    assert Server.bodies[0]["metadata"]["resourceVersion"] == "7370"
+    entry.observe(in_phase(application, order, "Running"), unbroken=True)
+    assert decided(entry, options) == (WAIT, "syncing", Action.NONE)
