@@ -38,6 +38,7 @@ SLOWEST = (
     "test_environments",
     "test_official_files",
     "test_wait",
+    "test_operate",
     "test_bad_input",
     "test_shared_namespaces",
     "test_adoption",
