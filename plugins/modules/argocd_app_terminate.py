@@ -117,7 +117,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         planned = [unproven(item, NOTHING_DONE) | orders[item["metadata"]["name"]].plan() for item in found]
         changed = any(entry["terminated"] for entry in planned)
         return {"changed": changed, "applications": planned, "requests": {"list": 1}, "elapsed": 0.0}
-    options = Options(request=None, refresh="none", timeout=params["wait_timeout"], orders=orders, done="idle")
+    options = Options(request=None, timeout=params["wait_timeout"], orders=orders, done="idle")
     progress = progress_to(params["progress_file"])
     waiter = Waiter(Api(client, retries=0), params["namespace"], options, nothing_else, list(orders), progress=progress)
     return outcome(waiter, module.warn)

@@ -374,3 +374,22 @@ def test_a_request_whose_answer_is_lost_is_not_a_second_operation():
     assert Server.bodies[0]["metadata"]["resourceVersion"] == "7370"
     entry.observe(in_phase(application, order, "Running"), unbroken=True)
     assert decided(entry, options) == (WAIT, "syncing", Action.NONE)
+
+
+def test_a_controller_that_overlooks_the_end_of_an_operation_is_woken():
+    """After a restart it goes on with an operation only at the next change of the Application."""
+    application = recorded("retrying")
+    application["status"]["operationState"]["phase"] = "Terminating"
+    entry, options = Tracked("rounds-a", 0.0, order_for("terminate")), Options(request=Request())
+    entry.observe(application, unbroken=True)
+    assert decided(entry, options, 1.0) == (WAIT, "terminating", Action.NONE)
+    assert decided(entry, options, 5.9) == (WAIT, "terminating", Action.NONE)
+    assert decided(entry, options, 6.0) == (WAIT, "terminating", Action.REFRESH)
+    entry.barrier.ask(6.0)
+    assert decided(entry, options, 10.9) == (WAIT, "terminating", Action.NONE)
+    assert decided(entry, options, 11.0) == (WAIT, "terminating", Action.REFRESH)
+    # Another one that is only waited for is nobody's business.
+    entry = Tracked("rounds-a", 0.0, order_for("wait"))
+    entry.observe(application, unbroken=True)
+    decided(entry, options, 1.0)
+    assert decided(entry, options, 100.0) == (WAIT, "conflict", Action.NONE)

@@ -35,6 +35,9 @@ BACK_OFF = {
     Code.SHARED: (1, 1, 1, 2, 5),
     Code.SELF_HEAL: (2,),
 }
+# What the controller may overlook of an order, for example while it restarts; the next change of the Application ends
+# that (ASK_AGAIN in freshness.py).
+OVERLOOKED = (Code.STARTING, Code.TERMINATING)
 BACK_OFF_OTHERS = (5, 10, 20, 30)
 SUPERSEDED_SECONDS = 1.0
 
@@ -159,8 +162,11 @@ def is_untouched(name: str, options: Options) -> bool:
 def _action(entry: Tracked, found: Verdict, options: Options, now: float) -> Action:
     if entry.application is None:
         return Action.NONE
-    if entry.order and not entry.order.is_over and found.code not in (Code.REFRESHING, Code.POST_SYNC):
-        return entry.order.judge(entry.application, now - entry.since).action
+    order = entry.order if entry.order and not entry.order.is_over else None
+    if order and found.code not in (Code.REFRESHING, Code.POST_SYNC):
+        action = order.judge(entry.application, now - entry.since).action
+        wakes = action is Action.NONE and found.state == WAIT and found.code in OVERLOOKED
+        return Action.REFRESH if wakes and _is_due(entry, BACK_OFF_OTHERS, now) else action
     if is_deleted(entry.application):
         return Action.NONE
     if (found.state, found.code) == (WAIT, Code.RESYNC):
@@ -174,11 +180,16 @@ def _action(entry: Tracked, found: Verdict, options: Options, now: float) -> Act
 def _needs_refresh(entry: Tracked, found: Verdict, options: Options, now: float) -> bool:
     if options.refresh == "none":
         return False
+    if not entry.barrier.is_pending:
+        if not entry.barrier.is_fresh:
+            return True
+        if found.state != WAIT or found.code in NOT_IDLE:
+            return False
+    return _is_due(entry, BACK_OFF.get(found.code, BACK_OFF_OTHERS), now)
+
+
+def _is_due(entry: Tracked, delays: tuple[float, ...], now: float) -> bool:
+    """Return whether the last refresh was long enough ago; a pending request is made again when it is overdue."""
     if entry.barrier.is_pending:
         return entry.barrier.is_overdue(now)
-    if not entry.barrier.is_fresh:
-        return True
-    if found.state != WAIT or found.code in NOT_IDLE:
-        return False
-    delays = BACK_OFF.get(found.code, BACK_OFF_OTHERS)
     return now - entry.refreshed_at >= delays[min(entry.refreshes, len(delays) - 1)]

@@ -40,7 +40,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     sync_failure,
     with_details,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.termination import ending, running
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.termination import (
+    ending,
+    running,
+    step,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
     FAILED,
     READY,
@@ -172,8 +176,9 @@ class SyncOrder(Order):
 
     def _conflict(self, application: Application, seconds: float) -> Decision:
         state = FAILED if self.on_conflict == "fail" else WAIT
-        action = ending(application, seconds) if self.on_conflict == "terminate" else Action.NONE
-        return Decision(Verdict(state, Code.CONFLICT, conflict(application)), action)
+        if self.on_conflict != "terminate":
+            return Decision(Verdict(state, Code.CONFLICT, conflict(application)), Action.NONE)
+        return Decision(Verdict(state, step(application), conflict(application)), ending(application, seconds))
 
     def _follow(self, application: Application, seconds: float) -> Decision:
         """Follow our operation; one that a sync window blocks is withdrawn, or it would begin when the window opens."""

@@ -45,6 +45,14 @@ def running(application: Application) -> str:
     return f"of {by}, {state['phase']} since {state.get('startedAt')}: {state.get('message', '')}".rstrip(": ")
 
 
+def step(application: Application) -> Code:
+    """Return how far the operation in progress is."""
+    phase = operation_state(application).get("phase")
+    if phase == "Terminating":
+        return Code.TERMINATING
+    return Code.SYNCING if phase == "Running" else Code.STARTING
+
+
 def ending(application: Application, seconds: float) -> Action:
     """Return how to go on with the end of the operation in progress, which is wanted for so many seconds."""
     phase = operation_state(application).get("phase")
@@ -100,8 +108,8 @@ class TerminateOrder(Order):
         """Return what is said about a version, and whether the operation in it is to be ended now."""
         if self.ended:
             return Decision(Verdict(READY, Code.READY), Action.NONE)
-        code = Code.SYNCING if self.begun else Code.STARTING
-        return Decision(Verdict(WAIT, code, f"operation {running(application)}"), ending(application, seconds))
+        text = f"operation {running(application)}"
+        return Decision(Verdict(WAIT, step(application), text), ending(application, seconds))
 
     def write(self, application: Application, _action: Action) -> dict[str, Any]:
         """Return the patch that ends the operation."""

@@ -36,6 +36,7 @@ class Code(StrEnum):
     SUPERSEDED = "superseded"  # its operation can only fail, or syncs an older revision
     STARTING = "starting"  # its operation has not begun
     SYNCING = "syncing"  # its operation runs
+    TERMINATING = "terminating"  # its operation is being ended
     POST_SYNC = "post-sync"  # the result of its operation is not in the status yet
     REVISION = "revision"  # it was compared with another revision
     SYNC_FAILED = "sync-failed"  # its sync has finally failed
