@@ -19,6 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.modules import (
 from unit.api_server import write_kubeconfig
 from unit.running import run_module
 
+from .conftest import BASE
 from .test_wait import ARGO, Repository, apply, failing_hook, specification
 
 ROUNDS = 5
@@ -143,6 +144,17 @@ def test_a_sync_returns_what_its_own_operation_did(operated):
     result, entry = operated.sync(MANUAL, only_out_of_sync=True)
     assert (entry["state"], entry["synced_revisions"]) == ("ready", [commit]), result
     assert [item["kind"] for item in entry["resources"]] == ["ConfigMap"]
+
+
+def test_the_applications_of_an_applicationset_are_refreshed_and_need_no_sync(operated):
+    """The ApplicationSet takes the timestamp of the request away."""
+    choice = {"kubeconfig": operated.kubeconfig, "applicationsets": ["infra"]}
+    result = run_module(argocd_app_refresh, **choice)
+    found = {entry["name"]: (entry["state"], entry["fresh"]) for entry in result["applications"]}
+    assert found == dict.fromkeys(BASE, ("ready", True))
+    result = run_module(argocd_app_sync, **choice, only_out_of_sync=True)
+    found = {entry["name"]: (entry["state"], entry["started"]) for entry in result["applications"]}
+    assert (result["changed"], found) == (False, dict.fromkeys(BASE, ("ready", False)))
 
 
 def test_a_dry_run_changes_nothing(operated):
