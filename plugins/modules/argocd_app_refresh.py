@@ -108,10 +108,9 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import CHOICE, pick, unproven
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import ARGUMENTS, CHOICE, pick, unproven
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, nothing_else, outcome
-from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import carry_out
 
 # The message of an answer that does not come says more than that of a wait that ends.
 MORE_SECONDS = 2
@@ -131,9 +130,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         done="refreshed",
     )
     names = [item["metadata"]["name"] for item in found]
-    progress = progress_to(params["progress_file"])
-    waiter = Waiter(Api(client, retries=0), params["namespace"], options, nothing_else, names, progress=progress)
-    return outcome(waiter, module.warn)
+    return carry_out(module, client, options, names)
 
 
 def main() -> None:
@@ -141,13 +138,9 @@ def main() -> None:
     _client.run_module(
         run,
         argument_spec=_client.argument_spec(
-            names={"type": "list", "elements": "str"},
-            label_selectors={"type": "list", "elements": "str"},
-            applicationsets={"type": "list", "elements": "str"},
-            namespace={"type": "str", "default": "argocd"},
+            **ARGUMENTS,
             refresh={"type": "str", "choices": ["normal", "hard"], "default": "normal"},
             wait_timeout={"type": "int", "default": 60},
-            progress_file={"type": "path"},
         ),
         required_one_of=[CHOICE],
         supports_check_mode=True,

@@ -226,13 +226,12 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import sync_options
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import CHOICE, pick, unproven
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import ARGUMENTS, CHOICE, pick, unproven
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.sync import REPLACE, SyncOrder, refusals
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request, Sync
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, nothing_else, outcome
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import carry_out
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 
 PARAMETERS = "argocd-cmd-params-cm"
 NOTHING_DONE = "check mode starts no operation"
@@ -276,9 +275,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     # A part of an Application, or another commit than that of its branch, leaves the rest OutOfSync.
     request = Request(sync=not (sync.revisions or sync.resources))
     options = Options(request=request, timeout=params["wait_timeout"], orders=orders)
-    progress = progress_to(params["progress_file"])
-    waiter = Waiter(Api(client, retries=0), namespace, options, nothing_else, list(orders), progress=progress)
-    return outcome(waiter, module.warn)
+    return carry_out(module, client, options, list(orders))
 
 
 def main() -> None:
@@ -292,11 +289,8 @@ def main() -> None:
     _client.run_module(
         run,
         argument_spec=_client.argument_spec(
-            names={"type": "list", "elements": "str"},
-            label_selectors={"type": "list", "elements": "str"},
-            applicationsets={"type": "list", "elements": "str"},
+            **ARGUMENTS,
             all={"type": "bool"},
-            namespace={"type": "str", "default": "argocd"},
             revision={"type": "str"},
             revisions={"type": "list", "elements": "str", "default": []},
             prune={"type": "bool"},
@@ -308,7 +302,6 @@ def main() -> None:
             on_conflict={"type": "str", "choices": ["wait", "fail", "terminate"], "default": "wait"},
             wait={"type": "bool", "default": True},
             wait_timeout={"type": "int", "default": 300},
-            progress_file={"type": "path"},
         ),
         mutually_exclusive=[("revision", "revisions")],
         required_one_of=[(*CHOICE, "all")],

@@ -99,11 +99,10 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import CHOICE, pick, unproven
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import ARGUMENTS, CHOICE, pick, unproven
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.termination import TerminateOrder
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, nothing_else, outcome
-from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import carry_out
 
 NOTHING_DONE = "check mode ends no operation"
 
@@ -118,9 +117,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         changed = any(entry["terminated"] for entry in planned)
         return {"changed": changed, "applications": planned, "requests": {"list": 1}, "elapsed": 0.0}
     options = Options(request=None, timeout=params["wait_timeout"], orders=orders, done="idle")
-    progress = progress_to(params["progress_file"])
-    waiter = Waiter(Api(client, retries=0), params["namespace"], options, nothing_else, list(orders), progress=progress)
-    return outcome(waiter, module.warn)
+    return carry_out(module, client, options, list(orders))
 
 
 def main() -> None:
@@ -128,12 +125,8 @@ def main() -> None:
     _client.run_module(
         run,
         argument_spec=_client.argument_spec(
-            names={"type": "list", "elements": "str"},
-            label_selectors={"type": "list", "elements": "str"},
-            applicationsets={"type": "list", "elements": "str"},
-            namespace={"type": "str", "default": "argocd"},
+            **ARGUMENTS,
             wait_timeout={"type": "int", "default": 60},
-            progress_file={"type": "path"},
         ),
         required_one_of=[CHOICE],
         supports_check_mode=True,

@@ -213,6 +213,7 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import (
+    ARGUMENTS,
     CHOICE,
     chosen,
     selection,
@@ -285,10 +286,7 @@ def main() -> None:
     _client.run_module(
         run,
         argument_spec=_client.argument_spec(
-            names={"type": "list", "elements": "str"},
-            label_selectors={"type": "list", "elements": "str"},
-            applicationsets={"type": "list", "elements": "str"},
-            namespace={"type": "str", "default": "argocd"},
+            **ARGUMENTS,
             sync={"type": "bool", "default": True},
             health={"type": "list", "elements": "str", "default": ["Healthy"]},
             operation={"type": "bool", "default": True},
@@ -307,7 +305,6 @@ def main() -> None:
             touched={"type": "list", "elements": "str"},
             untouched_timeout={"type": "float", "default": 120},
             depends_on={"type": "dict", "default": {}},
-            progress_file={"type": "path"},
         ),
         mutually_exclusive=[("revision", "revisions")],
         required_one_of=[CHOICE],

@@ -18,6 +18,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 
 GROUP = "/apis/argoproj.io/v1alpha1"
 CHOICE = ("names", "label_selectors", "applicationsets")
+# Options of the modules for chosen Applications, described in the fragments argocd, argocd.progress, argocd.selection.
+ARGUMENTS: dict[str, dict[str, Any]] = {name: {"type": "list", "elements": "str"} for name in CHOICE}
+ARGUMENTS |= {"namespace": {"type": "str", "default": "argocd"}, "progress_file": {"type": "path"}}
 NO_MATCH = "No Application matches: check names, label_selectors, applicationsets and namespace."
 
 

@@ -33,6 +33,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.watch import Watcher
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 
 RETRY_SECONDS = 1.0
 PROGRESS_SECONDS = 15.0
@@ -238,9 +239,11 @@ class Waiter:
         return [result(entry, namespace, self.started) for _name, entry in sorted(self.tracked.items())]
 
 
-def nothing_else(_item: Application) -> bool:
-    """Select no Application but those that are named."""
-    return False
+def carry_out(module: Any, client: Any, options: Options, names: list[str]) -> dict[str, Any]:
+    """Do to the named Applications what the options say, wait, and return the result of a module."""
+    progress, api = progress_to(module.params["progress_file"]), Api(client, retries=0)
+    waiter = Waiter(api, module.params["namespace"], options, lambda _item: False, names, progress=progress)
+    return outcome(waiter, module.warn)
 
 
 def result(entry: Tracked, namespace: str, started: float) -> dict[str, Any]:
