@@ -19,7 +19,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file
 
-ARGUMENTS: dict[str, Any] = {"components": {"type": "list", "elements": "str", "required": True}}
+ARGUMENTS: dict[str, Any] = {
+    "components": {"type": "list", "elements": "str", "required": True},
+    "arguments": {"type": "dict", "default": {}},
+}
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # What a file with variables may be called at its end.
 VARIABLES = {"", ".json", ".yaml", ".yml"}
@@ -35,6 +38,7 @@ RESULTS = {
     "gateway_warnings",
     "gitops_comparison",
     "gitops_failure",
+    "gitops_inputs",
     "gitops_plan",
     "gitops_repo_builds",
     "gitops_repo_followed",
@@ -62,22 +66,24 @@ class ActionModule(ControllerAction):
         specs = {folder: entry_points(folder) for folder in folders}
         options = inputs.union(entry for spec in specs.values() for entry in spec.values())
         accepted = set(options) | RESULTS | {f"{folder.name}_component" for folder in components}
-        place = Places(
-            task_vars.get("ansible_inventory_sources") or [],
-            task_vars.get("playbook_dir"),
-            set(load_extra_vars(self._loader)),
-        )
+        arguments: inputs.Options = args["arguments"]
+        extra = set(load_extra_vars(self._loader))
+        place = Places(task_vars.get("ansible_inventory_sources") or [], task_vars.get("playbook_dir"), extra)
         values = self._values(options, task_vars)
+        # Not from the inventory, where `app` or `all` may be somebody else's.
+        given = self._values(arguments, {name: value for name, value in task_vars.items() if name in extra})
         # The other roles get what they require from the playbooks.
         asked = {name for folder in (ROLES / "gitops", *components) for name in self._unset(folder, specs, task_vars)}
         found = [
             *inputs.missing({name: option for name, option in options.items() if name in asked}),
-            *inputs.wrong_values(options, values, place),
+            *inputs.missing(inputs.not_given(arguments, given)),
+            *inputs.misspelt(extra - accepted, arguments, place),
+            *inputs.wrong_values(options | arguments, values | given, place),
             *inputs.unknown(task_vars, accepted, options, [folder.name for folder in folders], place),
         ]
         if found:
             raise GitopsError("\n".join(found))
-        return {"changed": False}
+        return {"changed": False, "arguments": inputs.complete(arguments, given)}
 
     def _unset(self, folder: Path, specs: Specs, variables: dict[str, Any]) -> set[str]:
         """Return what a role requires, and neither the inventory nor the role itself sets."""

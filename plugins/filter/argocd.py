@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import INFRA, SERVICES
 
 IN_CLUSTER = "https://kubernetes.default.svc"
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 # Lists of an AppProject that define what it allows, and their names in role argocd.
@@ -48,10 +50,16 @@ def _union(entry: dict[str, Any], key: str, spec: dict[str, Any]) -> list[dict[s
 
 def table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
     """Return rows as a text table; `columns` maps keys of the rows to headings."""
-    cells = [list(columns.values())] + [[str(row.get(key, "") or "") for key in columns] for row in rows]
+    cells = [list(columns.values())] + [[cell(row.get(key)) for key in columns] for row in rows]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def cell(value: Any) -> str:
+    """Return a value as a person writes it: a commit by its first digits, nothing for what is not so."""
+    text = "yes" if value is True else str(value or "")
+    return text[:12] if COMMIT.fullmatch(text) else text
 
 
 CILIUM = "io.cilium/gateway-controller"

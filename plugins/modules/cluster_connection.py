@@ -37,6 +37,10 @@ options:
     description: Release of Kubernetes, such as V(1.34). An older cluster is refused.
     type: str
     default: "1.34"
+  argocd_namespace:
+    description: Namespace in which to look for the environment that the cluster serves. Empty does not look.
+    type: str
+    default: ""
 notes:
   - Unlike the other modules it does not take options from the variables C(K8S_AUTH_*), and fails when it sees one of
     them. The playbooks of this collection unset them with C(playbooks/vars/connection.yml).
@@ -83,6 +87,12 @@ no_proxy:
       RV(names_proxy).
   returned: success
   type: str
+environment:
+  description:
+    - Environment that the cluster serves, as C(site.yml) recorded it in the ConfigMap C(monorepo-gitops). Empty when it
+      has not, or when the ConfigMap may not be read, which is a warning.
+  returned: success
+  type: str
 names_proxy:
   description:
     - Whether the kubeconfig names a proxy for this cluster. As by kubectl, it is used whatever C(NO_PROXY) says.
@@ -95,7 +105,10 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client, _connection
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import CONFIG_MAP, recorded_side
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+
+TEXTS = ("kubeconfig", "context", "uid", "argocd_namespace")
 
 
 def connect(module: Any) -> Any:
@@ -115,6 +128,20 @@ def connect(module: Any) -> Any:
             f"kubectl --kubeconfig {kubeconfig} --context {context} get namespace kube-system shows its error message."
         )
     return client
+
+
+def environment_of(module: Any, api: Api, namespace: str) -> str:
+    """Return the environment that the cluster serves, as far as that is recorded."""
+    if not namespace:
+        return ""
+    status, found = api.request("GET", f"/api/v1/namespaces/{namespace}/configmaps/{CONFIG_MAP}")
+    if status not in (200, 404):
+        module.warn(
+            f"ConfigMap {namespace}/{CONFIG_MAP}, which says whose cluster this is, cannot be read: "
+            f"{found.get('message', status)}"
+        )
+    side = recorded_side(found) if status == 200 else None
+    return side.environment if side else ""
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:
@@ -141,6 +168,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         "server": api.host,
         "uid": uid,
         "version": version,
+        "environment": environment_of(module, api, params["argocd_namespace"]),
         "no_proxy": os.environ.get("NO_PROXY", ""),
         "names_proxy": _client.names_proxy(params),
     }
@@ -151,7 +179,9 @@ def main() -> None:
     _client.run_module(
         run,
         connect,
-        argument_spec={name: {"type": "str", "default": ""} for name in ("kubeconfig", "context", "uid")}
+        argument_spec={
+            name: {"type": "str", "default": ""} for name in ("kubeconfig", "context", "uid", "argocd_namespace")
+        }
         | {"oldest_version": {"type": "str", "default": _connection.OLDEST}},
         supports_check_mode=True,
     )

@@ -28,6 +28,13 @@ options:
     type: list
     elements: str
     required: true
+  arguments:
+    description:
+      - The arguments of a playbook, in the form of the C(options) of a role's argument specification.
+      - They are given with C(-e); a variable of the inventory with such a name is somebody else's. What is given with
+        C(-e) and looks like one of them, but is none, is misspelt.
+    type: dict
+    default: {}
 notes:
   - Fails with one line for each variable, with its value (but no mapping, no list, and nothing that is C(no_log)), what
     is expected, and the file and the line where the inventory's own files, or those next to the playbook, show it.
@@ -39,4 +46,9 @@ EXAMPLES = r"""
     components: "{{ gitops_components }}"
 """
 
-RETURN = r""" # """
+RETURN = r"""
+arguments:
+  description: O(arguments) with their values in their types, or with their defaults.
+  returned: success
+  type: dict
+"""

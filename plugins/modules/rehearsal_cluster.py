@@ -111,6 +111,10 @@ ports:
   description: TCP ports on 127.0.0.1 of Argo CD's processes by component; C(argocd-server) serves UI and API.
   returned: when the cluster exists
   type: dict
+binaries:
+  description: Folder of the build that the cluster was made with; empty when there is no cluster.
+  returned: always
+  type: str
 """
 
 from pathlib import Path
@@ -119,6 +123,7 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.configuration import build_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import ports_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import ARGOCD, CONTROL_PLANE
 
@@ -169,6 +174,7 @@ def run(module: Any) -> dict[str, Any]:
         "folder": str(cluster.paths.folder),
         "components": cluster.processes.status(),
         "ports": ports_of(cluster.paths.folder) if cluster.created() else {},
+        "binaries": str(build_of(cluster.paths)) if cluster.created() else "",
     }
 
 

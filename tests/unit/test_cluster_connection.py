@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.monorepo.gitops.plugins.modules import cluster_connection
 
 from .api_server import load, write_kubeconfig
@@ -43,10 +44,30 @@ def test_a_cluster_says_who_it_is(api_server, monkeypatch):
         "server": server.url,
         "uid": server.steps_of("GET")[0]["answer"]["metadata"]["uid"],
         "version": "v1.37.2",
+        "environment": "",
         "no_proxy": "localhost,127.0.0.1,::1",
         "names_proxy": False,
     }
     assert server.writes() == []
+
+
+@pytest.mark.parametrize(("name", "environment"), [("connection_recorded", "oplead"), ("connection_unrecorded", "")])
+def test_the_environment_that_a_cluster_serves_is_read_where_it_is_recorded(api_server, name, environment):
+    namespace = "argocd" if environment else "default"
+    result = connect(api_server(name).kubeconfig, argocd_namespace=namespace)
+    assert (result["environment"], result.get("warnings")) == (environment, None)
+
+
+def test_a_record_that_may_not_be_read_is_a_warning(api_server):
+    found = {step["request"]: (200, step["answer"]) for step in load("connection")["steps"]}
+    refused = (403, {"message": 'configmaps "monorepo-gitops" is forbidden'})
+    server = api_server(lambda method, path: found.get(f"{method} {path}", refused))
+    result = connect(server.kubeconfig, argocd_namespace="argocd")
+    assert result["environment"] == ""
+    assert result["warnings"] == [
+        "ConfigMap argocd/monorepo-gitops, which says whose cluster this is, cannot be read: configmaps "
+        '"monorepo-gitops" is forbidden'
+    ]
 
 
 def test_another_cluster_than_the_pinned_one_is_refused(api_server):

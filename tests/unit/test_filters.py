@@ -52,6 +52,12 @@ def test_a_table_has_a_heading_and_a_row_for_each():
     )
 
 
+def test_a_cell_of_a_table_is_what_a_person_writes():
+    row = {"commit": "4e84fb37b98a12648247bccdf05e926d0e5636bc", "done": True, "failed": False, "seconds": 2.5}
+    line = table([row], {key: key for key in row}).splitlines()[-1]
+    assert line.split() == ["4e84fb37b98a", "yes", "2.5"]
+
+
 @pytest.mark.parametrize(
     ("expression", "value"),
     [

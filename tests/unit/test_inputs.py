@@ -336,3 +336,52 @@ def test_no_variable_of_the_inventories_is_unknown():
         loaded = [DataLoader().load_from_file(str(file), trusted_as_template=True) or {} for file in files]
         variables = {key: value for found in loaded for key, value in found.items()}
         assert complaints(**variables) == []
+
+
+ARGUMENTS = {
+    "app": {"description": "Names of the Applications.", "type": "list", "elements": "str", "default": []},
+    "tail": {"description": "How many lines.", "type": "int"},
+}
+
+
+@pytest.fixture
+def given_with_e(monkeypatch):
+    """Let variables be given with -e, and return what the check says of them and of the inventory's."""
+
+    def check(extra, inventory=None, arguments=ARGUMENTS):
+        monkeypatch.setattr(gitops_inputs, "load_extra_vars", lambda _loader: extra)
+        variables = VARIABLES | (inventory or {}) | extra
+        return run_action("gitops_inputs", variables, components=["maildev"], arguments=arguments)
+
+    return check
+
+
+def test_the_arguments_of_a_playbook_have_their_types_and_defaults(given_with_e):
+    assert given_with_e({"app": "maildev,kafka", "tail": "20", "my_color": "red"})["arguments"] == {
+        "app": ["maildev", "kafka"],
+        "tail": 20,
+    }
+    assert given_with_e({})["arguments"] == {"app": [], "tail": None}
+
+
+def test_a_variable_of_the_inventory_is_no_argument(given_with_e):
+    assert given_with_e({}, {"app": "shop", "tail": "long"})["arguments"] == {"app": [], "tail": None}
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        ({"apps": "maildev"}, "apps is not an argument of this playbook (given with -e). Do you mean app?"),
+        ({"tail": "many"}, 'tail is "many", which is not a whole number (given with -e).'),
+    ],
+)
+def test_a_wrong_argument_is_named(given_with_e, extra, sentence):
+    with pytest.raises(AnsibleActionFail) as error:
+        given_with_e(extra)
+    assert str(error.value) == sentence
+
+
+def test_an_argument_that_must_be_given_is_named(given_with_e):
+    with pytest.raises(AnsibleActionFail) as error:
+        given_with_e({"app": ""}, arguments={"app": ARGUMENTS["app"] | {"required": True}})
+    assert str(error.value) == "app is not set: Names of the Applications."

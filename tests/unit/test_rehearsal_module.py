@@ -187,6 +187,7 @@ def test_a_cluster_is_made_once(machine):
         "kubeconfig": f"{machine.folder}/admin.kubeconfig",
         "folder": str(machine.folder),
         "components": components(*CONTROL_PLANE),
+        "binaries": str(machine.binaries),
     }
     assert given.keys() == set(ports.PORTS)
     files = f"--config {machine.folder}/kwokctl.yaml --kubeconfig {machine.folder}/admin.kubeconfig"

@@ -76,6 +76,27 @@ def missing(options: Options) -> Iterator[str]:
         yield f"{name} is not set: {meaning}." if meaning else f"{name} is not set, and a component requires it."
 
 
+def not_given(arguments: Options, values: dict[str, Any]) -> Options:
+    """Return the arguments that must be given, and are not; an empty one is as good as none."""
+    asked = {name: option for name, option in arguments.items() if option.get("required")}
+    return {name: option for name, option in asked.items() if values.get(name) in (None, "", [])}
+
+
+def misspelt(names: Iterable[str], arguments: Options, place: Callable[[str], str]) -> Iterator[str]:
+    """Return a sentence for each variable given with `-e` that looks like an argument of the playbook."""
+    for name in sorted(set(names) - set(arguments)):
+        similar = [argument for argument in arguments if alike(name, argument)]
+        if similar:
+            nearest = min(similar, key=lambda argument: distance(name, argument))
+            yield f"{name} is not an argument of this playbook{place(name)}. Do you mean {nearest}?"
+
+
+def complete(arguments: Options, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a playbook in their types, those that are not given with their default."""
+    spec = {name: specification(option) for name, option in arguments.items()}
+    return dict(ArgumentSpecValidator(spec).validate(values).validated_parameters)
+
+
 def unknown(
     names: Iterable[str], accepted: set[str], options: Options, roles: Iterable[str], place: Callable[[str], str]
 ) -> Iterator[str]:

@@ -93,3 +93,8 @@ def add_server(paths: Paths, server: str) -> None:
     """Tell Argo CD's processes the address of the API server, which kwokctl chose."""
     config = json.loads((paths.folder / "argocd.json").read_text()) | {"server": server}
     (paths.folder / "argocd.json").write_text(json.dumps(config))
+
+
+def build_of(paths: Paths) -> Path:
+    """Return the build that a cluster was made with."""
+    return Path(json.loads((paths.folder / "argocd.json").read_text())["binaries"]).parent
