@@ -112,7 +112,7 @@ def test_every_component_is_rendered_from_its_own_options(tmp_path):
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({}, "'gitops_domain' is undefined"),
+        ({}, "Set maildev_host or gitops_domain."),
         ({"maildev_host": "mail.example.com", "maildev_replicas": "two"}, "argument 'maildev_replicas' is of type str"),
     ],
 )
