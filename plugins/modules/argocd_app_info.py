@@ -11,8 +11,11 @@ version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)
 description:
-  - Reads Applications through the Kubernetes API and returns their status.
-  - The status is what the controller wrote last; M(monorepo.gitops.argocd_app_wait) returns one that is fresh.
+  - Reads Applications as C(argocd app list), C(get), C(history) and C(resources) do, and says in plain sentences what
+    is wrong with them. The worst comes first.
+  - The status is what the controller wrote last; M(monorepo.gitops.argocd_app_wait) and
+    M(monorepo.gitops.argocd_app_refresh) return one that is fresh.
+  - Sends one request for the list of all Applications. Only O(tree) and O(events) need more.
 extends_documentation_fragment:
   - monorepo.gitops.auth
   - monorepo.gitops.argocd
@@ -29,21 +32,53 @@ options:
     type: list
     elements: str
     default: []
+  tree:
+    description:
+      - Whether to read what controllers created for the objects of the Applications, down to the pods, by their
+        C(ownerReferences). RV(applications[].reasons) then has what is wrong with them, too.
+      - Secrets and ConfigMaps that controllers create are left out, because the right to list them is one to read them.
+    type: bool
+    default: false
+  events:
+    description: Whether to read the events of the Applications and of their objects, with O(tree) of all objects in it.
+    type: bool
+    default: false
 notes:
+  - Needs the right to list Applications. With O(tree), in the namespaces of their objects also to list EndpointSlices,
+    ReplicaSets, Pods and, as far as there is what they belong to, PersistentVolumeClaims, Services, Deployments,
+    StatefulSets, DaemonSets, Jobs, CertificateRequests, Orders, Challenges, StrimziPodSets and Backups, and to get
+    those objects of the Applications whose health Argo CD does not explain. With O(events), to list Events there and
+    in O(namespace).
+  - A kind that may not be read is a warning that names it; the tree is without it then.
   - A name that does not exist is not an error; it is listed in RV(missing).
   - Health of single resources is only there when Argo CD persists it (C(controller.resource.health.persist), which the
-    role C(argocd) switches on).
+    role C(argocd) switches on). Without it, O(tree) reads the workloads themselves.
+  - The tree of an Application on another cluster than Argo CD's own has only what Argo CD says about it.
+seealso:
+  - module: monorepo.gitops.argocd_appset_info
+  - module: monorepo.gitops.argocd_app_wait
 """
 
 EXAMPLES = r"""
 - name: List all Applications
   monorepo.gitops.argocd_app_info:
   register: all
+
+- name: Find out why an Application is not Healthy
+  monorepo.gitops.argocd_app_info:
+    names: [maildev]
+    tree: true
+    events: true
+  register: maildev
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ maildev.applications[0].reasons }}"
 """
 
 RETURN = r"""
 applications:
-  description: The Applications, by name.
+  description: The Applications, the worst by RV(applications[].state) first, then by name.
   returned: success
   type: list
   elements: dict
@@ -51,9 +86,20 @@ applications:
     name: {description: Name., type: str}
     namespace: {description: Namespace., type: str}
     project: {description: AppProject., type: str}
+    state:
+      description:
+        - "The worst that is true of it: V(Degraded), V(Missing), V(Failed), V(OutOfSync), V(Progressing), V(Unknown),
+          V(Suspended) or V(Healthy)."
+        - V(Failed) is an error of the comparison or of the last sync, V(Progressing) also a sync that is running.
+      type: str
+    reasons:
+      description: What is wrong with it, a text each, the worst first. Empty when it is Synced and Healthy.
+      type: list
+      elements: str
     sources: {description: "Sources with repoURL, path and targetRevision.", type: list, elements: dict}
     destination: {description: Cluster and namespace., type: dict}
     automated: {description: Whether it is synced automatically., type: bool}
+    sync_policy: {description: "V(Auto-Prune), V(Auto) or V(Manual).", type: str}
     sync: {description: Sync status., type: str}
     health: {description: Health status., type: str}
     health_message: {description: The controller's explanation of the health (Argo CD 3.6)., type: str}
@@ -62,13 +108,63 @@ applications:
     reconciled_at: {description: When the controller last compared with Git., type: str}
     phase: {description: Phase of the last operation., type: str}
     message: {description: Message of the last operation., type: str}
-    operation: {description: "The last operation with started_at, finished_at, retries and running.", type: dict}
+    operation:
+      description: The last operation with started_at, finished_at, retries, initiated_by and running.
+      type: dict
     conditions: {description: Conditions with type and message., type: list, elements: dict}
     warnings: {description: Conditions that are warnings as texts., type: list, elements: str}
     not_synced: {description: Resources that are OutOfSync., type: list, elements: str}
     failed_resources: {description: Resources that the last sync could not apply., type: list, elements: str}
-    resources: {description: "Resources with kind, namespace, name, status and health.", type: list, elements: dict}
-    history: {description: "Deployed revisions with id, revision and deployedAt.", type: list, elements: dict}
+    resources:
+      description: "Resources in Git with group, version, kind, namespace, name, status and health."
+      type: list
+      elements: dict
+    images: {description: Images of its pods., type: list, elements: str}
+    urls: {description: Addresses of its Ingresses and Services., type: list, elements: str}
+    history:
+      description: What was deployed, as C(status.history) has it, the newest first. RV(applications[].history[].id) is
+        what M(monorepo.gitops.argocd_app_rollback) takes.
+      type: list
+      elements: dict
+      contains:
+        id: {description: Number of the deployment., type: int}
+        revision: {description: Commit., type: str}
+        deployedAt: {description: When the sync had ended., type: str}
+        deployStartedAt: {description: When the sync began., type: str}
+        initiatedBy: {description: "Who started it, with username or automated.", type: dict}
+        source: {description: Source at that time., type: dict}
+    tree:
+      description: Every object, followed by those that it owns.
+      returned: with O(tree)
+      type: list
+      elements: dict
+      contains:
+        group: {description: API group; empty for the core group., type: str}
+        version: {description: Version of the API., type: str}
+        kind: {description: Kind., type: str}
+        namespace: {description: Namespace., type: str}
+        name: {description: Name., type: str}
+        depth: {description: 0 for an object that is in Git., type: int}
+        owner: {description: "Kind, namespace and name of the owner in the tree, such as V(ReplicaSet a/b).", type: str}
+        sync: {description: Sync status of an object that is in Git., type: str}
+        health: {description: Health by Argo CD of an object that is in Git., type: str}
+        info: {description: "Of a pod its phase, ready containers and restarts.", type: str}
+        reason: {description: Why it is not ready; empty when it is., type: str}
+        created_at: {description: When an object that is not in Git was created., type: str}
+    events:
+      description: Events, the newest first.
+      returned: with O(events)
+      type: list
+      elements: dict
+      contains:
+        type: {description: "V(Normal) or V(Warning).", type: str}
+        reason: {description: Reason in one word., type: str}
+        message: {description: Message., type: str}
+        object: {description: "Kind, namespace and name of the object.", type: str}
+        count: {description: How often it happened., type: int}
+        first_seen: {description: When it happened first., type: str}
+        last_seen: {description: When it happened last., type: str}
+        source: {description: Controller that reports it., type: str}
 missing:
   description: Names that do not exist.
   returned: success
@@ -80,20 +176,36 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import details, order
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import list_applications
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import details
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tree import Trees, tree_reasons
+
+
+def described(application: Application, trees: Trees, tree: bool, events: bool) -> dict[str, Any]:
+    """Return an Application with what was asked for."""
+    entry = details(application)
+    if tree:
+        entry["tree"] = trees.of(application)
+        entry["reasons"] = [*entry["reasons"], *tree_reasons(entry["tree"], entry["reasons"])]
+    if events:
+        entry["events"] = trees.events(application, entry["tree"] if tree else entry["resources"])
+    return entry
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Read the Applications and return the result of the module."""
-    params = module.params
-    found = list_applications(Api(client), params["namespace"], ",".join(params["label_selectors"]))
+    params, api = module.params, Api(client)
+    found = list_applications(api, params["namespace"], ",".join(params["label_selectors"]))
     wanted = [item for item in found if not params["names"] or item["metadata"]["name"] in params["names"]]
-    applications = sorted(map(details, wanted), key=lambda entry: entry["name"])
+    trees = Trees(api)
+    applications = [described(item, trees, params["tree"], params["events"]) for item in wanted]
+    for text in trees.unreadable.values():
+        module.warn(text)
     present = {entry["name"] for entry in applications}
     return {
         "changed": False,
-        "applications": applications,
+        "applications": sorted(applications, key=order),
         "missing": [name for name in params["names"] if name not in present],
     }
 
@@ -105,6 +217,8 @@ def main() -> None:
         argument_spec=_client.argument_spec(
             names={"type": "list", "elements": "str", "default": []},
             label_selectors={"type": "list", "elements": "str", "default": []},
+            tree={"type": "bool", "default": False},
+            events={"type": "bool", "default": False},
             namespace={"type": "str", "default": "argocd"},
         ),
         supports_check_mode=True,

@@ -28,7 +28,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests i
     with_hash,
     with_namespace,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.pods import blocks, may_be_blocked, pod_trouble
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.pods import blocks, may_be_blocked
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.results import Applied, report
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.waiting import Waiter
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
@@ -264,21 +264,6 @@ DONE = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
 )
 def test_rollout(live, expected):
     assert pending_rollout(live) == expected
-
-
-def test_why_a_pod_does_not_run():
-    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
-    pod = {"metadata": {"name": "p"}, "status": {"containerStatuses": [{"state": {"running": {}}}, waiting]}}
-    assert pod_trouble(pod) == "pod p: ImagePullBackOff no such image"
-    ended = {"name": "c", "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}
-    done = {"name": "i", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}
-    crashed = {"metadata": {"name": "p"}, "status": {"initContainerStatuses": [done], "containerStatuses": [ended]}}
-    assert pod_trouble(crashed) == "pod p: container c exited with 1"
-    unscheduled = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}
-    assert pod_trouble({"metadata": {"name": "p"}, "status": {"conditions": [unscheduled]}}) == (
-        "pod p is not scheduled: 0/3 nodes are available"
-    )
-    assert pod_trouble({"metadata": {"name": "p"}}) == ""
 
 
 # --- the requests --------------------------------------------------------------------------------------------------

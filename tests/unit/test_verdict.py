@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import INSTEAD_OF_SELF_HEAL, details
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import details
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import INSTEAD_OF_SELF_HEAL
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import FAILED, READY, WAIT, Request, Seen
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import ERROR_ROUNDS, verdict
 

@@ -13,20 +13,10 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.pods import BROKEN, pod_trouble
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import WORKLOADS
 
 Manifest = dict[str, Any]
-# Reasons of a waiting container that do not resolve by themselves.
-BROKEN = {
-    "CrashLoopBackOff",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "ErrImageNeverPull",
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "RunContainerError",
-}
 PODS_SECONDS = 2
 
 
@@ -114,20 +104,4 @@ def blocks(workload: Manifest, pod: Manifest) -> str:
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") in BROKEN:
             return str(waiting["reason"])
-    return ""
-
-
-def pod_trouble(pod: Manifest) -> str:
-    """Return why a pod does not run: what a container waits for, how it exited, or why it is not scheduled."""
-    status = pod.get("status") or {}
-    for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
-        state = container.get("state") or {}
-        waiting, terminated = state.get("waiting") or {}, state.get("terminated") or {}
-        if waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
-            return f"pod {pod['metadata']['name']}: {waiting['reason']} {waiting.get('message', '')}".rstrip()
-        if terminated.get("exitCode"):
-            return f"pod {pod['metadata']['name']}: container {container['name']} exited with {terminated['exitCode']}"
-    for condition in status.get("conditions") or []:
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return f"pod {pod['metadata']['name']} is not scheduled: {condition.get('message', '')}"
     return ""

@@ -47,6 +47,12 @@ def holders(api: Api, application: dict[str, Any]) -> list[str]:
     return unconfirmed(application) + [phrase for phrase in phrases if phrase]
 
 
+def is_here(application: dict[str, Any]) -> bool:
+    """Return whether the objects of an Application are in Argo CD's own cluster."""
+    destination = (application.get("spec") or {}).get("destination") or {}
+    return (destination.get("server") or destination.get("name")) in IN_CLUSTER
+
+
 def live_resources(
     api: Api, application: dict[str, Any], status: str = ""
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -54,8 +60,7 @@ def live_resources(
 
     Objects that are gone or may not be read are left out, and so are those outside Argo CD's own cluster.
     """
-    destination = (application.get("spec") or {}).get("destination") or {}
-    if (destination.get("server") or destination.get("name")) not in IN_CLUSTER:
+    if not is_here(application):
         return
     for entry in (application.get("status") or {}).get("resources") or []:
         if status and entry.get("status") != status:

@@ -27,7 +27,6 @@ FINISHED = ("Succeeded", "Failed", "Error")
 REFRESH = "argocd.argoproj.io/refresh"
 STAMP = "argocd.argoproj.io/refresh-timestamp"
 NAMED = 5
-RESOURCE_KEYS = ("group", "kind", "namespace", "name", "status", "health", "syncWave")
 
 
 def status_of(application: Application) -> dict[str, Any]:
@@ -267,28 +266,4 @@ def summary(application: Application) -> dict[str, Any]:
             resource_name(entry) for entry in status.get("resources") or [] if entry.get("status") == "OutOfSync"
         ],
         "failed_resources": failed_resources(application),
-    }
-
-
-def details(application: Application) -> dict[str, Any]:
-    """Return all details of an Application."""
-    spec, status = application.get("spec") or {}, status_of(application)
-    state = status.get("operationState") or {}
-    resources = status.get("resources") or []
-    return summary(application) | {
-        "sources": sources_of(application),
-        "destination": spec.get("destination") or {},
-        "automated": is_automated(application),
-        "reconciled_at": status.get("reconciledAt", ""),
-        "operation": {
-            "running": bool(application.get("operation")),
-            "started_at": state.get("startedAt", ""),
-            "finished_at": state.get("finishedAt", ""),
-            "retries": state.get("retryCount", 0),
-        },
-        "resources": [{key: entry.get(key) for key in RESOURCE_KEYS} for entry in resources],
-        "history": [
-            {key: entry.get(key) for key in ("id", "revision", "revisions", "deployedAt")}
-            for entry in status.get("history") or []
-        ],
     }

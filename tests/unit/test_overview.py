@@ -1,0 +1,173 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said about an Application as it is, without a wait; the objects were recorded from a real Argo CD."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import (
+    NO_STATUS,
+    details,
+    order,
+    policy_of,
+    reasons,
+    state_of,
+)
+
+from .test_verdict import recorded
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("synced_healthy", "Healthy"),
+        ("new", "Unknown"),
+        ("progressing", "Progressing"),
+        ("comparison_error", "Failed"),
+        ("invalid_spec", "Failed"),
+        ("sync_failed", "Failed"),
+        ("hook_failed", "Failed"),
+        ("sync_error", "Failed"),
+        ("manual_out_of_sync", "Failed"),
+        ("retrying", "OutOfSync"),
+        ("deleting", "OutOfSync"),
+        ("leftover", "OutOfSync"),
+    ],
+)
+def test_the_state_is_the_worst_that_is_true(name, state):
+    assert state_of(recorded(name)) == state
+
+
+def described(**status):
+    """Return an Application that is synced and healthy but for this."""
+    application = recorded("synced_healthy")
+    application["status"] |= status
+    return application
+
+
+@pytest.mark.parametrize("health", ["Degraded", "Missing"])
+def test_what_is_broken_stays_the_worst_whatever_else_is_true(health):
+    application = described(health={"status": health}, sync={"status": "OutOfSync"})
+    assert state_of(application | {"operation": {"sync": {}}}) == health
+
+
+@pytest.mark.parametrize(
+    ("health", "sync", "state"),
+    [
+        ("Suspended", "Synced", "Suspended"),
+        ("Healthy", "Unknown", "Unknown"),
+        ("Progressing", "OutOfSync", "OutOfSync"),
+        ("Unknown", "Synced", "Unknown"),
+        ("New word", "Synced", "Unknown"),
+    ],
+)
+def test_health_and_sync_make_the_state(health, sync, state):
+    assert state_of(described(health={"status": health}, sync={"status": sync})) == state
+
+
+def test_the_worst_comes_first_and_then_the_name():
+    names = [
+        "Healthy b",
+        "Healthy a",
+        "Degraded z",
+        "Progressing a",
+        "Failed m",
+        "Missing a",
+        "Unknown a",
+        "OutOfSync a",
+    ]
+    entries = [{"state": name.split()[0], "name": name.split()[1]} for name in names]
+    assert [f"{entry['state']} {entry['name']}" for entry in sorted(entries, key=order)] == [
+        "Degraded z",
+        "Missing a",
+        "Failed m",
+        "OutOfSync a",
+        "Progressing a",
+        "Unknown a",
+        "Healthy a",
+        "Healthy b",
+    ]
+
+
+def test_what_is_synced_and_healthy_has_no_reason():
+    assert reasons(recorded("synced_healthy")) == []
+
+
+def test_a_new_application_says_that_nobody_has_compared_it():
+    assert reasons(recorded("new")) == [NO_STATUS]
+
+
+def test_a_sync_that_failed_names_the_object_and_what_the_api_server_said():
+    found = reasons(recorded("sync_failed"))
+    assert found[0].startswith("sync Failed: one or more synchronization tasks completed unsuccessfully"), found
+    assert "[Deployment rounds-a/rounds-a: " in found[0]
+    assert not [text for text in found if text.startswith("SyncError")], "it is the same once more"
+    assert found[-1].startswith("OutOfSync: "), found
+
+
+def test_a_hook_that_failed_is_not_hidden_by_synced_and_healthy():
+    (found,) = reasons(recorded("hook_failed"))
+    assert found.startswith("sync Failed: ")
+    assert "hook" in found
+
+
+def test_an_error_of_the_comparison_is_said_once():
+    found = reasons(recorded("comparison_error"))
+    assert found[0].startswith("ComparisonError: "), found
+    assert not [text for text in found if "sync status is" in text]
+
+
+def test_a_failure_of_an_older_revision_is_no_reason_once_another_one_is_synced():
+    old = {"phase": "Failed", "message": "no", "syncResult": {"revision": "old"}}
+    assert reasons(described(operationState=old)) == []
+    out = {"status": "OutOfSync", "revision": "new"}
+    assert reasons(described(operationState=old, sync=out)) == ["sync Failed: no", "OutOfSync"]
+
+
+def test_a_running_sync_says_how_often_it_was_tried():
+    found = reasons(recorded("retrying"))
+    assert [text for text in found if text.startswith("syncing (retry ")], found
+
+
+def test_an_unhealthy_object_is_named_or_the_lack_of_one():
+    unhealthy = {"kind": "Deployment", "namespace": "a", "name": "b", "status": "Synced"}
+    unhealthy["health"] = {"status": "Degraded", "message": "exceeded its progress deadline"}
+    application = described(health={"status": "Degraded"}, resources=[unhealthy])
+    assert reasons(application) == ["Degraded: Deployment a/b Degraded (exceeded its progress deadline)"]
+    assert reasons(described(health={"status": "Degraded"}, resources=[])) == ["Degraded: no resource says why"]
+
+
+def test_manual_sync_and_what_left_git_are_said():
+    application = described(sync={"status": "OutOfSync"})
+    application["spec"]["syncPolicy"] = {}
+    application["status"]["resources"] = [
+        {"kind": "ConfigMap", "namespace": "a", "name": "b", "status": "OutOfSync", "requiresPruning": True}
+    ]
+    assert reasons(application) == ["OutOfSync: ConfigMap a/b; no longer in Git: ConfigMap a/b; automated sync is off"]
+
+
+def test_a_deletion_comes_first():
+    assert reasons(recorded("deleting"))[0].startswith("is being deleted (since ")
+
+
+def test_warnings_come_last():
+    assert reasons(recorded("shared_b"))[-1].startswith("SharedResourceWarning: ")
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ({}, "Manual"),
+        ({"automated": {"enabled": False, "prune": True}}, "Manual"),
+        ({"automated": {}}, "Auto"),
+        ({"automated": {"prune": True}}, "Auto-Prune"),
+    ],
+)
+def test_the_policy_has_the_words_of_argocd(policy, expected):
+    assert policy_of({"spec": {"syncPolicy": policy}}) == expected
+
+
+def test_the_history_is_as_it_is_newest_first():
+    entries = [{"id": 0, "revision": "a", "initiatedBy": {"automated": True}}, {"id": 1, "revision": "b"}]
+    assert details(described(history=entries))["history"] == entries[::-1]
