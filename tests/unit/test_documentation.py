@@ -116,6 +116,7 @@ PUBLIC = {
     "argocd_app_sync",
     "argocd_app_terminate",
     "argocd_app_wait",
+    "argocd_appset_info",
     "argocd_appset_refresh",
     "objects_ready",
     "rehearsal_cluster",

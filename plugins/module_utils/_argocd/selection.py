@@ -26,13 +26,18 @@ NO_MATCH = "No Application matches: check names, label_selectors, applicationset
 
 def list_applications(api: Api, namespace: str, selector: str, installed: bool = True) -> list[Application]:
     """Return the Applications of a namespace; none where Argo CD may not be installed yet."""
+    return list_of("Applications", api, namespace, selector, installed)
+
+
+def list_of(kind: str, api: Api, namespace: str, selector: str = "", installed: bool = True) -> list[dict[str, Any]]:
+    """Return Applications or ApplicationSets of a namespace."""
     query = {"labelSelector": selector} if selector else None
-    status, found = api.request("GET", f"{GROUP}/namespaces/{namespace}/applications", query)
+    status, found = api.request("GET", f"{GROUP}/namespaces/{namespace}/{kind.lower()}", query)
     if status == 404 and not installed:
         return []
     if status != 200:
         reason = "Argo CD is not installed" if status == 404 else found.get("message", status)
-        raise GitopsError(f"Applications cannot be listed: {reason}")
+        raise GitopsError(f"{kind} cannot be listed: {reason}")
     return list(found["items"])
 
 
