@@ -48,3 +48,51 @@ def test_missing_rights_are_said_in_the_words_of_the_api_server(api_server):
         'Applications cannot be listed: applications.argoproj.io is forbidden: User "system:serviceaccount:default:'
         'nobody" cannot list resource "applications" in API group "argoproj.io" in the namespace "argocd"'
     )
+
+
+def test_the_tree_leads_to_the_pods_and_to_their_events(api_server):
+    server = api_server("info_tree")
+    result = info(server, names=["maildev"], tree=True, events=True)
+    (found,) = result["applications"]
+    tree = [f"{'  ' * node['depth']}{node['kind']} {node['info'] or node['name'][:12]}" for node in found["tree"]]
+    assert tree == [
+        "Namespace maildev",
+        "Service maildev-smtp",
+        "  EndpointSlice maildev-smtp",
+        "Service maildev-web",
+        "  EndpointSlice maildev-web-",
+        "Deployment maildev",
+        "  ReplicaSet maildev-6b57",
+        "    Pod Running 1/1",
+        "HTTPRoute maildev",
+    ]
+    assert (found["state"], found["reasons"], "warnings" in result) == ("Healthy", [], False)
+    objects = {event["object"].split()[0] for event in found["events"]}
+    assert objects == {"Application", "Deployment", "ReplicaSet", "Pod"}
+    times = [event["last_seen"] for event in found["events"]]
+    assert times == sorted(times, reverse=True)
+    assert server.writes() == []
+    # What is in Git is not read where Argo CD says that it is healthy.
+    assert not [request for request in server.asked() if request.endswith(("/deployments", "/deployments/maildev"))]
+
+
+def test_who_may_only_list_applications_gets_the_rest_with_warnings(api_server):
+    result = info(api_server("info_tree_forbidden"), names=["maildev"], tree=True, events=True)
+    (found,) = result["applications"]
+    assert {node["depth"] for node in found["tree"]} == {0}
+    assert found["events"] == []
+    starts = [text.partition(" cannot be listed: ")[0] for text in result["warnings"]]
+    assert starts == [
+        "Objects of kind EndpointSlice in namespace maildev",
+        "Objects of kind ReplicaSet in namespace maildev",
+        "Events in namespace argocd",
+        "Events in namespace default",
+        "Events in namespace maildev",
+    ]
+    assert 'cannot list resource "replicasets" in API group "apps" in the namespace "maildev"' in result["warnings"][1]
+
+
+def test_without_tree_and_events_there_are_none(api_server):
+    (one, _two) = info(api_server("info_all"))["applications"]
+    assert {"tree", "events"} & one.keys() == set()
+    assert [entry["id"] for entry in one["history"]] == [0]
