@@ -23,12 +23,17 @@ extends_documentation_fragment:
   - monorepo.gitops.attributes.read_only
 options:
   names:
-    description: Names of Applications. Empty means all.
+    description: Names of Applications. Without O(names) and O(applicationsets) all are meant.
+    type: list
+    elements: str
+    default: []
+  applicationsets:
+    description: Names of ApplicationSets whose Applications are meant, in addition to O(names).
     type: list
     elements: str
     default: []
   label_selectors:
-    description: Label selectors, all of which must match.
+    description: Label selectors, all of which must match, too.
     type: list
     elements: str
     default: []
@@ -177,7 +182,7 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import details, order
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import list_applications
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import list_applications, selection
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tree import Trees, tree_reasons
 
@@ -197,7 +202,8 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     """Read the Applications and return the result of the module."""
     params, api = module.params, Api(client)
     found = list_applications(api, params["namespace"], ",".join(params["label_selectors"]))
-    wanted = [item for item in found if not params["names"] or item["metadata"]["name"] in params["names"]]
+    selects = selection(params["names"], params["applicationsets"], labelled=True)
+    wanted = [item for item in found if selects(item)]
     trees = Trees(api)
     applications = [described(item, trees, params["tree"], params["events"]) for item in wanted]
     for text in trees.unreadable.values():
@@ -216,6 +222,7 @@ def main() -> None:
         run,
         argument_spec=_client.argument_spec(
             names={"type": "list", "elements": "str", "default": []},
+            applicationsets={"type": "list", "elements": "str", "default": []},
             label_selectors={"type": "list", "elements": "str", "default": []},
             tree={"type": "bool", "default": False},
             events={"type": "bool", "default": False},

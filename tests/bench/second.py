@@ -30,7 +30,7 @@ def measure(rounds: int) -> Section:
             say(f"{TITLE}: round {number + 1} of {rounds}")
             empties.append(environment.start_seconds())
             runs.append(second_run(environment))
-            lists.append(environment.timed("playbooks/app_list.yml")[0])
+            lists.append(environment.timed("playbooks/status.yml")[0])
         return Section(TITLE, HEADERS, rows(first, runs, Figure(empties), Figure(lists)) + waits(environment, rounds))
 
 
@@ -73,7 +73,7 @@ def rows(first: Figure, runs: list[dict[str, Any]], empty: Figure, status: Figur
     return [
         *found,
         [
-            "status of all Applications (`app_list.yml`) beyond Ansible's own start",
+            "status of all Applications (`status.yml`) beyond Ansible's own start",
             listed,
             empty,
             ratio(listed, empty),

@@ -253,7 +253,7 @@ def test_a_second_run_changes_nothing_from_an_installed_collection(user):
 
 
 def test_the_playbooks_of_the_clone_run_from_everywhere(user):
-    done = user.playbook(user.clone / "playbooks/verify.yml", user.clone / "playbooks/app_list.yml")
+    done = user.playbook(user.clone / "playbooks/verify.yml", user.clone / "playbooks/status.yml")
     assert done.returncode == 0, done.stdout[-5000:]
     assert "changed=0 " in done.stdout
 

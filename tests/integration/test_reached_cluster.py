@@ -147,13 +147,13 @@ def existing(kubeconfig, **variables):
 
 def lists(environment, *args):
     """List the Applications, and return the output."""
-    done = environment.playbook("playbooks/app_list.yml", *args)
+    done = environment.playbook("playbooks/status.yml", *args)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
-    assert re.search(r"^ *maildev +infra +Synced +Healthy ", done.stdout, re.MULTILINE)
+    assert re.search(r"^ *maildev +Synced +Healthy ", done.stdout, re.MULTILINE)
     return done.stdout
 
 
-def refused(environment, *args, playbook="playbooks/app_list.yml"):
+def refused(environment, *args, playbook="playbooks/status.yml"):
     """Run a playbook that must fail, and return its output in one line."""
     done = environment.playbook(playbook, *args)
     assert done.returncode != 0, done.stdout
@@ -323,7 +323,7 @@ def test_credentials_that_are_not_accepted_do_not_reach_the_output(environment, 
 
 
 @pytest.mark.parametrize(
-    "playbook", ["site", "playbooks/promote", "playbooks/verify", "playbooks/app_list", "playbooks/rehearsal"]
+    "playbook", ["site", "playbooks/promote", "playbooks/verify", "playbooks/status", "playbooks/rehearsal"]
 )
 def test_two_inventories_are_refused(environment, playbook):
     head, before = environment.git("rev-parse", "main"), len(environment.writes())

@@ -66,7 +66,7 @@ def refusal(done):
     return json.loads(said)["msg"]
 
 
-@pytest.mark.parametrize("name", ["site", "promote", "verify", "app_list"])
+@pytest.mark.parametrize("name", ["site", "promote", "verify", "status"])
 @pytest.mark.parametrize(
     ("args", "variables", "expected"),
     [
