@@ -181,7 +181,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import details, order
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import details, order, with_causes
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import list_applications, selection
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tree import Trees, tree_reasons
@@ -192,7 +192,7 @@ def described(application: Application, trees: Trees, tree: bool, events: bool) 
     entry = details(application)
     if tree:
         entry["tree"] = trees.of(application)
-        entry["reasons"] = [*entry["reasons"], *tree_reasons(entry["tree"], entry["reasons"])]
+        entry["reasons"] = with_causes(entry, tree_reasons(entry["tree"], entry["reasons"]))
     if events:
         entry["events"] = trees.events(application, entry["tree"] if tree else entry["resources"])
     return entry

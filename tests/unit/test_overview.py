@@ -13,6 +13,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview i
     policy_of,
     reasons,
     state_of,
+    with_causes,
 )
 
 from .test_verdict import recorded
@@ -153,6 +154,12 @@ def test_a_deletion_comes_first():
 
 def test_warnings_come_last():
     assert reasons(recorded("shared_b"))[-1].startswith("SharedResourceWarning: ")
+
+
+def test_causes_stand_before_the_health_that_they_explain():
+    said = ["sync Failed: no", "Degraded: Deployment a/b", "OutOfSync"]
+    assert with_causes({"health": "Degraded", "reasons": said}, ["Pod a/b: x"]) == [said[0], "Pod a/b: x", *said[1:]]
+    assert with_causes({"health": "Healthy", "reasons": ["OutOfSync"]}, ["Pod a/b: x"]) == ["OutOfSync", "Pod a/b: x"]
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,13 @@ def _operation(application: Application) -> str:
     return with_details(text, application)
 
 
+def with_causes(entry: dict[str, Any], causes: list[str]) -> list[str]:
+    """Return the reasons of a described Application, and those of its objects before the health that they explain."""
+    said = entry["reasons"]
+    at = next((index for index, text in enumerate(said) if text.startswith(f"{entry['health']}: ")), len(said))
+    return [*said[:at], *causes, *said[at:]]
+
+
 def policy_of(application: Application) -> str:
     """Return the sync policy in the words of `argocd app list`."""
     if not is_automated(application):
