@@ -8,7 +8,7 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
@@ -49,17 +49,17 @@ def chosen(params: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
     return names, selectors, applicationsets
 
 
-def pick(api: Api, params: dict[str, Any]) -> list[Application]:
-    """Return the Applications that the options of a module choose, by name; each that is named must exist."""
+def pick(api: Api, params: dict[str, Any], known: Collection[str] = ()) -> list[Application]:
+    """Return the Applications that the options of a module choose, by name; each must exist that is not known."""
     names, selectors, applicationsets = chosen(params)
     namespace = params["namespace"]
     selects = selection(names, applicationsets, bool(selectors) or bool(params.get("all")))
     found = [item for item in list_applications(api, namespace, ",".join(selectors)) if selects(item)]
-    missing = sorted(set(names) - {item["metadata"]["name"] for item in found})
+    missing = sorted(set(names) - {item["metadata"]["name"] for item in found} - set(known))
     if missing:
         left_out = ", or label_selectors leave it out" if selectors else ""
         raise GitopsError(f"In namespace {namespace} there is no Application {' or '.join(missing)}{left_out}.")
-    if not found:
+    if not found and not known:
         raise GitopsError(NO_MATCH)
     return sorted(found, key=lambda item: str(item["metadata"]["name"]))
 
