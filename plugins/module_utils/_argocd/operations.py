@@ -12,6 +12,7 @@ import contextlib
 import time
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
@@ -23,6 +24,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     STAMP,
     Application,
     automated_policy,
+    is_automated,
     operation_state,
     status_of,
     succeeded_here,
@@ -125,9 +127,10 @@ def sync_operation(application: Application, sync: Sync = WHOLE, request_id: str
     if options:
         operation["sync"]["syncOptions"] = options
     synced = (status_of(application).get("sync") or {}).get("status") == "Synced"
-    if automated.get("selfHeal") and succeeded_here(application) and not synced:
+    heals = is_automated(application) and automated.get("selfHeal")
+    if heals and succeeded_here(application) and not synced:
         operation["info"].append(INSTEAD_OF_SELF_HEAL)
-    if policy.get("retry"):
+    if policy.get("retry") and not sync.deployed:
         operation["retry"] = policy["retry"]
     return {
         "metadata": {"resourceVersion": application["metadata"]["resourceVersion"]},
@@ -139,6 +142,8 @@ def sync_operation(application: Application, sync: Sync = WHOLE, request_id: str
 
 def _wanted(application: Application, sync: Sync) -> dict[str, Any]:
     """Return what of a sync is in an operation only where it was asked for."""
+    if sync.deployed:
+        return _rollback(sync.deployed) | ({"dryRun": True} if sync.dry_run else {})
     several = bool((application.get("spec") or {}).get("sources"))
     revisions = {"revisions": list(sync.revisions)} if several else {"revision": "".join(sync.revisions)}
     return {
@@ -148,6 +153,13 @@ def _wanted(application: Application, sync: Sync) -> dict[str, Any]:
         **({"syncStrategy": {"hook": {"force": True}}} if sync.force else {}),
         **({"resources": [dict(entry) for entry in sync.resources]} if sync.resources else {}),
     }
+
+
+def _rollback(deployed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what makes a sync a rollback: revisions and sources of the history, and no hooks, as the API server does."""
+    kept = {key: deployed[key] for key in ("revision", "revisions", "sources") if deployed.get(key)}
+    source = {} if deployed.get("sources") else {"source": deployed.get("source")}
+    return kept | source | {"syncStrategy": {"apply": {}}}
 
 
 def sync_options(application: Application, sync: Sync) -> list[str]:

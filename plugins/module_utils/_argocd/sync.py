@@ -62,6 +62,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 WINDOW_SECONDS = 5.0
 REPLACE = "Replace=true"
 NO_REPLACE = "sync with replace was disabled on the API Server level via the server configuration"
+AUTOMATED = "rollback cannot be initiated when auto-sync is enabled; pause it first with argocd_app_pause"
 BLOCKED = "blocked by sync window"
 RESULT_KEYS = ("group", "kind", "namespace", "name", "status", "message", "hookType", "hookPhase", "syncPhase")
 
@@ -75,6 +76,8 @@ def refusal(application: Application, sync: Sync) -> str:
     """Return why Argo CD's API server would not start a sync, or nothing."""
     if is_deleted(application):
         return deletion_text(application, [])
+    if sync.deployed:
+        return AUTOMATED if is_automated(application) else ""
     sources = sources_of(application)
     if sync.revisions and len(sync.revisions) != len(sources):
         return f"has {len(sources)} sources, but {len(sync.revisions)} revisions are given: give one for each, in order"

@@ -85,6 +85,7 @@ class Sync:
     replace: bool = False
     resources: tuple[Mapping[str, str], ...] = ()
     only_out_of_sync: bool = False
+    deployed: Mapping[str, Any] | None = None  # entry of the history that a rollback returns to
 
 
 WHOLE = Sync()
