@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which deployment of its history an Application returns to. Functions without effects.
 
-The rules are those of `argocd app rollback` and of Argo CD's API server (Rollback in server/application/application.go at
-v3.6.1).
+The rules are those of `argocd app rollback` and of Argo CD's API server (Rollback in
+server/application/application.go at v3.6.1).
 
 For use within the collection monorepo.gitops only.
 """

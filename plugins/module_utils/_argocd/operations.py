@@ -156,7 +156,7 @@ def _wanted(application: Application, sync: Sync) -> dict[str, Any]:
 
 
 def _rollback(deployed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what makes a sync a rollback: revisions and sources of the history, and no hooks, as the API server does."""
+    """Return what makes a sync a rollback as the API server does: revisions and sources of the history, no hooks."""
     kept = {key: deployed[key] for key in ("revision", "revisions", "sources") if deployed.get(key)}
     source = {} if deployed.get("sources") else {"source": deployed.get("source")}
     return kept | source | {"syncStrategy": {"apply": {}}}

@@ -139,7 +139,9 @@ class Pauses:
             status, found = self.api.request("PATCH", config_map_path(self.namespace), body=body)
         else:
             body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": CONFIG_MAP}, "data": texts}
-            status, found = self.api.request("POST", config_map_path(self.namespace, ""), body=body)
+            status, found = self.api.request(
+                "POST", config_map_path(self.namespace, ""), body=body, content_type="application/json"
+            )
         if status in (404, 409):
             return False
         if status not in (200, 201):
