@@ -115,6 +115,14 @@ options:
         pruned then.
     type: bool
     default: false
+  on_paused:
+    description:
+      - What to do about an Application that people have paused with M(monorepo.gitops.argocd_app_pause).
+      - V(wait) asks for no pauses, and waits for it like for any other. With V(fail) and V(allow) nothing is waited for
+        or done as soon as its state is known. If it is not ready then, V(fail) is an error, and V(allow) is not.
+    type: str
+    choices: [wait, fail, allow]
+    default: wait
   touched:
     description:
       - Names of the Applications that a change touches. The others, unless they depend on one of these, are expected to
@@ -140,7 +148,8 @@ attributes:
     support: full
     details: Reports a change only when it started a sync.
 notes:
-  - Needs the rights to get, list, watch and patch Applications. Without watch it lists every second.
+  - Needs the rights to get, list, watch and patch Applications. Without watch it lists every second. With O(on_paused),
+    also to get the ConfigMap C(gitops-paused).
   - What blocks a deletion and which manager rewrites a field is read from the objects, as far as this is allowed and
     they are in the same cluster as Argo CD.
   - "Error C(names, label_selectors and applicationsets are empty): a variable that should name Applications is empty."
@@ -152,6 +161,7 @@ notes:
   - "Error C(is being deleted): remove what blocks the deletion, or wait until it is created again."
   - "Error C(SharedResourceWarning): both Applications have the object in Git; remove it from one of them."
   - "Error C(is written by manager): leave the field out of Git, or add it to C(spec.ignoreDifferences)."
+  - "Error C(paused since): resume it with M(monorepo.gitops.argocd_app_pause), or set V(on_paused=allow)."
   - "Error C(Prune=false keeps ...): delete the object, or exclude it with the annotation that the message names."
   - Which status the controller writes when is described in its source, C(controller/appcontroller.go) at v3.6.1.
 seealso:
@@ -183,6 +193,10 @@ applications:
     project: {description: AppProject., type: str}
     state: {description: "V(ready), V(waiting) or V(failed).", type: str}
     reason: {description: "What is pending, or why it failed.", type: str}
+    paused:
+      description: "Since when and by whom it is paused, or nothing."
+      returned: when O(on_paused) is not V(wait)
+      type: str
     fresh: {description: Whether the status is newer than the wait., type: bool}
     sync: {description: Sync status., type: str}
     health: {description: Health status., type: str}
@@ -208,17 +222,21 @@ elapsed:
   type: float
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import Record, pause_text, paused, standing
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import (
     ARGUMENTS,
     CHOICE,
     chosen,
+    list_applications,
     selection,
-    snapshot,
+    unproven,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, outcome
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
@@ -239,7 +257,7 @@ SAME_NAME = (
 )
 
 
-def options(params: dict[str, Any]) -> Options:
+def options(params: dict[str, Any], records: dict[str, Record] | None) -> Options:
     """Return how to wait."""
     request = Request(
         sync=params["sync"],
@@ -248,7 +266,13 @@ def options(params: dict[str, Any]) -> Options:
         revisions=tuple([params["revision"]] if params["revision"] else params["revisions"]),
         allow_degraded_seconds=params["allow_degraded_seconds"],
     )
-    return Options(request=request, timeout=params["wait_timeout"], **{key: params[key] for key in SAME_NAME})
+    return Options(
+        request=request,
+        timeout=params["wait_timeout"],
+        paused=records,
+        allow_paused=params["on_paused"] == "allow",
+        **{key: params[key] for key in SAME_NAME},
+    )
 
 
 def checked(params: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
@@ -261,24 +285,48 @@ def checked(params: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
     return choice
 
 
+def snapshot(
+    api: Api,
+    namespace: str,
+    selector: str,
+    selects: Callable[[Application], bool],
+    records: dict[str, Record] | None,
+) -> list[dict[str, Any]]:
+    """Return the Applications as they are, without a claim that their status is fresh."""
+    # In check mode before the first run there is no Argo CD.
+    found = [item for item in list_applications(api, namespace, selector, installed=False) if selects(item)]
+    results = []
+    for item in sorted(found, key=lambda entry: str(entry["metadata"]["name"])):
+        text = pause_text((records or {}).get(item["metadata"]["name"]), item)
+        results.append(unproven(item) | ({} if records is None else {"paused": text}))
+    return results
+
+
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Wait and return the result of the module."""
     params = module.params
     names, selectors, applicationsets = checked(params)
     selects, selector = selection(names, applicationsets, bool(selectors)), ",".join(selectors)
+    asks = params["on_paused"] != "wait"
+    records = paused(Api(client), params["namespace"]) if asks else None
     if module.check_mode:
-        found = snapshot(Api(client), params["namespace"], selector, selects)
+        found = snapshot(Api(client), params["namespace"], selector, selects, records)
         return {"changed": False, "applications": found, "requests": {"list": 1}, "elapsed": 0.0}
     waiter = Waiter(
         Api(client, retries=0),
         params["namespace"],
-        options(params),
+        options(params, records),
         selects,
         names,
         selector,
         progress_to(params["progress_file"]),
     )
-    return outcome(waiter, module.warn)
+    try:
+        return outcome(waiter, module.warn)
+    finally:
+        if records and waiter.listed and not selector:
+            for text in standing(records, waiter.others.values())[1]:
+                module.warn(text)
 
 
 def main() -> None:
@@ -302,6 +350,7 @@ def main() -> None:
             resync_failed={"type": "bool", "default": False},
             resync_limit={"type": "int", "default": 3},
             sync_manual={"type": "bool", "default": False},
+            on_paused={"type": "str", "choices": ["wait", "fail", "allow"], "default": "wait"},
             touched={"type": "list", "elements": "str"},
             untouched_timeout={"type": "float", "default": 120},
             depends_on={"type": "dict", "default": {}},

@@ -112,7 +112,10 @@ def test_the_reference_of_variables_has_what_a_user_can_set_and_nothing_internal
 PUBLIC = {
     "argocd_app_delete",
     "argocd_app_info",
+    "argocd_app_pause",
     "argocd_app_refresh",
+    "argocd_app_rollback",
+    "argocd_app_set",
     "argocd_app_sync",
     "argocd_app_terminate",
     "argocd_app_wait",

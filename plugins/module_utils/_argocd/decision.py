@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import pause_text
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import deletion_text, is_deleted
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
     FAILED,
@@ -40,6 +41,8 @@ BACK_OFF = {
 OVERLOOKED = (Code.STARTING, Code.TERMINATING)
 BACK_OFF_OTHERS = (5, 10, 20, 30)
 SUPERSEDED_SECONDS = 1.0
+# While one of these is found it is not known yet in which state a paused Application is; all of them end by themselves.
+NOT_KNOWN_YET = (Code.NOT_FOUND, Code.REFRESHING, Code.ERROR, Code.REVISION, Code.POST_SYNC)
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,9 @@ def decide(entry: Tracked, options: Options, needs: Mapping[str, Verdict], momen
 def _next_step(entry: Tracked, options: Options, needs: Mapping[str, Verdict], now: float) -> Verdict:
     """Return what happens next: the Application must stay ready, is synced by this wait, or is as found."""
     found = entry.found
+    paused = pause_text((options.paused or {}).get(entry.name), entry.application)
+    if paused:
+        return _judge_paused(found, paused, options.allow_paused)
     if found.state == READY and now - entry.since < options.stable_for:
         return Verdict(WAIT, Code.SETTLING, f"ready for less than {options.stable_for:g} s")
     if options.resync_failed and found.code == Code.SYNC_FAILED:
@@ -117,6 +123,13 @@ def _next_step(entry: Tracked, options: Options, needs: Mapping[str, Verdict], n
     if _may_sync(entry, options, now):
         return Verdict(WAIT, Code.RESYNC, f"will be synced; {found.reason}")
     return found
+
+
+def _judge_paused(found: Verdict, paused: str, allowed: bool) -> Verdict:
+    """Return what is said about an Application that people have paused: nothing is waited for, and nothing is done."""
+    if found.state == READY or (found.state == WAIT and found.code in NOT_KNOWN_YET):
+        return found
+    return Verdict(READY if allowed else FAILED, Code.PAUSED, f"{paused}; {found.reason}")
 
 
 def _retry(entry: Tracked, options: Options, needs: Mapping[str, Verdict]) -> Verdict:

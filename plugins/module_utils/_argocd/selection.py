@@ -80,13 +80,6 @@ def selection(names: list[str], applicationsets: list[str], labelled: bool) -> C
     return selects
 
 
-def snapshot(api: Api, namespace: str, selector: str, selects: Callable[[Application], bool]) -> list[dict[str, Any]]:
-    """Return the Applications as they are, without a claim that their status is fresh."""
-    # In check mode before the first run there is no Argo CD.
-    found = [item for item in list_applications(api, namespace, selector, installed=False) if selects(item)]
-    return sorted((unproven(item) for item in found), key=lambda entry: entry["name"])
-
-
 def unproven(item: Application, reason: str = "check mode requests no refresh") -> dict[str, Any]:
     """Return an Application as it is, in the form of the result of a wait."""
     return summary(item) | {

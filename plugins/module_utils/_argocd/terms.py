@@ -57,6 +57,7 @@ class Code(StrEnum):
     REFUSED = "refused"  # Argo CD's API server would not sync it
     CONFLICT = "conflict"  # another operation runs
     REPLACED = "replaced"  # another operation took the place of ours before its result was seen
+    PAUSED = "paused"  # people have switched its automated sync off for a while
     SKIPPED = "skipped"  # it is in order, and only what is not was to be synced
 
 
@@ -199,4 +200,6 @@ class Options:
     untouched_timeout: float = 120.0
     depends_on: dict[str, list[str]] = field(default_factory=dict)
     orders: Mapping[str, Order] = field(default_factory=dict)  # by name of the Application
+    paused: Mapping[str, Any] | None = None  # records of pauses by name; without them nobody asks for pauses
+    allow_paused: bool = False  # whether one that is paused may be in any state
     done: str = "ready"

@@ -19,6 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, U
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import Moment, decide, find
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.findings import Findings
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import Operations
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import pause_text
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP, NO_MATCH
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, revisions_of, summary
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
@@ -236,7 +237,12 @@ class Waiter:
     def results(self) -> list[dict[str, Any]]:
         """Return the result of each Application."""
         namespace = self.path.split("/")[5]
-        return [result(entry, namespace, self.started) for _name, entry in sorted(self.tracked.items())]
+        found = [result(entry, namespace, self.started) for _name, entry in sorted(self.tracked.items())]
+        if self.options.paused is not None:
+            for entry in found:
+                record = self.options.paused.get(entry["name"])
+                entry["paused"] = pause_text(record, self.tracked[entry["name"]].application)
+        return found
 
 
 def carry_out(module: Any, client: Any, options: Options, names: list[str]) -> dict[str, Any]:
