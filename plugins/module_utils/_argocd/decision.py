@@ -25,7 +25,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
     Verdict,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import DRIFT_SECONDS, verdict
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import (
+    DRIFT_SECONDS,
+    OFF_ADVICE,
+    verdict,
+)
 
 NOT_IDLE = (Code.SYNCING, Code.SUPERSEDED, Code.SETTLING, Code.SYNC_FAILED, Code.RESYNC)
 # Seconds between refreshes of an Application that is idle but not ready: the controller may have missed an event.
@@ -129,7 +133,10 @@ def _judge_paused(found: Verdict, paused: str, allowed: bool) -> Verdict:
     """Return what is said about an Application that people have paused: nothing is waited for, and nothing is done."""
     if found.state == READY or (found.state == WAIT and found.code in NOT_KNOWN_YET):
         return found
-    return Verdict(READY if allowed else FAILED, Code.PAUSED, f"{paused}; {found.reason}")
+    reason = found.reason.removesuffix(OFF_ADVICE)
+    if allowed:
+        return Verdict(READY, Code.PAUSED, f"{paused}; {reason}")
+    return Verdict(FAILED, Code.PAUSED, f"{paused}; {reason}: resume it, or allow that it is paused")
 
 
 def _retry(entry: Tracked, options: Options, needs: Mapping[str, Verdict]) -> Verdict:

@@ -59,6 +59,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
     Verdict,
 )
 
+OFF_ADVICE = " and automated sync is off: sync it"
 SPECIFICATION_ERRORS = ("InvalidSpecError", "UnknownError", "DeletionError")
 # Errors while a component of Argo CD is starting; the manifests are not the cause.
 PASSING = (
@@ -199,7 +200,7 @@ def _out_of_sync(application: Application, seen: Seen) -> Verdict:
     if failed:
         return failed
     if automated is None or automated.get("enabled") is False:
-        return Verdict(FAILED, Code.MANUAL, f"OutOfSync ({names}) and automated sync is off: sync it")
+        return Verdict(FAILED, Code.MANUAL, f"OutOfSync ({names}){OFF_ADVICE}")
     if out and all(entry.get("requiresPruning") for entry in out) and not automated.get("prune"):
         return Verdict(
             FAILED, Code.PRUNE, f"{len(out)} resources require pruning and automated pruning is off: {names}"
