@@ -227,3 +227,37 @@ def test_a_sync_for_which_somebody_else_was_quicker_is_tried_again(api_server, m
     result = wait(server, label_selectors=["team=broken"], resync_failed=True, resync_limit=1)
     assert (result["changed"], result["applications"][0]["resyncs"]) == (True, 1)
     assert "Application broken: sync Failed" in result["msg"]
+
+
+PAUSED = "paused since 2026-11-27T"
+
+
+def test_what_people_have_paused_is_named_and_not_waited_for(api_server):
+    result = wait(api_server("wait_paused"), names=["gateway", "maildev"], on_paused="fail", resync_failed=True)
+    found = {entry["name"]: entry for entry in result["applications"]}
+    assert result["msg"].startswith(f"1 of 2 Applications are ready. Application maildev: {PAUSED}")
+    assert result["msg"].endswith("OutOfSync (Deployment maildev/maildev): resume it, or allow that it is paused.")
+    assert (found["gateway"]["paused"], found["gateway"]["state"]) == ("", "ready")
+    assert found["maildev"]["paused"].startswith(PAUSED)
+    assert result["elapsed"] < 10
+
+
+def test_what_is_paused_may_be_in_any_state(api_server):
+    server = api_server("wait_paused_allowed")
+    result = wait(server, names=["gateway", "maildev"], on_paused="allow", resync_failed=True, sync_manual=True)
+    assert ({entry["state"] for entry in result["applications"]}, result["changed"]) == ({"ready"}, False)
+    assert [request for request in server.writes() if "configmaps" in request] == []
+
+
+def test_check_mode_also_says_what_is_paused(api_server):
+    result = wait(api_server("wait_paused_check"), True, names=["gateway", "maildev"], on_paused="fail")
+    assert [entry["paused"][: len(PAUSED)] for entry in result["applications"]] == ["", PAUSED]
+
+
+def test_a_record_that_does_not_fit_is_a_warning(api_server):
+    # Somebody has resumed gateway by hand.
+    result = wait(api_server("wait_paused_misfit"), names=["gateway"], on_paused="fail")
+    assert (result["applications"][0]["paused"], result["applications"][0]["state"]) == ("", "ready")
+    assert [text.partition(" by ")[2] for text in result["warnings"]] == [
+        "anna, but its automated sync was switched on again: resume it, which removes the record"
+    ]
