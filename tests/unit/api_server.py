@@ -341,8 +341,10 @@ def trimmed(value: Any, needless: frozenset[str] = NEEDLESS) -> Any:
         needless = needless | NEEDLESS_OF_A_LIST
     if str(value.get("apiVersion", "")).startswith("argoproj.io/") and not kind.startswith("AppProject"):
         needless = needless | NEEDLESS_OF_ARGOCD
+    # A rollback returns to the sources of the history.
+    inner = {"status": needless | NEEDLESS_OF_STATUS, "history": needless - {"source", "sources"}}
     return {
-        key: trimmed(entry, needless | NEEDLESS_OF_STATUS if key == "status" else needless)
+        key: trimmed(entry, inner.get(key, needless))
         for key, entry in value.items()
         if key not in needless and entry is not None
     }
@@ -413,7 +415,10 @@ def differences(recorded: Any, actual: Any) -> Iterator[tuple[str, str]]:
         for pair in zip(recorded, actual, strict=True):
             yield from differences(*pair)
     elif recorded != actual:
-        yield str(recorded), str(actual)
+        one, other = str(recorded), str(actual)
+        within = MADE_UP.sub("", one) == MADE_UP.sub("", other)
+        pairs = zip(MADE_UP.finditer(one), MADE_UP.finditer(other), strict=True) if within else []
+        yield from [(before[0], after[0]) for before, after in pairs] if within else [(one, other)]
 
 
 def write_kubeconfig(path: Path, url: str, user: dict[str, Any] | None = None, **cluster: Any) -> str:
