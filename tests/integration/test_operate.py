@@ -67,20 +67,22 @@ class Operated:
             time.sleep(0.1)
 
 
-def operator(environment, api, path):
+OF_APPLICATIONS = {"apiGroups": ["argoproj.io"], "resources": ["applications"], "verbs": RIGHTS}
+
+
+def operator(environment, api, path, name="operate", rules=(OF_APPLICATIONS,)):
     """Make a ServiceAccount that has no other rights than those of the documentation, and return its kubeconfig."""
-    meta = {"name": "operate", "namespace": "argocd"}
-    rule = {"apiGroups": ["argoproj.io"], "resources": ["applications"], "verbs": RIGHTS}
+    meta = {"name": name, "namespace": "argocd"}
     rbac, subject = "rbac.authorization.k8s.io", {"kind": "ServiceAccount"} | meta
-    role = {"apiGroup": rbac, "kind": "Role", "name": "operate"}
+    role = {"apiGroup": rbac, "kind": "Role", "name": name}
     base, roles = "/api/v1/namespaces/argocd/serviceaccounts", f"/apis/{rbac}/v1/namespaces/argocd"
     for where, item in (
         (base, {}),
-        (f"{roles}/roles", {"rules": [rule]}),
+        (f"{roles}/roles", {"rules": list(rules)}),
         (f"{roles}/rolebindings", {"roleRef": role, "subjects": [subject]}),
     ):
         assert api.request("POST", where, body={"metadata": meta} | item, content_type=JSON)[0] in (201, 409)
-    status, found = api.request("POST", f"{base}/operate/token", body={"spec": {}}, content_type=JSON)
+    status, found = api.request("POST", f"{base}/{name}/token", body={"spec": {}}, content_type=JSON)
     assert status == 201, found
     cluster = dict(yaml.safe_load(Path(environment.status["kubeconfig"]).read_text())["clusters"][0]["cluster"])
     return write_kubeconfig(path, cluster.pop("server"), {"token": found["status"]["token"]}, **cluster)
