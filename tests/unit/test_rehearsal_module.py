@@ -204,10 +204,10 @@ def test_kwokctl_is_told_to_listen_on_this_machine_only_and_to_supervise_argocd(
     config = yaml.safe_load((machine.folder / "kwokctl.yaml").read_text())
     assert config["options"]["bindAddress"] == "127.0.0.1"
     assert config["options"]["etcdBinary"] == f"{machine.binaries}/bin/etcd"
-    assert [entry["name"] for entry in config["components"]] == list(ARGOCD)
-    assert {os.path.realpath(entry["binary"]) for entry in config["components"]} == {
-        f"{machine.folder}/launch/launch.py"
-    }
+    *argocd, kubelet = config["components"]
+    assert [entry["name"] for entry in argocd] == list(ARGOCD)
+    assert {os.path.realpath(entry["binary"]) for entry in argocd} == {f"{machine.folder}/launch/launch.py"}
+    assert (kubelet["name"], kubelet["binary"]) == ("kubelet", f"{machine.binaries}/bin/kubelet")
     assert machine.folder.stat().st_mode & 0o777 == 0o700
     rules = yaml.safe_load((machine.folder / "audit-policy.yaml").read_text())["rules"]
     assert {rule["level"] for rule in rules} == {"None", "Metadata"}
@@ -241,7 +241,9 @@ def test_what_does_not_run_is_started_again(machine):
     before = machine.pid("etcd")
     await_end(machine.pid("kube-scheduler"))
     (machine.folder / "pids" / "kwok-controller.pid").write_text("not a number")
-    assert machine("present")["components"] == components("etcd", "kube-apiserver", "kube-controller-manager")
+    assert machine("present")["components"] == components(
+        "etcd", "kube-apiserver", "kube-controller-manager", "kubelet"
+    )
     assert machine("started")["changed"] is True
     assert machine("present")["components"]["kube-scheduler"] == "running"
     assert machine.pid("etcd") == before
@@ -314,12 +316,30 @@ def test_check_mode_tells_and_does_nothing(machine, state, missing, running):
     assert machine.calls("kwokctl") == []
 
 
+def test_the_api_server_shows_the_kubelet_its_certificate_and_checks_its(machine):
+    given = machine("started")["ports"]
+    config = yaml.safe_load((machine.folder / "kwokctl.yaml").read_text())
+    patches = {
+        patch["name"]: {entry["key"]: entry["value"] for entry in patch["extraArgs"]}
+        for patch in config["componentsPatches"]
+    }
+    assert patches == {
+        "kube-apiserver": {
+            "kubelet-certificate-authority": f"{machine.folder}/pki/ca.crt",
+            "kubelet-client-certificate": f"{machine.folder}/pki/admin.crt",
+            "kubelet-client-key": f"{machine.folder}/pki/admin.key",
+            "kubelet-preferred-address-types": "Hostname",
+        },
+        "kwok-controller": {"node-port": str(given["kubelet"])},
+    }
+
+
 def test_a_component_that_does_not_exist_is_named(machine):
     machine("started")
     assert machine("stopped", components=["argocd-dex"]) == {
         "failed": True,
         "msg": "A rehearsal cluster has no component argocd-dex: use one of etcd, kube-apiserver, "
-        "kube-controller-manager, kube-scheduler, kwok-controller, argocd-redis, argocd-repo-server, "
+        "kube-controller-manager, kube-scheduler, kwok-controller, kubelet, argocd-redis, argocd-repo-server, "
         "argocd-application-controller, argocd-applicationset-controller, argocd-server.",
     }
 

@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.paths import Paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import ask_pass_socket, ports_of
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import ARGOCD
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import ARGOCD, KUBELET
 
 # Log write requests without their bodies: the log stays small and contains no Secret.
 AUDIT_POLICY = {
@@ -85,8 +85,35 @@ def kwokctl_configuration(paths: Paths) -> dict[str, Any]:
                 "args": [str(paths.folder)],
             }
             for component in ARGOCD
+        ]
+        + [
+            {
+                "name": KUBELET,
+                "binary": str(paths.binaries / KUBELET),
+                "workDir": str(paths.folder),
+                "args": [str(paths.folder)],
+            }
         ],
+        "componentsPatches": kubelet_patches(paths),
     }
+
+
+def kubelet_patches(paths: Paths) -> list[dict[str, Any]]:
+    """Return how the API server finds the kubelet of the simulated nodes; each shows the other its certificate."""
+    pki = paths.folder / "pki"
+    server = {
+        "kubelet-certificate-authority": pki / "ca.crt",
+        "kubelet-client-certificate": pki / "admin.crt",
+        "kubelet-client-key": pki / "admin.key",
+        # The IP address of a simulated node leads nowhere; its name is localhost.
+        "kubelet-preferred-address-types": "Hostname",
+    }
+    # KWOK writes the port into the status of the nodes.
+    arguments = {"kube-apiserver": server, "kwok-controller": {"node-port": ports_of(paths.folder)[KUBELET]}}
+    return [
+        {"name": name, "extraArgs": [{"key": key, "value": str(value)} for key, value in given.items()]}
+        for name, given in arguments.items()
+    ]
 
 
 def add_server(paths: Paths, server: str) -> None:

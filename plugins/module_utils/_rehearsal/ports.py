@@ -14,10 +14,11 @@ import socket
 from pathlib import Path
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import ARGOCD
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import ARGOCD, KUBELET
 
 PORTS = (
     *ARGOCD,
+    KUBELET,
     "argocd-repo-server-metrics",
     "argocd-applicationset-probe",
     "argocd-applicationset-webhook",

@@ -17,7 +17,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.paths import Paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.programs import Programs
 
-CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller")
+# KWOK simulates the nodes; the kubelet answers for the logs of their pods.
+KUBELET = "kubelet"
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller", KUBELET)
 ARGOCD = (
     "argocd-redis",
     "argocd-repo-server",

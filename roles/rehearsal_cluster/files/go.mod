@@ -1,10 +1,11 @@
-// Pins every program of the rehearsal cluster: `go build tool` compiles the list below. Only redis is code of our own.
+// Pins every program of the rehearsal cluster: `go build tool` compiles the list below. kubelet and redis are code of our own.
 module github.com/monorepo/gitops/rehearsal
 
 go 1.27.0
 
 tool (
 	github.com/argoproj/argo-cd/v3/cmd
+	github.com/monorepo/gitops/rehearsal/kubelet
 	github.com/monorepo/gitops/rehearsal/redis
 	go.etcd.io/etcd/server/v3
 	k8s.io/kubernetes/cmd/kube-apiserver
