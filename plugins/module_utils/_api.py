@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -127,12 +128,29 @@ class Api:
             if response.status != 200:
                 yield {"type": "ERROR", "object": {"code": response.status}}
                 return
-            rest = b""
-            for chunk in response.stream(65536, decode_content=True):
-                *lines, rest = (rest + chunk).split(b"\n")
-                yield from (json.loads(line) for line in lines if line.strip())
+            yield from (json.loads(line) for line in lines_of(response) if line.strip())
         except Exception as error:  # a broken connection or an incomplete line
             raise UnavailableError(f"The watch of {path} ended: {error}") from error
+        finally:
+            response.release_conn()
+            response.close()
+
+    def lines(self, path: str, query: dict[str, Any], until: float | None = None) -> Iterator[str]:
+        """Yield the lines of a text as they come; `until` is when to stop listening, without an error."""
+        seconds = REQUEST_SECONDS if until is None else max(0.1, until - time.monotonic())
+        settings = {"preload_content": False, "timeout": seconds, "retries": False}
+        response = self._send("GET", path, query, None, MERGE, **settings)
+        try:
+            if response.status != 200:
+                raise GitopsError(message_of(response.read()) or f"the answer is {response.status}")
+            for line in lines_of(response):
+                yield line.decode(errors="replace")
+                if until is not None:
+                    # The timeout would begin again with every line.
+                    response.connection.sock.settimeout(max(0.01, until - time.monotonic()))
+        except library().exceptions.HTTPError as error:
+            if until is None or time.monotonic() < until:
+                raise UnavailableError(f"The answer to GET {path} ended: {error}") from error
         finally:
             response.release_conn()
             response.close()
@@ -154,6 +172,24 @@ class Api:
         metadata = item["metadata"]
         scope = f"/namespaces/{metadata['namespace']}" if resource[1] else ""
         return f"{group_path(item['apiVersion'])}{scope}/{resource[0]}/{metadata['name']}"
+
+
+def lines_of(response: Any) -> Iterator[bytes]:
+    """Yield the lines of an answer as they come; what follows the last line break only when it is all."""
+    rest = b""
+    for chunk in response.stream(65536, decode_content=True):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def message_of(data: bytes) -> str:
+    """Return the message of a Status, or the text that is in its place."""
+    try:
+        return str(json.loads(data)["message"])
+    except (ValueError, LookupError, TypeError):
+        return data.decode(errors="replace").strip()
 
 
 def group_path(version: str) -> str:

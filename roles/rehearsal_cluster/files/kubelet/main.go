@@ -289,8 +289,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(k.Ports["kubelet"]))
-	server := &http.Server{Addr: address, Handler: k.handler(), TLSConfig: settings, ReadHeaderTimeout: 5 * time.Second}
-	log.Printf("listening on %s", address)
-	log.Fatal(server.ListenAndServeTLS("", ""))
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(k.Ports["kubelet"])))
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Printf("listening on %s", listener.Addr())
+	server := &http.Server{Handler: k.handler(), TLSConfig: settings, ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(server.ServeTLS(listener, "", ""))
 }
