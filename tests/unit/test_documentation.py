@@ -111,8 +111,10 @@ def test_the_reference_of_variables_has_what_a_user_can_set_and_nothing_internal
 
 PUBLIC = {
     "argocd_app_delete",
+    "argocd_app_diff",
     "argocd_app_info",
     "argocd_app_pause",
+    "argocd_app_logs",
     "argocd_app_refresh",
     "argocd_app_rollback",
     "argocd_app_set",

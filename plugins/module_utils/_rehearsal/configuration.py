@@ -108,8 +108,9 @@ def kubelet_patches(paths: Paths) -> list[dict[str, Any]]:
         # The IP address of a simulated node leads nowhere; its name is localhost.
         "kubelet-preferred-address-types": "Hostname",
     }
+    port = ports_of(paths.folder)[KUBELET]
     # KWOK writes the port into the status of the nodes.
-    arguments = {"kube-apiserver": server, "kwok-controller": {"node-port": ports_of(paths.folder)[KUBELET]}}
+    arguments: dict[str, dict[str, Any]] = {"kube-apiserver": server, "kwok-controller": {"node-port": port}}
     return [
         {"name": name, "extraArgs": [{"key": key, "value": str(value)} for key, value in given.items()]}
         for name, given in arguments.items()
