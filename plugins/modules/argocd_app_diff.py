@@ -12,7 +12,7 @@ author:
   - The monorepo.gitops authors (@monorepo)
 description:
   - Shows what a sync would change, as C(argocd app diff) does. Argo CD says which objects are C(OutOfSync). They are
-    built by kustomize from the commit that Argo CD compared, and a dry run of the API server says how they would become.
+    built by kustomize from the commit that Argo CD compared, and a dry run of the API server says what they would be.
   - With O(revision) the whole Application is compared with another commit, for example before it is promoted.
   - Left out are the status, what the API server sets, and the C(jsonPointers) of C(ignoreDifferences) in the
     Application. Other rules of C(ignoreDifferences) are not evaluated, and a warning names them; neither are
@@ -42,8 +42,8 @@ attributes:
     support: full
     details: Only reads; the API server writes nothing in a dry run. Built overlays are kept in the user's cache.
   diff_mode:
-    support: full
-    details: The differences are the diff; values of Secrets are never shown.
+    support: none
+    details: Ansible shows the diff of changes only. RV(resources) has the differences with and without it.
   idempotent:
     support: full
     details: Only reads.
@@ -55,7 +55,7 @@ notes:
     missing: the API server asks for the rights of the real request also in a dry run."
   - "Error C(is not in): the commit that Argo CD compared is in another repository than O(url), or was removed from it;
     refresh the Application."
-  - "Error C(is not an overlay): only overlays of this collection's monorepo can be built."
+  - "Error C(only an overlay of the monorepo can be built): use C(argocd app diff) for other Applications."
   - "Error C(kustomize build of ... failed): the message of kustomize; Argo CD cannot build the overlay either."
 seealso:
   - module: monorepo.gitops.argocd_app_refresh
@@ -68,7 +68,7 @@ EXAMPLES = r"""
     name: maildev
     url: https://git.example.com/platform/monorepo.git
     path: ~/.cache/monorepo.gitops/clones/monorepo
-  diff: true
+  register: difference
 
 - name: Show what the newest commit would change
   monorepo.gitops.argocd_app_diff:
@@ -76,7 +76,6 @@ EXAMPLES = r"""
     revision: main
     url: https://git.example.com/platform/monorepo.git
     path: ~/.cache/monorepo.gitops/clones/monorepo
-  diff: true
 """
 
 RETURN = r"""
@@ -97,6 +96,7 @@ resources:
       type: str
     message: {description: "Why, where that is not obvious.", type: str}
     fields: {description: Paths of the fields that differ., type: list, elements: str}
+    diff: {description: "Unified diff from the cluster to Git, without values of Secrets.", type: str}
 revision:
   description: Commit that was built.
   returned: success
@@ -152,9 +152,7 @@ def built(clone: Clone, application: dict[str, Any], commit: str, command: list[
     overlay = _paths.OVERLAY.fullmatch(path)
     if len(sources) != 1 or not overlay:
         text = f"has {len(sources)} sources" if len(sources) != 1 else f"has the path {path or '(none)'}"
-        raise GitopsError(
-            f"Application {name} {text}, which is not an overlay of the monorepo, and cannot be built here."
-        )
+        raise GitopsError(f"Application {name} {text}: only an overlay of the monorepo can be built here.")
     folder = path.rpartition(f"/{_paths.ENVIRONMENTS}/")[0]
     with tempfile.TemporaryDirectory(prefix="monorepo-gitops-") as temporary:
         History(clone).export(commit, [folder], Path(temporary))
@@ -193,7 +191,6 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         "resources": [entry.report() for entry in found],
         "revision": commit,
         "sync": (status_of(application).get("sync") or {}).get("status", ""),
-        "diff": [entry for difference in found if (entry := difference.diff())],
     }
 
 

@@ -15,13 +15,13 @@ import json
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from difflib import unified_diff
 from fnmatch import fnmatchcase
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY, Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.diff import LAST_APPLIED, as_diff, contains, shown
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.diff import LAST_APPLIED, as_text, contains, shown
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.results import Applied
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.ownership import ARGOCD
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, Resource, status_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pods import (
@@ -37,6 +37,7 @@ INSTALLATION = "argocd.argoproj.io/installation-id"
 HOOKS = ("argocd.argoproj.io/hook", "helm.sh/hook")
 SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
 FORCE = {"dryRun": "All", "fieldManager": ARGOCD, "force": "true"}
+CHANGES = ("create", "update", "delete")
 # Fields of ignoreDifferences that only Argo CD can evaluate.
 NOT_EVALUATED = ("jqPathExpressions", "managedFieldsManagers")
 
@@ -62,15 +63,16 @@ class Difference:
             "action": self.action,
             "message": self.message,
             "fields": fields,
+            "diff": self.diff(),
         }
 
-    def diff(self) -> dict[str, str] | None:
-        """Return an Ansible diff."""
-        if self.action not in ("create", "update", "delete") or not (self.before or self.after):
-            return None
-        item = self.before or self.after or {}
-        entry = as_diff(Applied(item, self.action, self.before or {}, self.after or item))
-        return entry if self.after else entry | {"after": ""}
+    def diff(self) -> str:
+        """Return the unified diff from the cluster to Git; what is created is all new, what is deleted all old."""
+        if self.action not in CHANGES:
+            return ""
+        before = as_text(shown(self.before)).splitlines() if self.before else []
+        after = as_text(shown(self.after, self.before)).splitlines() if self.after else []
+        return "\n".join(unified_diff(before, after, "cluster", "Git", lineterm=""))
 
 
 class Comparison:
@@ -137,15 +139,13 @@ class Comparison:
         tracked = with_tracking(item, live, self.name)
         status, result = self.api.request("PATCH", self.api.path(item) or "", FORCE, tracked, APPLY)
         pointers = ignored_pointers(self.application, identity)
-        if status == 404 and live is None:  # its namespace does not exist yet
+        if live is None and status in (200, 201, 404):  # 404: its namespace does not exist yet
             return Difference(identity, "create", "", None, normalized(tracked, pointers))
         if status not in (200, 201):
             return Difference(
                 identity, "rejected", rejection(item, status, result), live and normalized(live, pointers)
             )
-        if live is None:
-            return Difference(identity, "create", "", None, normalized(result, pointers))
-        before, after = normalized(live, pointers), normalized(without_removed(result, live, item), pointers)
+        before, after = normalized(live, pointers), normalized(without_removed(result, live, tracked), pointers)
         return Difference(identity, "none" if before == after else "update", "", before, after)
 
     def _read(self, item: Manifest) -> Manifest | None:
