@@ -113,9 +113,9 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client, _paths, _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import ApplyApi
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.difference import Comparison, not_evaluated
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import pick
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import revisions_of, sources_of, status_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._diff.comparison import Comparison, not_evaluated
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.difference import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._diff.comparison import (
     changed_fields,
     ignored_pointers,
     normalized,

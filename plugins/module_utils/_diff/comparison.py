@@ -139,12 +139,11 @@ class Comparison:
         tracked = with_tracking(item, live, self.name)
         status, result = self.api.request("PATCH", self.api.path(item) or "", FORCE, tracked, APPLY)
         pointers = ignored_pointers(self.application, identity)
-        if live is None and status in (200, 201, 404):  # 404: its namespace does not exist yet
+        if status not in (200, 201, 404) or (status == 404 and live):
+            before = normalized(live, pointers) if live else None
+            return Difference(identity, "rejected", rejection(item, status, result), before)
+        if live is None:  # 404: its namespace does not exist yet
             return Difference(identity, "create", "", None, normalized(tracked, pointers))
-        if status not in (200, 201):
-            return Difference(
-                identity, "rejected", rejection(item, status, result), live and normalized(live, pointers)
-            )
         before, after = normalized(live, pointers), normalized(without_removed(result, live, tracked), pointers)
         return Difference(identity, "none" if before == after else "update", "", before, after)
 
