@@ -97,6 +97,10 @@ resources:
     message: {description: "Why, where that is not obvious.", type: str}
     fields: {description: Paths of the fields that differ., type: list, elements: str}
     diff: {description: "Unified diff from the cluster to Git, without values of Secrets.", type: str}
+report:
+  description: All differences as a text for people.
+  returned: success
+  type: str
 revision:
   description: Commit that was built.
   returned: success
@@ -115,7 +119,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _client, _p
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import ApplyApi
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import pick
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import revisions_of, sources_of, status_of
-from ansible_collections.monorepo.gitops.plugins.module_utils._diff.comparison import Comparison, not_evaluated
+from ansible_collections.monorepo.gitops.plugins.module_utils._diff.comparison import (
+    Comparison,
+    not_evaluated,
+    report_of,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
@@ -189,6 +197,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     return {
         "changed": False,
         "resources": [entry.report() for entry in found],
+        "report": report_of(application, commit, found),
         "revision": commit,
         "sync": (status_of(application).get("sync") or {}).get("status", ""),
     }

@@ -151,6 +151,7 @@ def test_what_differs_is_shown_as_a_sync_would_change_it(diff, clone):
     )
     result = diff(cluster, wanted, same)
     (found,) = result["resources"]
+    assert result["report"].startswith(f"shop is OutOfSync. 1 object differs from commit {clone.head()[:12]}.\n")
     assert (found["action"], found["fields"], found["message"]) == ("update", ["data.a"], "")
     assert found["diff"].splitlines()[:3] == ["--- cluster", "+++ Git", "@@ -1,6 +1,6 @@"]
     assert [line for line in found["diff"].splitlines()[3:] if line[0] != " "] == ["-  a: drift", "+  a: '1'"]
@@ -173,6 +174,15 @@ def test_missing_objects_are_added_and_extra_ones_deleted(diff):
         "extra": ("delete", "it is not in Git any more"),
         "kept": ("none", "it is not in Git any more, and stays because of Prune=false"),
     }
+    assert [line for line in result["report"].splitlines() if line[:1] not in ("+", "-", "@")] == [
+        f"shop is OutOfSync. 3 objects differ from commit {result['revision'][:12]}.",
+        "",
+        "create: ConfigMap shop/missing",
+        "",
+        "delete: ConfigMap shop/extra: it is not in Git any more",
+        "",
+        "none: ConfigMap shop/kept: it is not in Git any more, and stays because of Prune=false",
+    ]
     created, deleted, kept = (found["diff"].splitlines()[3:] for found in result["resources"])
     assert {line[0] for line in created} == {"+"}
     assert {line[0] for line in deleted} == {"-"}

@@ -25,6 +25,13 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests i
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.ownership import ARGOCD
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, Resource, status_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pods import (
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
+    Application,
+    Resource,
+    resource_name,
+    status_of,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pods import (
     TRACKING,
     Identity,
     identity_of,
@@ -73,6 +80,20 @@ class Difference:
         before = as_text(shown(self.before)).splitlines() if self.before else []
         after = as_text(shown(self.after, self.before)).splitlines() if self.after else []
         return "\n".join(unified_diff(before, after, "cluster", "Git", lineterm=""))
+
+
+def report_of(application: Application, commit: str, found: list[Difference]) -> str:
+    """Return all differences as a text for people."""
+    name, sync = application["metadata"]["name"], (status_of(application).get("sync") or {}).get("status")
+    count = f"{len(found) or 'No'} object{'' if len(found) == 1 else 's'}"
+    lines = [
+        f"{name} is {sync or 'not compared yet'}. {count} differ{'s' * (len(found) == 1)} from commit {commit[:12]}."
+    ]
+    for entry in found:
+        _group, kind, namespace, item = entry.identity
+        title = f"{entry.action}: {resource_name({'kind': kind, 'namespace': namespace, 'name': item})}"
+        lines += ["", f"{title}: {entry.message}" if entry.message else title, *entry.diff().splitlines()]
+    return "\n".join(lines)
 
 
 class Comparison:
