@@ -150,8 +150,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.logs impor
     merged,
     read,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import pick
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pods import Identity, Pod, is_below, pods_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import pick
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 

@@ -23,19 +23,17 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY,
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.diff import LAST_APPLIED, as_text, contains, shown
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.ownership import ARGOCD
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, Resource, status_of
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pods import (
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
-    Application,
-    Resource,
-    resource_name,
-    status_of,
-)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pods import (
     TRACKING,
     Identity,
     identity_of,
     identity_of_entry,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
+    Application,
+    Resource,
+    resource_name,
+    status_of,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
