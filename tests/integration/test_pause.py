@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import threading
 import time
 
@@ -18,6 +20,7 @@ from ansible_collections.monorepo.gitops.plugins.modules import (
 )
 from unit.running import run_module
 
+from .conftest import ROOT
 from .test_operate import OF_APPLICATIONS, operator
 from .test_wait import ARGO, Repository, apply, specification
 
@@ -209,3 +212,72 @@ def test_pause_and_resume_and_set_against_a_second_client(operated):
     finally:
         stopped.set()
         other.join()
+
+
+def commands(page):
+    """Yield the playbooks of a runbook with their arguments, in its order."""
+    text = (ROOT / "docs" / "runbooks" / f"{page}.md").read_text()
+    for block in re.findall(r"^```bash\n(.*?)^```", text, re.M | re.S):
+        for line in block.splitlines():
+            program, playbook, *arguments = shlex.split(line)
+            assert (program, arguments[:2]) == ("ansible-playbook", ["-i", "inventories/dev"])
+            yield playbook, arguments[2:]
+
+
+def carry_out(environment, page):
+    """Run the commands of a runbook; return what each of them said."""
+    done = [(playbook, environment.playbook(playbook, *arguments)) for playbook, arguments in commands(page)]
+    assert [(playbook, run.stdout[-3000:]) for playbook, run in done if run.returncode] == []
+    return {playbook: run.stdout for playbook, run in done}
+
+
+@pytest.fixture
+def redeployed(environment, operated):
+    """Deploy a change of maildev, and the former state at the end."""
+    environment.set(maildev_replicas=2)
+    assert environment.site().returncode == 0
+    yield environment
+    environment.set(maildev_replicas=1)
+    operated.resume(OWNED)
+    done = environment.site()
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def replicas(operated):
+    return operated.api.request("GET", "/apis/apps/v1/namespaces/maildev/deployments/maildev")[1]["spec"]["replicas"]
+
+
+def test_the_runbooks_are_true(redeployed, operated):
+    said = carry_out(redeployed, "set")["playbooks/set.yml"]
+    assert "Sync options" in said
+    operated.run(argocd_app_set, names=[OWNED], auto_prune=True)
+    said = carry_out(redeployed, "rollback")
+    assert "Automated sync is paused, so it stays." in said["playbooks/rollback.yml"]
+    assert operated.automated(OWNED) == POLICY
+    # While it is paused a run neither syncs nor resumes it.
+    assert operated.wait(OWNED)["applications"][0]["state"] == "ready"
+    operated.pause(OWNED, reason="drill")
+    redeployed.set(maildev_replicas=3)
+    done = redeployed.site()
+    assert done.returncode == 2, done.stdout[-3000:]
+    assert re.search(r"Application maildev: paused since \S+ by anna \(drill\); OutOfSync", done.stdout), done.stdout
+    assert re.search(
+        r"Paused: maildev\n\s+Resume: ansible-playbook monorepo.gitops.resume .* -e app=maildev", done.stdout
+    )
+    found = {entry["name"]: entry["paused"].partition(" since")[0] for entry in redeployed.report()["applications"]}
+    assert found == {"cert-manager": "", "gateway": "", "maildev": "paused"}
+    assert "(drill)" in (redeployed.reports / "report.html").read_text()
+    assert (operated.automated(OWNED), replicas(operated)) == (OFF, 2)
+    # The commands of the runbook: a pause that is there, a run that may pass, and the end of it.
+    said = carry_out(redeployed, "pause")
+    assert "drill" in said["playbooks/pause.yml"]
+    assert "2 of 3 Applications are ready." in said["site.yml"]
+    assert operated.wait(OWNED)["applications"][0]["state"] == "ready"
+    assert (operated.automated(OWNED), replicas(operated)) == (POLICY, 3)
+
+
+def test_a_rollback_that_is_refused_leaves_nothing_paused(environment, operated):
+    done = environment.playbook("playbooks/rollback.yml", "-e", "app=maildev", "-e", "id=99")
+    assert done.returncode == 2
+    assert "Application maildev does not have a deployment with id 99: its history has " in done.stdout
+    assert (operated.automated(OWNED), operated.records()) == (POLICY, {})
