@@ -348,10 +348,10 @@ ARGUMENTS = {
 def given_with_e(monkeypatch):
     """Let variables be given with -e, and return what the check says of them and of the inventory's."""
 
-    def check(extra, inventory=None, arguments=ARGUMENTS):
+    def check(extra, inventory=None, arguments=None):
         monkeypatch.setattr(gitops_inputs, "load_extra_vars", lambda _loader: extra)
         variables = VARIABLES | (inventory or {}) | extra
-        return run_action("gitops_inputs", variables, components=["maildev"], arguments=arguments)
+        return run_action("gitops_inputs", variables, components=["maildev"], arguments=arguments or ARGUMENTS)
 
     return check
 
