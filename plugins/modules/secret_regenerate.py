@@ -1,0 +1,165 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: secret_regenerate
+short_description: Delete a generated Secret with its ExternalSecret, so that both are made again (internal)
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors (@monorepo)
+description:
+  - External Secrets writes a Secret with C(refreshPolicy=CreatedOnce) and C(creationPolicy=Orphan) once in the life of
+    its ExternalSecret, also when the Secret is deleted. A new ExternalSecret writes it again, if there is none.
+  - So this deletes the Secret, and then the ExternalSecret. Whether that one comes back by automated sync or by
+    M(monorepo.gitops.argocd_app_sync), Argo CD makes it again.
+extends_documentation_fragment:
+  - monorepo.gitops.auth
+  - monorepo.gitops.argocd
+  - monorepo.gitops.attributes
+options:
+  secret:
+    description:
+      - Secret, or its ExternalSecret, as C(<namespace>/<name>) or, if that is unique, by its name alone. Only one that
+        a generator fills can be named.
+      - Without it nothing is deleted, and RV(secrets) has what can be named.
+    type: str
+    default: ""
+  wait_timeout:
+    description: Seconds to wait until both are deleted.
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    support: full
+    details: Nothing is deleted.
+  diff_mode:
+    support: none
+  idempotent:
+    support: none
+    details: Each run deletes them.
+notes:
+  - Needs the rights to list ExternalSecrets in all namespaces, to get the Application, and to get and delete the Secret
+    and the ExternalSecret.
+  - "Error C(belongs to no Application), C(no longer has ... in Git): nothing would make the ExternalSecret again.
+    Delete and create it by hand."
+seealso:
+  - module: monorepo.gitops.argocd_app_sync
+  - module: monorepo.gitops.workload_restart
+"""
+
+EXAMPLES = r"""
+- name: Delete a password
+  monorepo.gitops.secret_regenerate:
+    secret: minio/minio-root
+  register: deleted
+
+- name: Make it again
+  monorepo.gitops.argocd_app_sync:
+    names: ["{{ deleted.secrets[0].application }}"]
+    only_out_of_sync: true
+"""
+
+RETURN = r"""
+secrets:
+  description: The Secret that O(secret) names; without it, all that can be named.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    namespace: {description: Namespace., type: str}
+    name: {description: Name of the Secret., type: str}
+    external_secret: {description: Name of its ExternalSecret., type: str}
+    application: {description: Application that has the ExternalSecret., type: str}
+    state: {description: "V(present), or V(missing) if the Secret did not exist.", type: str}
+"""
+
+import time
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP as ARGO
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects import generated
+
+POLL_SECONDS = 0.3
+
+
+def get(api: Api, path: str, what: str) -> dict[str, Any] | None:
+    """Return an object, or None when it does not exist."""
+    status, found = api.request("GET", path)
+    if status not in (200, 404):
+        raise GitopsError(f"{what} cannot be read: {found.get('message', status)}")
+    return found if status == 200 else None
+
+
+def delete(api: Api, path: str, what: str, uid: str, timeout: float) -> None:
+    """Delete an object and wait until it is gone; Argo CD may have made another one of its name by then."""
+    status, answer = api.request("DELETE", path, body={"preconditions": {"uid": uid}}, content_type="application/json")
+    if status not in (200, 202, 404):
+        raise GitopsError(f"{what} cannot be deleted: {answer.get('message', status)}")
+    deadline = time.monotonic() + timeout
+    while (found := get(api, path, what)) and found["metadata"]["uid"] == uid:
+        if time.monotonic() > deadline:
+            finalizers = ", ".join(found["metadata"].get("finalizers") or []) or "none"
+            raise GitopsError(f"{what} was not deleted after {timeout:g} s; its finalizers are {finalizers}.")
+        time.sleep(POLL_SECONDS)
+
+
+def run(module: Any, client: Any) -> dict[str, Any]:
+    """Delete and return the result of the module."""
+    params, api = module.params, Api(client)
+    base = f"/apis/{generated.GROUP}/v1"
+    found = get(api, f"{base}/externalsecrets", "The ExternalSecrets of all namespaces")
+    if found is None:
+        raise GitopsError("The cluster does not know the kind ExternalSecret: External Secrets is not installed.")
+    items = [item for item in found["items"] if generated.is_generated(item)]
+    if params["secret"]:
+        items = [generated.pick(items, params["secret"])]
+    entries = [generated.entry_of(item) for item in items]
+    secrets = [get(api, secret_path(entry), f"Secret {entry['namespace']}/{entry['name']}") for entry in entries]
+    states = [entry | {"state": "present" if live else "missing"} for entry, live in zip(entries, secrets, strict=True)]
+    if not params["secret"]:
+        return {"changed": False, "secrets": states}
+    name = entries[0]["application"]
+    path = f"{ARGO}/namespaces/{params['namespace']}/applications/{name}"
+    generated.refuse(items[0], get(api, path, f"Application {name}") if name else None)
+    if not module.check_mode:
+        delete_both(api, items[0], secrets[0], params["wait_timeout"])
+    return {"changed": True, "secrets": states}
+
+
+def secret_path(entry: dict[str, str]) -> str:
+    """Return the path of a Secret."""
+    return f"/api/v1/namespaces/{entry['namespace']}/secrets/{entry['name']}"
+
+
+def delete_both(api: Api, item: dict[str, Any], secret: dict[str, Any] | None, timeout: float) -> None:
+    """Delete the Secret first: a new ExternalSecret cannot write over an immutable one."""
+    entry, uid = generated.entry_of(item), item["metadata"]["uid"]
+    namespace, writer = entry["namespace"], entry["external_secret"]
+    if secret:
+        what = f"Secret {namespace}/{entry['name']}"
+        delete(api, secret_path(entry), what, secret["metadata"]["uid"], timeout)
+    path = f"/apis/{generated.GROUP}/v1/namespaces/{namespace}/externalsecrets/{writer}"
+    delete(api, path, f"ExternalSecret {namespace}/{writer}", uid, timeout)
+
+
+def main() -> None:
+    """Run the module."""
+    _client.run_module(
+        run,
+        argument_spec=_client.argument_spec(
+            secret={"type": "str", "default": "", "no_log": False},
+            namespace={"type": "str", "default": "argocd"},
+            wait_timeout={"type": "int", "default": 60},
+        ),
+        supports_check_mode=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

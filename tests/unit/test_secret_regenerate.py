@@ -1,0 +1,145 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module secret_regenerate, against what a real API server said, and the decisions behind it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects import generated
+from ansible_collections.monorepo.gitops.plugins.modules import secret_regenerate
+
+from .running import run_module
+
+SECRET = "/api/v1/namespaces/services/secrets/drizzle-gateway"
+WRITER = "/apis/external-secrets.io/v1/namespaces/services/externalsecrets/drizzle-gateway"
+
+
+def regenerate(server, check=False, **arguments):
+    return run_module(secret_regenerate, check, kubeconfig=server.kubeconfig, **arguments)
+
+
+def test_all_that_a_generator_fills_are_listed_with_those_that_are_missing(api_server):
+    server = api_server("secrets_list")
+    result = regenerate(server)
+    found = {(entry["namespace"], entry["name"], entry["application"]): entry["state"] for entry in result["secrets"]}
+    assert found == {
+        ("minio", "minio-root", "minio"): "present",
+        ("services", "cnpg-cluster-admin", "common"): "present",
+        ("services", "drizzle-gateway", "common"): "missing",
+    }
+    assert (result["changed"], server.writes()) == (False, [])
+
+
+def test_the_secret_goes_before_its_external_secret_and_no_value_is_returned(api_server):
+    server = api_server("secrets_delete")
+    result = regenerate(server, secret="drizzle-gateway")
+    entry = {"namespace": "services", "name": "drizzle-gateway", "external_secret": "drizzle-gateway"}
+    assert result == {"changed": True, "secrets": [entry | {"application": "common", "state": "present"}]}
+    assert server.writes() == [f"DELETE {SECRET}", f"DELETE {WRITER}"]
+
+
+def test_check_mode_deletes_nothing(api_server):
+    server = api_server("secrets_check")
+    assert regenerate(server, secret="services/drizzle-gateway", check=True)["changed"] is True
+    assert server.writes() == []
+
+
+def test_a_secret_that_nothing_generates_is_refused_with_those_that_are(api_server):
+    assert regenerate(api_server("secrets_list"), secret="services/cnpg-cluster-tls")["msg"] == (
+        "No ExternalSecret generates Secret services/cnpg-cluster-tls; those that can be made anew are "
+        "minio/minio-root, services/cnpg-cluster-admin, services/drizzle-gateway. If its ExternalSecret is missing, sync "
+        "the Application that has it first."
+    )
+
+
+def test_a_cluster_without_external_secrets(api_server):
+    assert regenerate(api_server(lambda _method, _path: (404, {})))["msg"] == (
+        "The cluster does not know the kind ExternalSecret: External Secrets is not installed."
+    )
+
+
+def test_a_finalizer_that_holds_the_external_secret_is_named(api_server, monkeypatch):
+    monkeypatch.setattr(secret_regenerate, "POLL_SECONDS", 0)
+    held = external("minio", "root")
+    held["metadata"] |= {"uid": "1", "finalizers": ["example.com/hold"]}
+    status = {"resources": [{"kind": "ExternalSecret", "namespace": "minio", "name": "root"}]}
+
+    def script(_method, path):
+        if path.endswith("/externalsecrets"):
+            return 200, {"items": [held]}
+        if "/applications/" in path:
+            return 200, {"metadata": {"name": "minio"}, "status": status}
+        return (404, {}) if "/secrets/" in path else (200, held)
+
+    assert regenerate(api_server(script), secret="root", wait_timeout=0)["msg"] == (
+        "ExternalSecret minio/root was not deleted after 0 s; its finalizers are example.com/hold."
+    )
+
+
+def external(namespace, name, target="", application="minio"):
+    tracking = f"{application}:external-secrets.io/ExternalSecret:{namespace}/{name}"
+    annotations = {"argocd.argoproj.io/tracking-id": tracking} if application else {}
+    source = {"sourceRef": {"generatorRef": {"kind": "ClusterGenerator", "name": "password"}}}
+    spec = {"target": {"name": target} if target else {}, "dataFrom": [source]}
+    return {"metadata": {"namespace": namespace, "name": name, "annotations": annotations}, "spec": spec}
+
+
+def test_what_comes_from_a_store_is_not_generated():
+    assert not generated.is_generated({"spec": {"dataFrom": [{"extract": {"key": "mailer"}}]}})
+    assert generated.is_generated(external("minio", "root"))
+
+
+def test_a_name_in_several_namespaces_needs_one():
+    items = [external("one", "password"), external("two", "writer", target="password")]
+    with pytest.raises(GitopsError) as error:
+        generated.pick(items, "password")
+    assert str(error.value) == ("Several namespaces have a Secret password: name one of one/password, two/password.")
+    assert generated.pick(items, "two/password") is items[1]
+    assert generated.pick(items, "writer") is items[1]
+
+
+ENTRY = {"kind": "ExternalSecret", "namespace": "minio", "name": "root"}
+GONE = (
+    "Nothing was done. Application minio no longer has ExternalSecret minio/root in Git, so nothing would make it "
+    "again."
+)
+
+
+@pytest.mark.parametrize(
+    ("application", "status", "deleted", "expected"),
+    [
+        (
+            "",
+            None,
+            False,
+            "Nothing was done. ExternalSecret minio/root belongs to no Application, so nothing would make it again.",
+        ),
+        (
+            "minio",
+            None,
+            False,
+            "Nothing was done. ExternalSecret minio/root belongs to Application minio, which does not exist.",
+        ),
+        (
+            "minio",
+            [ENTRY],
+            True,
+            "Nothing was done. Application minio, which has ExternalSecret minio/root, is being deleted.",
+        ),
+        ("minio", [], False, GONE),
+        ("minio", [ENTRY | {"requiresPruning": True}], False, GONE),
+        ("minio", [ENTRY], False, None),
+    ],
+)
+def test_an_external_secret_that_would_not_come_back_stays(application, status, deleted, expected):
+    metadata = {"name": application} | ({"deletionTimestamp": "2026-11-27T09:00:00Z"} if deleted else {})
+    owner = None if status is None else {"metadata": metadata, "status": {"resources": status}}
+    item = external("minio", "root", application=application)
+    if expected is None:
+        generated.refuse(item, owner)
+        return
+    with pytest.raises(GitopsError) as error:
+        generated.refuse(item, owner)
+    assert str(error.value) == expected

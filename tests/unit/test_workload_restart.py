@@ -1,0 +1,167 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module workload_restart, against what a real API server said, and the decisions behind it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects import workloads
+from ansible_collections.monorepo.gitops.plugins.modules import workload_restart
+
+from .running import run_module
+
+MAILDEV = {"kind": "Deployment", "namespace": "maildev", "name": "maildev", "application": "maildev"}
+PATH = "/apis/apps/v1/namespaces/maildev/deployments/maildev"
+
+
+def restart(server, check=False, **arguments):
+    return run_module(workload_restart, check, kubeconfig=server.kubeconfig, **arguments)
+
+
+def test_the_pods_of_an_application_are_replaced(api_server):
+    server = api_server("restart_application")
+    result = restart(server, application="maildev")
+    assert (result["workloads"], result["not_restarted"], result["changed"]) == ([MAILDEV], [], True)
+    assert server.writes() == [f"PATCH {PATH}"]
+    (step,) = [step for step in server.steps if step.get("request", "").startswith("PATCH")]
+    assert list(step["body"]["spec"]["template"]["metadata"]["annotations"]) == ["kubectl.kubernetes.io/restartedAt"]
+    # It went on until the controller had seen the newest revision and its pods were available.
+    assert server.asked().count(f"GET {PATH}") > 1
+
+
+def test_check_mode_says_what_would_be_restarted(api_server):
+    server = api_server("restart_check")
+    result = restart(server, application="maildev", names=["maildev"], check=True)
+    assert (result["workloads"], result["changed"], server.writes()) == ([MAILDEV], True, [])
+
+
+def test_an_application_that_does_not_exist_is_named(api_server):
+    result = restart(api_server("restart_absent"), application="mailer")
+    assert result["msg"] == 'Application mailer cannot be read: applications.argoproj.io "mailer" not found'
+
+
+def container(**spec):
+    return {"spec": {"template": {"spec": spec}}}
+
+
+def workload(kind, namespace, name, annotations=None, **spec):
+    metadata = {"namespace": namespace, "name": name, "uid": name, "annotations": annotations or {}}
+    return {"kind": kind, "metadata": metadata} | container(**spec)
+
+
+ENV = {"containers": [{"env": [{"valueFrom": {"secretKeyRef": {"name": "root", "key": "password"}}}]}]}
+HERE = workload("Deployment", "minio", "minio", **ENV)
+COPY = workload("Deployment", "services", "api", volumes=[{"secret": {"secretName": "root"}}])
+OTHER = workload("Deployment", "else", "same-name", volumes=[{"secret": {"secretName": "root"}}])
+TRACKED = {workloads.TRACKING: "minio:batch/Job:minio/buckets"}
+JOB = workload("Job", "minio", "buckets", TRACKED, **ENV)
+HOOK = workload("Job", "minio", "hook", TRACKED | {workloads.HOOK: "Sync"}, **ENV)
+
+
+def script(copied="new"):
+    lists = {"/apis/apps/v1/deployments": [HERE, COPY, OTHER], "/apis/batch/v1/jobs": [JOB, HOOK]}
+
+    def answer(method, path):
+        place, name = path.split("/")[-3], path.rpartition("/")[2]
+        if name == "root":
+            annotations = {"services": {workloads.REFLECTS: "minio/root"}}.get(place, {})
+            data = {"password": copied if place == "services" else "new"}
+            return 200, {"metadata": {"annotations": annotations}, "data": data}
+        if path.endswith(("apps/v1", "batch/v1")):
+            kinds = {"Deployment": "deployments", "Job": "jobs"}
+            return 200, {"resources": [{"kind": k, "name": n, "namespaced": True} for k, n in kinds.items()]}
+        if method == "GET":
+            return 200, {"items": lists.get(path, [])}
+        return 200, {"kind": "Deployment", "metadata": {"generation": 1}, "spec": {"replicas": 0}} | {
+            "status": {"observedGeneration": 1}
+        }
+
+    return answer
+
+
+SECRET = {"namespace": "minio", "name": "root"}
+
+
+def test_what_uses_a_secret_is_restarted_also_where_reflector_copies_it(api_server):
+    server = api_server(script())
+    result = restart(server, secret=SECRET)
+    found = [(entry["kind"], entry["namespace"], entry["application"]) for entry in result["workloads"]]
+    assert found == [("Deployment", "minio", ""), ("Deployment", "services", ""), ("Job", "minio", "minio")]
+    assert result["not_restarted"] == ["Job minio/hook"]
+    assert server.writes() == [
+        "PATCH /apis/apps/v1/namespaces/minio/deployments/minio",
+        "PATCH /apis/apps/v1/namespaces/services/deployments/api",
+        "DELETE /apis/batch/v1/namespaces/minio/jobs/buckets",
+    ]
+
+
+def test_nothing_is_restarted_before_a_copy_has_the_new_values(api_server):
+    server = api_server(script(copied="old"))
+    assert restart(server, secret=SECRET, wait_timeout=0)["msg"] == (
+        "Secret services/root is a copy of minio/root, and has not its values after 0 s: does Reflector run?"
+    )
+    assert server.writes() == []
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ENV,
+        {"containers": [{"envFrom": [{"secretRef": {"name": "root"}}]}]},
+        {"initContainers": ENV["containers"]},
+        {"volumes": [{"secret": {"secretName": "root"}}]},
+        {"volumes": [{"projected": {"sources": [{"secret": {"name": "root"}}]}}]},
+    ],
+)
+def test_every_way_in_which_a_pod_reads_a_secret(spec):
+    assert workloads.uses_secret(container(**spec), "root")
+    assert not workloads.uses_secret(container(**spec), "other")
+
+
+def test_a_config_map_of_the_same_name_is_none():
+    assert not workloads.uses_secret(container(volumes=[{"configMap": {"name": "root"}}]), "root")
+
+
+def application(*names):
+    resources = [{"group": "apps", "kind": "Deployment", "namespace": "shop", "name": name} for name in names]
+    return {"metadata": {"name": "shop"}, "status": {"resources": [*resources, {"kind": "Service", "name": "shop"}]}}
+
+
+def test_a_workload_that_an_application_does_not_have_is_named_with_those_it_has():
+    with pytest.raises(GitopsError) as error:
+        workloads.chosen(application("web", "worker"), ["wbe"])
+    assert str(error.value) == "Application shop has no workload wbe, only Deployment web, Deployment worker."
+
+
+def test_pods_of_an_operator_are_not_restarted():
+    with pytest.raises(GitopsError) as error:
+        workloads.chosen(application(), [])
+    assert str(error.value) == (
+        "Application shop has no Deployment, StatefulSet or DaemonSet: an operator makes its pods, and restarts them "
+        "as its documentation says."
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"paused": True}, "its rollout is paused: resume it first"),
+        ({"updateStrategy": {"type": "OnDelete"}}, "its update strategy is OnDelete: delete its pods"),
+        ({"updateStrategy": {"type": "RollingUpdate"}}, ""),
+    ],
+)
+def test_a_restart_without_effect_is_refused(spec, expected):
+    assert workloads.obstacle({"spec": spec}) == expected
+
+
+def test_nothing_is_restarted_when_one_cannot_be():
+    paused = workload("Deployment", "shop", "web")
+    paused["spec"]["paused"] = True
+    with pytest.raises(GitopsError) as error:
+        workload_restart.refuse([workload("Deployment", "shop", "worker"), paused])
+    assert str(error.value) == (
+        "Nothing was restarted. Deployment shop/web cannot be restarted, because its rollout is paused: "
+        "resume it first."
+    )
