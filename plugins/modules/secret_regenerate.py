@@ -76,16 +76,14 @@ secrets:
     state: {description: "V(present), or V(missing) if the Secret did not exist.", type: str}
 """
 
-import time
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.deleting import delete
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP as ARGO
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects import generated
-
-POLL_SECONDS = 0.3
 
 
 def get(api: Api, path: str, what: str) -> dict[str, Any] | None:
@@ -94,19 +92,6 @@ def get(api: Api, path: str, what: str) -> dict[str, Any] | None:
     if status not in (200, 404):
         raise GitopsError(f"{what} cannot be read: {found.get('message', status)}")
     return found if status == 200 else None
-
-
-def delete(api: Api, path: str, what: str, uid: str, timeout: float) -> None:
-    """Delete an object and wait until it is gone; Argo CD may have made another one of its name by then."""
-    status, answer = api.request("DELETE", path, body={"preconditions": {"uid": uid}}, content_type="application/json")
-    if status not in (200, 202, 404):
-        raise GitopsError(f"{what} cannot be deleted: {answer.get('message', status)}")
-    deadline = time.monotonic() + timeout
-    while (found := get(api, path, what)) and found["metadata"]["uid"] == uid:
-        if time.monotonic() > deadline:
-            finalizers = ", ".join(found["metadata"].get("finalizers") or []) or "none"
-            raise GitopsError(f"{what} was not deleted after {timeout:g} s; its finalizers are {finalizers}.")
-        time.sleep(POLL_SECONDS)
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:
@@ -128,24 +113,17 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     path = f"{ARGO}/namespaces/{params['namespace']}/applications/{name}"
     generated.refuse(items[0], get(api, path, f"Application {name}") if name else None)
     if not module.check_mode:
-        delete_both(api, items[0], secrets[0], params["wait_timeout"])
+        # The Secret first: a new ExternalSecret cannot write over an immutable one.
+        for item in filter(
+            None, (secrets[0], items[0] | {"apiVersion": f"{generated.GROUP}/v1", "kind": generated.KIND})
+        ):
+            delete(api, [item], params["wait_timeout"])
     return {"changed": True, "secrets": states}
 
 
 def secret_path(entry: dict[str, str]) -> str:
     """Return the path of a Secret."""
     return f"/api/v1/namespaces/{entry['namespace']}/secrets/{entry['name']}"
-
-
-def delete_both(api: Api, item: dict[str, Any], secret: dict[str, Any] | None, timeout: float) -> None:
-    """Delete the Secret first: a new ExternalSecret cannot write over an immutable one."""
-    entry, uid = generated.entry_of(item), item["metadata"]["uid"]
-    namespace, writer = entry["namespace"], entry["external_secret"]
-    if secret:
-        what = f"Secret {namespace}/{entry['name']}"
-        delete(api, secret_path(entry), what, secret["metadata"]["uid"], timeout)
-    path = f"/apis/{generated.GROUP}/v1/namespaces/{namespace}/externalsecrets/{writer}"
-    delete(api, path, f"ExternalSecret {namespace}/{writer}", uid, timeout)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply import deleting
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects import generated
 from ansible_collections.monorepo.gitops.plugins.modules import secret_regenerate
@@ -61,7 +62,7 @@ def test_a_cluster_without_external_secrets(api_server):
 
 
 def test_a_finalizer_that_holds_the_external_secret_is_named(api_server, monkeypatch):
-    monkeypatch.setattr(secret_regenerate, "POLL_SECONDS", 0)
+    monkeypatch.setattr(deleting, "POLL_SECONDS", 0)
     held = external("minio", "root")
     held["metadata"] |= {"uid": "1", "finalizers": ["example.com/hold"]}
     status = {"resources": [{"kind": "ExternalSecret", "namespace": "minio", "name": "root"}]}
@@ -69,6 +70,8 @@ def test_a_finalizer_that_holds_the_external_secret_is_named(api_server, monkeyp
     def script(_method, path):
         if path.endswith("/externalsecrets"):
             return 200, {"items": [held]}
+        if path.endswith("/v1"):
+            return 200, {"resources": [{"kind": "ExternalSecret", "name": "externalsecrets", "namespaced": True}]}
         if "/applications/" in path:
             return 200, {"metadata": {"name": "minio"}, "status": status}
         return (404, {}) if "/secrets/" in path else (200, held)

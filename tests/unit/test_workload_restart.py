@@ -72,6 +72,8 @@ def script(copied="new"):
         if path.endswith(("apps/v1", "batch/v1")):
             kinds = {"Deployment": "deployments", "Job": "jobs"}
             return 200, {"resources": [{"kind": k, "name": n, "namespaced": True} for k, n in kinds.items()]}
+        if path.endswith("/jobs/buckets"):
+            return (404, {}) if method == "GET" else (200, {})
         if method == "GET":
             return 200, {"items": lists.get(path, [])}
         return 200, {"kind": "Deployment", "metadata": {"generation": 1}, "spec": {"replicas": 0}} | {

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.deleting import delete
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.results import Applied
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.waiting import Waiter
@@ -90,9 +91,7 @@ class Restart:
         """Restart workloads, delete Jobs that Argo CD makes again, wait, and return the warnings."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         waiter = Waiter(self.api, [self._begin(item, now) for item in items if item["kind"] in WORKLOADS])
-        for item in items:
-            if item["kind"] == "Job" and is_made_again(item):
-                self._delete(item)
+        delete(self.api, [item for item in items if item["kind"] == "Job" and is_made_again(item)], timeout)
         waiter.await_rolled_out(timeout)
         return waiter.pods.warnings
 
@@ -102,13 +101,6 @@ class Restart:
         if status != 200:
             raise GitopsError(f"{label(item)} cannot be restarted: {answer.get('message', status)}")
         return Applied(item, "configured", item, answer)
-
-    def _delete(self, item: Manifest) -> None:
-        body = {"propagationPolicy": "Background", "preconditions": {"uid": item["metadata"]["uid"]}}
-        path, kind = self.api.path(item) or "", "application/json"
-        status, answer = self.api.request("DELETE", path, body=body, content_type=kind)
-        if status not in (200, 202, 404):
-            raise GitopsError(f"{label(item)} cannot be deleted: {answer.get('message', status)}")
 
 
 def refuse(items: list[Manifest]) -> None:

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deleting single objects and waiting until they are gone.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+
+Manifest = dict[str, Any]
+POLL_SECONDS = 0.3
+# Why a namespace is still there, in the words of its controller.
+REMAINING = ("NamespaceContentRemaining", "NamespaceFinalizersRemaining", "NamespaceDeletionContentFailure")
+
+
+def delete(api: Api, items: list[Manifest], timeout: float, propagation: str = "Background") -> None:
+    """Delete exactly these objects and wait until they are gone; others of the same name may follow them."""
+    for item in items:
+        body = {"propagationPolicy": propagation, "preconditions": {"uid": item["metadata"]["uid"]}}
+        path, kind = api.path(item), "application/json"
+        status, answer = api.request("DELETE", path, body=body, content_type=kind) if path else (404, {})
+        # A conflict: another one has its name already.
+        if status not in (200, 202, 404, 409):
+            raise GitopsError(f"{label(item)} cannot be deleted: {answer.get('message', status)}")
+    deadline = time.monotonic() + timeout
+    for item in items:
+        while held := _still(api, item):
+            if time.monotonic() > deadline:
+                raise GitopsError(f"{label(item)} was not deleted after {timeout:g} s; {held_by(held)}.")
+            time.sleep(POLL_SECONDS)
+
+
+def _still(api: Api, item: Manifest) -> Manifest | None:
+    """Return an object while it is there; one with another UID was created in the meantime."""
+    path = api.path(item)
+    status, found = api.request("GET", path) if path else (404, {})
+    if status not in (200, 404):
+        raise GitopsError(f"{label(item)} cannot be read: {found.get('message', status)}")
+    return found if status == 200 and found["metadata"]["uid"] == item["metadata"]["uid"] else None
+
+
+def held_by(item: Manifest) -> str:
+    """Return what holds an object that is being deleted."""
+    conditions = (item.get("status") or {}).get("conditions") or []
+    texts = [entry.get("message", "") for entry in conditions if entry.get("type") in REMAINING]
+    finalizers = ", ".join(item["metadata"].get("finalizers") or []) or "none"
+    return "; ".join([f"its finalizers are {finalizers}", *filter(None, texts)])

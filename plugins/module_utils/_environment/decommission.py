@@ -1,0 +1,199 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remove an environment from its cluster, step by step. What an interrupted run has left, the next one finds.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.deleting import delete
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import Deletion
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import removal_order as order
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import Object
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.installation import describe_argocd
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.survey import Survey
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import LAYERS
+
+CRD = "CustomResourceDefinition"
+SHOWN = 5  # names in a line of progress
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is to be removed."""
+
+    environment: str
+    components: list[Object]
+    argocd: bool  # Argo CD is ours
+    volumes: bool
+    crds: bool
+
+
+@dataclass
+class Step:
+    """Objects that are deleted together, and how."""
+
+    items: list[Object]
+    note: str = ""
+    propagation: str = "Background"
+    applications: dict[str, Object] = field(default_factory=dict)
+
+
+class Decommission:
+    """The removal of one environment."""
+
+    def __init__(self, api: Api, namespace: str, scope: Scope) -> None:
+        self.api, self.namespace, self.scope = api, namespace, scope
+        self.survey = Survey(api, namespace)
+
+    @cached_property
+    def applications(self) -> dict[str, Object]:
+        """Return the Applications of the environment."""
+        return order.own_applications(self.survey.ours, self.scope.environment)
+
+    @cached_property
+    def others(self) -> list[Object]:
+        """Return all other Applications of the cluster."""
+        names = set(self.applications)
+        return [item for item in self.survey.applications if not self._is_ours(item, names)]
+
+    def _is_ours(self, item: Object, names: set[str]) -> bool:
+        return item["metadata"]["namespace"] == self.namespace and item["metadata"]["name"] in names
+
+    @cached_property
+    def known(self) -> set[str]:
+        """Return the names of Applications that there are, or were before an interrupted run."""
+        names = {component["name"] for component in self.scope.components}
+        return (names | set(self.applications)) - {item["metadata"]["name"] for item in self.others}
+
+    @cached_property
+    def argocd_stays(self) -> str:
+        """Return why Argo CD stays, or nothing."""
+        here = [item for item in self.survey.controllers if item["metadata"]["namespace"] == self.namespace]
+        found = describe_argocd(here[0], set(self.applications), self.survey.config_map) if here else {"manager": ""}
+        return order.staying(self.others, found["manager"], self.scope.argocd)
+
+    def _list(self, path: str, version: str, kind: str) -> list[Object]:
+        """Return the objects of a kind with what the entries of a list do not have."""
+        items = (self.survey.get(path) or {"items": []})["items"]
+        return [{"apiVersion": version, "kind": kind} | item for item in items]
+
+    @cached_property
+    def namespaces(self) -> dict[str, list[Object]]:
+        """Return the Namespaces of the environment by Application."""
+        return order.tracked(self._list("/api/v1/namespaces", "v1", "Namespace"), self.known)
+
+    @cached_property
+    def volumes(self) -> list[Object]:
+        """Return the volumes in these Namespaces."""
+        names = {item["metadata"]["name"] for items in self.namespaces.values() for item in items}
+        found = self._list("/api/v1/persistentvolumeclaims", "v1", "PersistentVolumeClaim")
+        return [item for item in found if item["metadata"]["namespace"] in names]
+
+    @cached_property
+    def crds(self) -> list[Object]:
+        """Return the CustomResourceDefinitions of the environment, and those of Argo CD where it goes."""
+        version = "apiextensions.k8s.io/v1"
+        found = self._list(f"/apis/{version}/customresourcedefinitions", version, CRD)
+        names = order.crds_of(self.applications.values())
+        own = [
+            item
+            for item in found
+            if item["metadata"]["name"] in names or (not self.others and order.is_kept_by_argocd(item))
+        ]
+        argocd = [item for item in found if item["spec"]["group"] == order.ARGOCD_GROUP and order.is_argocd(item)]
+        return own + ([] if self.argocd_stays else argocd)
+
+    def steps(self) -> list[Step]:
+        """Return all that is removed, in this order."""
+        sets = [
+            {"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet"} | item
+            for item in order.own_applicationsets(self.survey.applicationsets, self.scope.environment)
+        ]
+        # First, because they would make the Applications again; these stay without an owner.
+        steps = [Step(sets, "its Applications stay until their turn", "Orphan")]
+        present = self.known if self.scope.volumes else set(self.applications)
+        for names in order.batches(present, self.scope.components):
+            own = {name: self.applications[name] for name in names if name in self.applications}
+            steps.append(Step([], "with what it deployed", applications=own))
+            if self.scope.volumes:
+                there = [item for name in names for item in self.namespaces.get(name, [])]
+                steps.append(Step(there, "with everything in it"))
+        steps += self._argocd()
+        if self.scope.crds:
+            steps.append(Step(self.crds))
+        return [step for step in steps if step.items or step.applications]
+
+    def _argocd(self) -> list[Step]:
+        rbac = "rbac.authorization.k8s.io/v1"
+        if self.argocd_stays:
+            free = set(LAYERS) - order.used_projects(self.others)
+            projects = [item for item in self.survey.projects if item["metadata"]["name"] in free]
+            owned = [item for item in projects if item["metadata"]["name"] not in self.survey.foreign_projects]
+            found = [{"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject"} | item for item in owned]
+            return [Step([*found, *([self.survey.config_map] if self.survey.config_map else [])])]
+        home = self.survey.get(f"/api/v1/namespaces/{self.namespace}")
+        bindings = self._list(f"/apis/{rbac}/clusterrolebindings", rbac, "ClusterRoleBinding")
+        roles = self._list(f"/apis/{rbac}/clusterroles", rbac, "ClusterRole")
+        return [
+            Step([home] if home and (self.survey.controllers or self.survey.config_map) else [], "Argo CD"),
+            Step(order.rights_of(bindings, roles, self.namespace), "Argo CD"),
+        ]
+
+    def run(self, timeout: float, progress: Callable[[str], None]) -> None:
+        """Remove everything."""
+        deletion = Deletion(self.api, self.namespace, progress)
+        for step in self.steps():
+            names = [*step.applications, *(f"{item['kind']} {item['metadata']['name']}" for item in step.items)]
+            progress(f"deletes {listed(names, SHOWN)}")
+            if step.applications:
+                deletion.delete(step.applications, timeout)
+            items = [item for item in step.items if item["kind"] != CRD]
+            delete(self.api, items, timeout, step.propagation)
+            self._delete_crds([item for item in step.items if item["kind"] == CRD], timeout)
+
+    def _delete_crds(self, crds: list[Object], timeout: float) -> None:
+        """Delete CustomResourceDefinitions that have no objects any more: with one, all its objects are gone."""
+        used = {item["metadata"]["name"]: count for item in crds if (count := self._count(item))}
+        delete(self.api, [item for item in crds if item["metadata"]["name"] not in used], timeout)
+        if used:
+            texts = ", ".join(f"{name} ({count})" for name, count in sorted(used.items()))
+            raise GitopsError(
+                f"These CustomResourceDefinitions still have objects, which would be deleted with them: {texts}. "
+                "Everything else was removed. Delete the objects and run again, or leave the CustomResourceDefinitions."
+            )
+
+    def _count(self, crd: Object) -> int:
+        spec = crd["spec"]
+        version = next(entry["name"] for entry in spec["versions"] if entry.get("served"))
+        found = self.survey.get(f"/apis/{spec['group']}/{version}/{spec['names']['plural']}")
+        return len((found or {"items": []})["items"])
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return what is removed for a table."""
+        return [
+            order.row(number, {"kind": "Application"} | item, step.note)
+            for number, step in enumerate(self.steps(), 1)
+            for item in [*step.applications.values(), *step.items]
+        ]
+
+    def kept(self) -> list[str]:
+        """Return a sentence for each thing that stays."""
+        texts = [f"Argo CD stays, because {self.argocd_stays}."] if self.argocd_stays else []
+        names = [item["metadata"]["name"] for items in self.namespaces.values() for item in items]
+        if names and not self.scope.volumes:
+            volumes = f" with {len(self.volumes)} volumes and the generated passwords" if self.volumes else ""
+            texts.append(f"Namespaces {', '.join(sorted(names))} stay{volumes}.")
+        if not self.scope.crds and self.crds:
+            texts.append(f"{len(self.crds)} CustomResourceDefinitions stay.")
+        return [*texts, f"Git keeps the folders envs/{self.scope.environment}."]

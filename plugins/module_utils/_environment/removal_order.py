@@ -1,0 +1,117 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an environment has in its cluster, in the order in which it can be removed. Pure functions over plain objects.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.ownership import ARGOCD
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import (
+    NAMED,
+    Object,
+    applicationset_side,
+    overlay_of,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import application_of
+
+PART = "app.kubernetes.io/part-of"
+ARGOCD_GROUP = "argoproj.io"
+
+
+def own_applications(applications: dict[str, Object], environment: str) -> dict[str, Object]:
+    """Return the Applications that read an overlay of the environment."""
+    return {
+        name: item
+        for name, item in applications.items()
+        if (found := overlay_of(item)) and found["environment"] == environment
+    }
+
+
+def own_applicationsets(applicationsets: list[Object], environment: str) -> list[Object]:
+    """Return the ApplicationSets that generate the Applications of the environment."""
+    return [item for item in applicationsets if applicationset_side(item).environment == environment]
+
+
+def batches(names: set[str], components: list[Object]) -> list[list[str]]:
+    """Return the names in the order of removal: what others depend on comes last, what nobody knows first."""
+    stages = {component["name"]: component["stage"] for component in components}
+    unknown = max(stages.values(), default=0) + 1
+    order = sorted({stages.get(name, unknown) for name in names}, reverse=True)
+    return [sorted(name for name in names if stages.get(name, unknown) == stage) for stage in order]
+
+
+def tracked(items: list[Object], names: set[str]) -> dict[str, list[Object]]:
+    """Return the objects that these Applications applied, by the name of the Application."""
+    found: dict[str, list[Object]] = {}
+    for item in items:
+        if (name := application_of(item)) in names:
+            found.setdefault(name, []).append(item)
+    return found
+
+
+def crds_of(applications: Iterable[Object]) -> set[str]:
+    """Return the names of the CustomResourceDefinitions of Applications. Argo CD writes its annotation into none."""
+    return {
+        entry["name"]
+        for item in applications
+        for entry in (item.get("status") or {}).get("resources") or []
+        if entry["kind"] == "CustomResourceDefinition"
+    }
+
+
+def is_kept_by_argocd(crd: Object) -> bool:
+    """Return whether Argo CD applied an object that stays when its Application goes."""
+    metadata = crd["metadata"]
+    options = (metadata.get("annotations") or {}).get("argocd.argoproj.io/sync-options", "")
+    managers = {entry.get("manager") for entry in metadata.get("managedFields") or []}
+    return "Delete=false" in options.split(",") and ARGOCD in managers
+
+
+def rights_of(bindings: list[Object], roles: list[Object], namespace: str) -> list[Object]:
+    """Return the ClusterRoleBindings of Argo CD in a namespace, and the ClusterRoles that only they use."""
+    own = [item for item in bindings if is_argocd(item) and subjects_in(item, namespace)]
+    used = {item["roleRef"]["name"] for item in bindings if item not in own}
+    mine = {item["roleRef"]["name"] for item in own}
+    return own + [item for item in roles if is_argocd(item) and item["metadata"]["name"] in mine - used]
+
+
+def is_argocd(item: Object) -> bool:
+    """Return whether an object is part of Argo CD's manifest."""
+    return bool((item["metadata"].get("labels") or {}).get(PART) == "argocd")
+
+
+def subjects_in(binding: Object, namespace: str) -> bool:
+    """Return whether a binding is for this namespace only."""
+    subjects = binding.get("subjects") or []
+    return bool(subjects) and all(entry.get("namespace") == namespace for entry in subjects)
+
+
+def staying(others: list[Object], manager: str, managed: bool) -> str:
+    """Return why Argo CD stays, or nothing."""
+    if not managed:
+        return "argocd_managed is false"
+    if manager and manager != "us":
+        return f"it was installed by {manager}"
+    if others:
+        names = sorted(f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in others)
+        return f"it also has {listed(names, NAMED)}"
+    return ""
+
+
+def used_projects(others: list[Object]) -> set[str]:
+    """Return the AppProjects of the other Applications."""
+    return {str((item.get("spec") or {}).get("project") or "default") for item in others}
+
+
+def row(step: int, item: Object, note: str = "") -> dict[str, Any]:
+    """Return an object for the table of what is removed."""
+    metadata = item["metadata"]
+    names = {"kind": item["kind"], "namespace": metadata.get("namespace", ""), "name": metadata["name"]}
+    return {"step": step} | names | {"note": note}

@@ -1,0 +1,138 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: environment_decommission
+short_description: Remove an environment from its cluster (internal)
+version_added: "1.0.0"
+author:
+  - The monorepo.gitops authors (@monorepo)
+description:
+  - Deletes, one after the other, the ApplicationSets without their Applications, the Applications with what they
+    deployed against the order of dependencies, Argo CD with the record of the environment, and what the options name.
+  - What an interrupted run has left, the next one finds by the annotations of Argo CD.
+extends_documentation_fragment:
+  - monorepo.gitops.auth
+  - monorepo.gitops.argocd
+  - monorepo.gitops.argocd.progress
+  - monorepo.gitops.attributes
+options:
+  environment:
+    description: Environment that is removed. Applications of others stay, and with them Argo CD.
+    type: str
+    required: true
+  components:
+    description: Components of the inventory, as returned by M(monorepo.gitops.gitops_plan).
+    type: list
+    elements: dict
+    required: true
+  argocd_managed:
+    description: Whether Argo CD is removed. It also stays where somebody else installed or uses it.
+    type: bool
+    default: true
+  volumes:
+    description: Whether the Namespaces of the environment go, with volumes, databases and generated passwords.
+    type: bool
+    default: false
+  crds:
+    description: Whether CustomResourceDefinitions go. One that still has objects stays and is an error.
+    type: bool
+    default: false
+  wait_timeout:
+    description: Seconds for each step.
+    type: int
+    default: 300
+attributes:
+  check_mode:
+    support: full
+    details: Returns what would be deleted.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+    details: What is gone is not a change.
+notes:
+  - Needs the rights of M(monorepo.gitops.argocd_app_delete), to delete ApplicationSets, and to list and delete
+    Namespaces, ClusterRoles, ClusterRoleBindings and, with O(crds), CustomResourceDefinitions.
+  - "Error C(... was not deleted after ...): names the finalizers of the object. Start the controller that handles them,
+    or remove the finalizer; then run again."
+  - "Error C(still have objects): objects of a kind that the environment brought belong to somebody else."
+seealso:
+  - module: monorepo.gitops.argocd_app_delete
+"""
+
+EXAMPLES = r"""
+- name: Show what would be deleted
+  monorepo.gitops.environment_decommission:
+    environment: dev
+    components: "{{ gitops_plan.components }}"
+  check_mode: true
+"""
+
+RETURN = r"""
+removed:
+  description: What was deleted, or would be in check mode.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    step: {description: Number of the step. What has the same number is deleted together., type: int}
+    kind: {description: Kind., type: str}
+    namespace: {description: "Namespace; empty if it has none.", type: str}
+    name: {description: Name., type: str}
+    note: {description: What goes with it., type: str}
+kept:
+  description: A sentence for each thing that stays.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.decommission import Decommission, Scope
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
+
+
+def run(module: Any, client: Any) -> dict[str, Any]:
+    """Remove the environment and return the result of the module."""
+    params = module.params
+    scope = Scope(
+        environment=params["environment"],
+        components=params["components"],
+        argocd=params["argocd_managed"],
+        volumes=params["volumes"],
+        crds=params["crds"],
+    )
+    decommission = Decommission(Api(client), params["namespace"], scope)
+    result = {"removed": decommission.rows(), "kept": decommission.kept()}
+    if not module.check_mode:
+        decommission.run(params["wait_timeout"], progress_to(params["progress_file"]))
+    return {"changed": bool(result["removed"])} | result
+
+
+def main() -> None:
+    """Run the module."""
+    _client.run_module(
+        run,
+        argument_spec=_client.argument_spec(
+            environment={"type": "str", "required": True},
+            components={"type": "list", "elements": "dict", "required": True},
+            argocd_managed={"type": "bool", "default": True},
+            volumes={"type": "bool", "default": False},
+            crds={"type": "bool", "default": False},
+            namespace={"type": "str", "default": "argocd"},
+            wait_timeout={"type": "int", "default": 300},
+            progress_file={"type": "path"},
+        ),
+        supports_check_mode=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
