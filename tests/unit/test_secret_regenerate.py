@@ -50,8 +50,8 @@ def test_check_mode_deletes_nothing(api_server):
 def test_a_secret_that_nothing_generates_is_refused_with_those_that_are(api_server):
     assert regenerate(api_server("secrets_list"), secret="services/cnpg-cluster-tls")["msg"] == (
         "No ExternalSecret generates Secret services/cnpg-cluster-tls; those that can be made anew are "
-        "minio/minio-root, services/cnpg-cluster-admin, services/drizzle-gateway. If its ExternalSecret is missing, sync "
-        "the Application that has it first."
+        "minio/minio-root, services/cnpg-cluster-admin, services/drizzle-gateway. If its ExternalSecret is missing, "
+        "sync the Application that has it first."
     )
 
 

@@ -207,7 +207,14 @@ class Launcher:
     def outdated(self) -> list[str]:
         """Return the components whose running configuration differs from that in the cluster."""
         marks = {name: self.data / f"{name}.fingerprint" for name in WORKLOADS}
-        return [name for name, mark in marks.items() if mark.exists() and mark.read_text() != self.fingerprint(name)]
+        return [name for name, mark in marks.items() if mark.exists() and mark.read_text() != self.current(name)]
+
+    def current(self, component: str) -> str:
+        """Return the fingerprint of a component; nothing while a Secret is missing that an earlier Argo CD had."""
+        try:
+            return self.fingerprint(component)
+        except NotThereYetError:
+            return ""
 
     def start_redis(self) -> None:
         """Create the password as Argo CD's init container does, then exec Redis."""
