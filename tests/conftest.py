@@ -39,6 +39,7 @@ SLOWEST = (
     "test_official_files",
     "test_wait",
     "test_operate",
+    "test_operate_state",
     "test_bad_input",
     "test_shared_namespaces",
     "test_adoption",
