@@ -127,6 +127,12 @@ def test_the_cluster_of_another_environment_is_refused(api_server, tmp_path, mon
     assert not (tmp_path / "backups").exists()
 
 
+def test_what_is_paused_is_kept_and_objects_of_others_are_not():
+    names = ("monorepo-gitops", "gitops-paused", "argocd-rbac-cm", "kube-root-ca.crt", "of-a-team")
+    assert [name for name in names if backup.belongs(item("ConfigMap", name))] == list(names[:3])
+    assert backup.belongs(item("Secret", "of-a-team", {backup.TYPE_LABEL: "cluster"}))
+
+
 def test_nothing_is_kept_that_belongs_to_this_cluster_or_this_moment():
     assert backup.kept(LIVE) == {
         "apiVersion": "argoproj.io/v1alpha1",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import CONFIG_MAP as PAUSED
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import REFRESH, STAMP
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import CONFIG_MAP, overlay_of
 
@@ -33,7 +34,7 @@ def belongs(item: Object) -> bool:
     """Return whether a ConfigMap or Secret in the namespace of Argo CD is part of its state."""
     metadata = item["metadata"]
     labels = metadata.get("labels") or {}
-    named = metadata["name"].startswith((CONFIG_MAP, "argocd-"))
+    named = metadata["name"] in (CONFIG_MAP, PAUSED) or metadata["name"].startswith("argocd-")
     return named or labels.get(PART) == "argocd" or TYPE_LABEL in labels
 
 
