@@ -1,10 +1,15 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Refresh, sync and terminate with a real Argo CD, as a ServiceAccount with the documented rights only."""
+"""Refresh, sync and terminate with a real Argo CD, as a ServiceAccount with the documented rights only.
+
+`make test-long PART=operate` has 200 random rounds instead of ten; SEED=7 repeats a certain sequence.
+"""
 
 from __future__ import annotations
 
+import os
+import random
 import threading
 import time
 from pathlib import Path
@@ -22,7 +27,7 @@ from unit.running import run_module
 from .conftest import BASE
 from .test_wait import ARGO, Repository, apply, failing_hook, specification
 
-ROUNDS = 5
+ROUNDS, LONG_ROUNDS = 10, 200
 MANUAL, AUTOMATED, CLOSED = NAMES = ("operate-manual", "operate-automated", "operate-closed")
 RIGHTS = ["list", "watch", "patch"]
 JSON = "application/json"
@@ -242,41 +247,103 @@ def test_a_sync_window_is_said_and_leaves_no_operation(operated):
     assert "operation" not in operated.application(CLOSED)
 
 
-def test_the_result_is_ours_whatever_automated_sync_does_at_the_same_time(operated):
-    """All versions of the Application are recorded; the final one with our request id says what is true."""
-    versions, stopped = [], threading.Event()
+class Recorder:
+    """Records all versions of an Application; the final one of an operation says what is true."""
 
-    def record():
-        query = {"watch": "true", "fieldSelector": f"metadata.name={AUTOMATED}"}
-        for event in operated.environment.api().stream(f"{ARGO}/applications", query, 60):
-            versions.append(event["object"])
-            if stopped.is_set():
+    def __init__(self, operated, name):
+        self.api, self.name, self.versions, self.stopped = operated.environment.api(), name, [], False
+        self.thread = threading.Thread(target=self.record, daemon=True)
+        self.thread.start()
+
+    def record(self):
+        query = {"watch": "true", "fieldSelector": f"metadata.name={self.name}"}
+        for event in self.api.stream(f"{ARGO}/applications", query, 60):
+            self.versions.append(event["object"])
+            if self.stopped:
                 return
 
-    recorder = threading.Thread(target=record, daemon=True)
-    recorder.start()
-    refresh = {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}}
-    reports = []
-    for number in range(ROUNDS):
-        operated.push(AUTOMATED, f"race {number}")
-        patch = ("PATCH", f"{ARGO}/applications/{AUTOMATED}", None, refresh)
-        trigger = threading.Timer(number * 0.1, operated.environment.api().request, patch)
-        trigger.start()
-        result, entry = operated.sync(AUTOMATED)
-        trigger.join()
-        assert (entry["state"], entry["phase"]) == ("ready", "Succeeded"), result
-        assert operated.value(AUTOMATED) == f"race {number}"
-        reports.append(entry)
-    stopped.set()
-    operated.api.request("PATCH", f"{ARGO}/applications/{AUTOMATED}", body=refresh)
-    recorder.join(20)
-    states = [(version.get("status") or {}).get("operationState") or {} for version in versions]
-    for report in reports:
-        info = {"name": "ansible-request-id", "value": report["request_id"]}
-        ours = [state for state in states if info in (state.get("operation") or {}).get("info", [])]
-        last = ours[-1]
-        assert (last["phase"], last["message"]) == (report["phase"], report["message"])
-        assert [last["syncResult"]["revision"]] == report["synced_revisions"]
-        kinds = [(item["kind"], item["message"]) for item in last["syncResult"]["resources"]]
-        assert kinds == [(item["kind"], item["message"]) for item in report["resources"]]
-    assert len({report["request_id"] for report in reports}) == ROUNDS
+    def states(self, operated):
+        """Stop, and return each version of the state of an operation."""
+        self.stopped = True
+        operated.api.request("PATCH", f"{ARGO}/applications/{self.name}", body=REFRESH)
+        self.thread.join(20)
+        return [(version.get("status") or {}).get("operationState") or {} for version in self.versions]
+
+
+REFRESH = {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}}
+SECOND = {
+    "initiatedBy": {"username": "second"},
+    "sync": {"syncOptions": ["CreateNamespace=true"]},
+    "retry": {"limit": 1},
+}
+HONEST = ("another operation is already in progress", "is not known")
+
+
+def second_client(operated, kind):
+    """Do what another user does with Argo CD's API server, which refuses an operation while one is in progress."""
+    api, path = operated.environment.api(), f"{ARGO}/applications/{AUTOMATED}"
+    if kind == "refresh":
+        api.request("PATCH", path, body=REFRESH)
+    found = api.request("GET", path)[1]
+    lock = {"metadata": {"resourceVersion": found["metadata"]["resourceVersion"]}}
+    if kind == "sync" and "operation" not in found:
+        api.request("PATCH", path, body=lock | {"operation": SECOND})
+    if kind == "terminate" and "operation" in found and (found["status"].get("operationState") or {}).get("phase"):
+        api.request("PATCH", path, body=lock | {"status": {"operationState": {"phase": "Terminating"}}})
+
+
+def act(operated, chance):
+    """Do one thing at random and return what the module reported."""
+    if chance.random() < 0.2:
+        _result, entry = operated.terminate(AUTOMATED)
+        assert entry["state"] == "ready", entry
+        return {"verb": "terminate"} | entry
+    conflict = chance.choice(("wait", "wait", "fail", "terminate"))
+    result, entry = operated.sync(AUTOMATED, on_conflict=conflict)
+    return {"verb": "sync", "conflict": conflict, "said": result.get("msg", "")} | entry
+
+
+def wrong(report, states):
+    """Return why a report is not that of our operation, nor an honest conflict."""
+    facts = [(state.get("phase"), state.get("message")) for state in states]
+    if report["verb"] == "terminate":
+        known = (report["phase"], report["message"]) in facts
+        return "" if not report["terminated"] or known else "nobody ended this operation"
+    honest = any(words in report["said"] for words in HONEST)
+    if not report.get("started"):
+        return "" if honest and report["conflict"] == "fail" else "nothing was started, and nobody knows why"
+    info = {"name": "ansible-request-id", "value": report["request_id"]}
+    ours = [state for state in states if info in ((state.get("operation") or {}).get("info") or [])]
+    if not ours or "phase" not in report:
+        return "" if honest else "its operation does not exist"
+    last, done = ours[-1], ours[-1].get("syncResult") or {}
+    if honest:
+        return ""
+    theirs = (last["phase"], last["message"], [done["revision"]] if done.get("revision") else [])
+    if theirs != (report["phase"], report["message"], report["synced_revisions"]):
+        return f"its operation says {theirs}"
+    kinds = [(item["kind"], item["message"]) for item in done.get("resources") or []]
+    return "" if kinds == [(item["kind"], item["message"]) for item in report["resources"]] else f"it did {kinds}"
+
+
+@pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(LONG_ROUNDS, marks=pytest.mark.long("operate"))])
+def test_every_answer_is_that_of_our_operation_or_an_honest_conflict(operated, rounds):
+    """Automated sync and a second client work on the Application at the same time."""
+    seed = int(os.environ.get("SEED", random.randrange(10**6)))
+    chance, recorder, reports = random.Random(seed), Recorder(operated, AUTOMATED), []
+    for number in range(rounds):
+        operated.push(AUTOMATED, f"race {seed} {number}")
+        kind = chance.choice(("refresh", "refresh", "sync", "terminate"))
+        other = threading.Timer(chance.choice((0, 0, 0.1, 0.3, 0.6)), second_client, (operated, kind))
+        other.start()
+        time.sleep(chance.choice((0, 0, 0.1, 0.4)))
+        reports.append(act(operated, chance))
+        other.join()
+    states = recorder.states(operated)
+    found = [(reason, report) for report in reports if (reason := wrong(report, states))]
+    assert found == [], f"SEED={seed}"
+    requests = [report["request_id"] for report in reports if report.get("request_id")]
+    assert len(set(requests)) == len(requests) > 0
+    # The Application is not left behind: the last commit is deployed.
+    result, entry = operated.sync(AUTOMATED)
+    assert (entry["state"], operated.value(AUTOMATED)) == ("ready", f"race {seed} {rounds - 1}"), result
