@@ -40,6 +40,8 @@ SLOWEST = (
     "test_wait",
     "test_operate",
     "test_operate_state",
+    "test_notifications",
+    "test_argocd_cli",
     "test_bad_input",
     "test_shared_namespaces",
     "test_adoption",

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inputs
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inputs, notifications
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import role_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
@@ -31,6 +32,7 @@ ENGINE = ("gitops", "cluster", "rehearsal_cluster", "gitops_repo", "component", 
 # What our playbooks and roles set themselves: another one may have run before in the same run of Ansible.
 RESULTS = {
     "argocd_build",
+    "argocd_notifications_found",
     "cluster_connection",
     "component_result",
     "gateway_cilium_config",
@@ -79,11 +81,20 @@ class ActionModule(ControllerAction):
             *inputs.missing(inputs.not_given(arguments, given)),
             *inputs.misspelt(extra - accepted, arguments, place),
             *inputs.wrong_values(options | arguments, values | given, place),
+            *self._notifications(task_vars, place),
             *inputs.unknown(task_vars, accepted, options, [folder.name for folder in folders], place),
         ]
         if found:
             raise GitopsError("\n".join(found))
         return {"changed": False, "arguments": inputs.complete(arguments, given)}
+
+    def _notifications(self, variables: dict[str, Any], place: Callable[[str], str]) -> list[str]:
+        """Return what is wrong with the receivers of notifications; their secrets are not looked up."""
+        receivers = variables.get(notifications.VARIABLE) or []
+        if not isinstance(receivers, list) or any(not isinstance(receiver, dict) for receiver in receivers):
+            return []  # said already, or the whole is a template
+        where = place(notifications.VARIABLE)
+        return [f"{problem.removesuffix('.')}{where}." for problem in notifications.problems(receivers)]
 
     def _unset(self, folder: Path, specs: Specs, variables: dict[str, Any]) -> set[str]:
         """Return what a role requires, and neither the inventory nor the role itself sets."""

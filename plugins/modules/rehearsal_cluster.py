@@ -13,8 +13,8 @@ author:
 description:
   - Starts, stops and removes a cluster of ordinary processes of the current user; etcd, kube-apiserver,
     kube-controller-manager, kube-scheduler and Argo CD are real, nodes and pods are simulated by KWOK.
-  - kwokctl supervises all processes. They listen on 127.0.0.1, except the metrics port of Argo CD's application
-    controller, which has no option for its address.
+  - kwokctl supervises all processes. They listen on 127.0.0.1, except the metrics ports of Argo CD's application
+    and notifications controllers, which have no option for their address.
   - The processes of Argo CD take their arguments and environment from the workloads, ConfigMaps and Secrets in the
     cluster, and run with tokens of their own ServiceAccounts.
 extends_documentation_fragment:

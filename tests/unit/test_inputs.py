@@ -114,7 +114,7 @@ def test_an_unknown_entry_is_named():
 # What may have credentials: URLs, environment variables, and configuration that is handed on as it is.
 SECRET = re.compile(
     r"\w+_(config|env|mirror|password|secret|token|url)"
-    r"|argocd_(cm|cmd_params|repositories)|common_external_clusters"
+    r"|argocd_(cm|cmd_params|notifications|repositories)|common_external_clusters"
 )
 
 

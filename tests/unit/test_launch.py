@@ -20,6 +20,7 @@ from .running import SCRIPTS, script
 SOURCE = SCRIPTS / "launch.py"
 COMPONENTS = ("redis", "repo-server", "application-controller", "applicationset-controller", "server")
 PORTS = {f"argocd-{name}": 20000 + number for number, name in enumerate(COMPONENTS)} | {
+    "argocd-notifications-controller": 20014,
     "argocd-repo-server-metrics": 20010,
     "argocd-server-metrics": 20011,
     "argocd-applicationset-probe": 20012,

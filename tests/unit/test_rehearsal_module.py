@@ -21,7 +21,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal import ports, processes
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.argocd import answers
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import ARGOCD, CONTROL_PLANE
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import (
+    ARGOCD,
+    CONTROL_PLANE,
+    NOTIFICATIONS,
+)
 from ansible_collections.monorepo.gitops.plugins.modules import rehearsal_cluster
 
 from .running import run_module
@@ -205,7 +209,7 @@ def test_kwokctl_is_told_to_listen_on_this_machine_only_and_to_supervise_argocd(
     assert config["options"]["bindAddress"] == "127.0.0.1"
     assert config["options"]["etcdBinary"] == f"{machine.binaries}/bin/etcd"
     *argocd, kubelet = config["components"]
-    assert [entry["name"] for entry in argocd] == list(ARGOCD)
+    assert [entry["name"] for entry in argocd] == [*ARGOCD, NOTIFICATIONS]
     assert {os.path.realpath(entry["binary"]) for entry in argocd} == {f"{machine.folder}/launch/launch.py"}
     assert (kubelet["name"], kubelet["binary"]) == ("kubelet", f"{machine.binaries}/bin/kubelet")
     assert machine.folder.stat().st_mode & 0o777 == 0o700
@@ -340,7 +344,8 @@ def test_a_component_that_does_not_exist_is_named(machine):
         "failed": True,
         "msg": "A rehearsal cluster has no component argocd-dex: use one of etcd, kube-apiserver, "
         "kube-controller-manager, kube-scheduler, kwok-controller, kubelet, argocd-redis, argocd-repo-server, "
-        "argocd-application-controller, argocd-applicationset-controller, argocd-server.",
+        "argocd-application-controller, argocd-applicationset-controller, argocd-server, "
+        "argocd-notifications-controller.",
     }
 
 

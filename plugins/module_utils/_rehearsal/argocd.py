@@ -18,7 +18,11 @@ from ansible.module_utils.urls import open_url
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.paths import Paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import ports_of
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import ARGOCD, Processes
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import (
+    ARGOCD,
+    NOTIFICATIONS,
+    Processes,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.programs import Programs, last_lines
 
 # Readiness endpoint of each process.
@@ -27,14 +31,15 @@ HEALTH = {
     "argocd-application-controller": ("argocd-application-controller", "/healthz"),
     "argocd-applicationset-controller": ("argocd-applicationset-controller", "/metrics"),
     "argocd-server": ("argocd-server", "/healthz"),
+    NOTIFICATIONS: (NOTIFICATIONS, "/metrics"),
 }
 
 
 class ArgoCD:
     """Argo CD of one cluster."""
 
-    def __init__(self, paths: Paths, programs: Programs, processes: Processes) -> None:
-        self.paths, self.programs, self.processes = paths, programs, processes
+    def __init__(self, paths: Paths, programs: Programs, processes: Processes, namespace: str) -> None:
+        self.paths, self.programs, self.processes, self.namespace = paths, programs, processes, namespace
 
     def start(self, timeout: int) -> bool:
         """Start Argo CD's processes, restart those whose configuration changed, and wait until all are ready."""
@@ -42,14 +47,26 @@ class ArgoCD:
         outdated = self.programs.run(sys.executable, launcher, "--outdated", self.paths.folder)
         for component in json.loads(outdated):
             self.processes.stop(component)
-        changed = self.processes.start_stopped(ARGOCD)
-        self._await(timeout)
+        wanted = (*ARGOCD, NOTIFICATIONS) if self._notifies() else ARGOCD
+        changed = self.processes.start_stopped(wanted)
+        if NOTIFICATIONS not in wanted:
+            changed = self.processes.stop(NOTIFICATIONS) or changed
+        self._await(wanted, timeout)
         return changed
 
-    def _await(self, timeout: int) -> None:
+    def _notifies(self) -> bool:
+        """Return whether the notifications controller has a receiver."""
+        found = self.programs.kubectl(
+            "get", "configmap", "argocd-notifications-cm", "-n", self.namespace, "--ignore-not-found", "-o", "json"
+        )
+        data = json.loads(found or "{}").get("data") or {}
+        return any(key.startswith("service.") for key in data)
+
+    def _await(self, wanted: tuple[str, ...], timeout: int) -> None:
         deadline = time.monotonic() + timeout
         ports = ports_of(self.paths.folder)
-        for component, (port, path) in HEALTH.items():
+        for component in (name for name in wanted if name in HEALTH):
+            port, path = HEALTH[component]
             log = self.paths.log(component)
             while not answers(f"127.0.0.1:{ports[port]}{path}"):
                 if not self.processes.pid(component):

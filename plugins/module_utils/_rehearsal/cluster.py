@@ -30,7 +30,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.configu
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.paths import Paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import ask_pass_socket
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import (
-    ARGOCD,
+    ALL,
     CONTROL_PLANE,
     Processes,
     is_running,
@@ -48,7 +48,7 @@ class RehearsalCluster:
         self.paths = Paths(name, Path(state_dir), Path(binaries))
         self.programs = Programs(self.paths)
         self.processes = Processes(self.paths, self.programs)
-        self.argocd = ArgoCD(self.paths, self.programs, self.processes)
+        self.argocd = ArgoCD(self.paths, self.programs, self.processes, argocd_namespace)
         self.stages = Stages(self.paths, self.programs)
 
     @contextlib.contextmanager
@@ -114,7 +114,7 @@ class RehearsalCluster:
         # While it runs, the repo-server removes all permissions from its checkouts, including their owner's.
         self.processes.stop("argocd-repo-server")
         make_removable(self.paths.folder)
-        processes = {name: self.processes.pid(name) for name in (*CONTROL_PLANE, *ARGOCD)}
+        processes = {name: self.processes.pid(name) for name in ALL}
         ask_pass_socket(self.paths.folder).unlink(missing_ok=True)
         if (self.paths.folder / "kwok.yaml").exists():
             self.programs.kwokctl("delete", "cluster", "--kubeconfig", self.paths.kubeconfig)

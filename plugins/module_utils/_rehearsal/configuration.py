@@ -15,7 +15,11 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.paths import Paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import ask_pass_socket, ports_of
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import ARGOCD, KUBELET
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import (
+    ARGOCD,
+    KUBELET,
+    NOTIFICATIONS,
+)
 
 # Log write requests without their bodies: the log stays small and contains no Secret.
 AUDIT_POLICY = {
@@ -45,7 +49,7 @@ def write_configuration(paths: Paths, launcher: Path, argocd_namespace: str) -> 
     # kwokctl executes it.
     (launch / "launch.py").write_text(f"#!/usr/bin/env python3\n{launcher.read_text()}")
     (launch / "launch.py").chmod(0o755)
-    for component in ARGOCD:
+    for component in (*ARGOCD, NOTIFICATIONS):
         (launch / component).symlink_to("launch.py")
     (paths.folder / "audit-policy.yaml").write_text(_yaml.dump(AUDIT_POLICY))
     config = {
@@ -84,7 +88,7 @@ def kwokctl_configuration(paths: Paths) -> dict[str, Any]:
                 "links": ["kube-apiserver"],
                 "args": [str(paths.folder)],
             }
-            for component in ARGOCD
+            for component in (*ARGOCD, NOTIFICATIONS)
         ]
         + [
             {

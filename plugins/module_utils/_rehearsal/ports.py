@@ -14,10 +14,15 @@ import socket
 from pathlib import Path
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import ARGOCD, KUBELET
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import (
+    ARGOCD,
+    KUBELET,
+    NOTIFICATIONS,
+)
 
 PORTS = (
     *ARGOCD,
+    NOTIFICATIONS,
     KUBELET,
     "argocd-repo-server-metrics",
     "argocd-applicationset-probe",

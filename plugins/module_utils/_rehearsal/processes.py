@@ -27,6 +27,9 @@ ARGOCD = (
     "argocd-applicationset-controller",
     "argocd-server",
 )
+# Runs only where its configuration has a receiver.
+NOTIFICATIONS = "argocd-notifications-controller"
+ALL = (*CONTROL_PLANE, *ARGOCD, NOTIFICATIONS)
 
 
 class Processes:
@@ -44,8 +47,9 @@ class Processes:
         return pid if is_running(pid, component) else None
 
     def status(self) -> dict[str, str]:
-        """Return `running` or `stopped` for each component."""
-        return {name: "running" if self.pid(name) else "stopped" for name in (*CONTROL_PLANE, *ARGOCD)}
+        """Return `running` or `stopped` for each component that should run, and for others that do."""
+        found = {name: "running" if self.pid(name) else "stopped" for name in ALL}
+        return {name: state for name, state in found.items() if state == "running" or name != NOTIFICATIONS}
 
     def start_stopped(self, components: tuple[str, ...]) -> bool:
         """Start the components that do not run; return whether there were any."""
@@ -59,10 +63,8 @@ class Processes:
 
     def stop(self, component: str) -> bool:
         """End one process, by its id, and wait until it is gone."""
-        if component not in (*CONTROL_PLANE, *ARGOCD):
-            raise GitopsError(
-                f"A rehearsal cluster has no component {component}: use one of {', '.join((*CONTROL_PLANE, *ARGOCD))}."
-            )
+        if component not in ALL:
+            raise GitopsError(f"A rehearsal cluster has no component {component}: use one of {', '.join(ALL)}.")
         pid = self.pid(component)
         if pid is None:
             return False

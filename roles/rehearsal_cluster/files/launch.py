@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+NOTIFICATIONS = "argocd-notifications-controller"
 TOKEN_SECONDS = 365 * 24 * 3600
 SECRET_SECONDS = 30
 # component: (kind of its workload, ServiceAccount whose token it gets; the repo-server has none by design)
@@ -32,6 +33,7 @@ WORKLOADS = {
     "argocd-application-controller": ("StatefulSet", "argocd-application-controller"),
     "argocd-applicationset-controller": ("Deployment", "argocd-applicationset-controller"),
     "argocd-server": ("Deployment", "argocd-server"),
+    NOTIFICATIONS: ("Deployment", NOTIFICATIONS),
 }
 
 
@@ -179,6 +181,7 @@ class Launcher:
                 "--metrics-address", "127.0.0.1", "--metrics-port", ports["argocd-server-metrics"],
                 "--repo-server", repo_server, "--dex-server", "http://127.0.0.1:1", *redis,
             ],
+            NOTIFICATIONS: ["--argocd-repo-server", repo_server, "--metrics-port", ports[NOTIFICATIONS]],
         }[component]  # fmt: skip
         namespace = [] if component == "argocd-repo-server" else ["--namespace", self.config["namespace"]]
         return given + local + namespace
@@ -196,6 +199,11 @@ class Launcher:
                 return
             time.sleep(0.2)
             self._objects = None
+
+    def notifies(self) -> bool:
+        """Return whether the notifications controller has a receiver; a process that does nothing is not started."""
+        data = self.objects.get(("ConfigMap", "argocd-notifications-cm"), {}).get("data") or {}
+        return any(key.startswith("service.") for key in data)
 
     def fingerprint(self, component: str) -> str:
         """Return a hash of everything that a restart would read; a hash, because it includes passwords."""
@@ -234,6 +242,8 @@ class Launcher:
         """Exec the component."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_git_verify_wrapper(self.data / "bin")
+        if component == NOTIFICATIONS and not self.notifies():
+            sys.exit(f"{component}: argocd-notifications-cm has no receiver.")
         if component != "argocd-redis":
             self.await_references(component)
         write_private(self.data / f"{component}.fingerprint", self.fingerprint(component))
@@ -243,7 +253,10 @@ class Launcher:
         account = WORKLOADS[component][1]
         if account:
             environment["KUBECONFIG"] = self.service_account_kubeconfig(account)
-        os.execve(self.bin / component, [component, *self.arguments(component)], environment)
+        program = component
+        if component == NOTIFICATIONS:  # the only one whose program has another name
+            program, environment["ARGOCD_BINARY_NAME"] = "argocd", "argocd-notifications"
+        os.execve(self.bin / program, [component, *self.arguments(component)], environment)
 
 
 def write_private(path: Path, text: str) -> None:
