@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -30,33 +30,29 @@ HISTORY = {"id": "ID", "revision": "Revision", "deployedAt": "Deployed", "by": "
 EVENTS = {"age": "Age", "type": "Type", "reason": "Reason", "object": "Object", "message": "Message"}
 
 
-def status_list(applications: list[dict[str, Any]], paused: Mapping[str, str] | None = None) -> str:
-    """Return the Applications as a table, in their order.
-
-    `paused` has a text for each Application whose automated sync somebody paused: who, and since when.
-    """
-    held = paused or {}
-    text = table([row(entry, held.get(entry["name"], "")) for entry in applications], COLUMNS)
+def status_list(applications: list[dict[str, Any]]) -> str:
+    """Return the Applications as a table, in their order."""
+    text = table([row(entry) for entry in applications], COLUMNS)
     good = sum(entry["sync"] == "Synced" and entry["state"] == "Healthy" for entry in applications)
     return f"{text}\n\n{good} of {len(applications)} Applications are Synced and Healthy."
 
 
-def row(entry: dict[str, Any], paused: str) -> dict[str, Any]:
+def row(entry: dict[str, Any]) -> dict[str, Any]:
     """Return the line of an Application in the table."""
-    reasons = with_pause(entry, paused)
+    reasons = with_pause(entry)
     first = shortened(reasons[0]) if reasons else ""
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    return entry | {"revision": revision_of(entry), "sync_policy": policy(entry, paused), "reason": first + more}
+    return entry | {"revision": revision_of(entry), "sync_policy": policy(entry), "reason": first + more}
 
 
-def with_pause(entry: dict[str, Any], paused: str) -> list[str]:
+def with_pause(entry: dict[str, Any]) -> list[str]:
     """Return the reasons of an Application; that it is paused comes last, because it is no error."""
-    return [*entry["reasons"], *([f"automated sync is paused {paused}"] if paused else [])]
+    return [*entry["reasons"], *([f"automated sync is {entry['paused']}"] if entry["paused"] else [])]
 
 
-def policy(entry: dict[str, Any], paused: str) -> str:
+def policy(entry: dict[str, Any]) -> str:
     """Return the sync policy in one word."""
-    return "Paused" if paused else str(entry["sync_policy"])
+    return "Paused" if entry["paused"] else str(entry["sync_policy"])
 
 
 def revision_of(entry: dict[str, Any]) -> str:
@@ -70,20 +66,20 @@ def shortened(text: str) -> str:
     return line if len(line) <= REASON_LENGTH else f"{line[: REASON_LENGTH - 1]}…"
 
 
-def status_page(entry: dict[str, Any], paused: Mapping[str, str] | None = None, now: datetime | None = None) -> str:
+def status_page(entry: dict[str, Any], now: datetime | None = None) -> str:
     """Return what there is to say about one Application, with its tree and its events."""
-    why, moment = (paused or {}).get(entry["name"], ""), now or datetime.now(UTC)
+    moment = now or datetime.now(UTC)
     source = entry["sources"][0]
     where = " ".join(filter(None, [source.get("repoURL"), source.get("path") or source.get("chart")]))
     facts = [
         f"Application {entry['name']}: {entry['sync'] or 'Unknown'}, {entry['health'] or 'Unknown'}",
         f"  Source     {where} at {source.get('targetRevision') or 'HEAD'}",
         f"  Compared   {revision_of(entry) or 'never'}, {ago(entry['reconciled_at'], moment)}",
-        f"  Policy     {policy(entry, why)}, project {entry['project']}",
+        f"  Policy     {policy(entry)}, project {entry['project']}",
         f"  Last sync  {operation(entry, moment)}",
         *(f"  Web        {url}" for url in entry["urls"]),
     ]
-    reasons = [f"  - {text}" for text in with_pause(entry, why)] or ["  nothing is wrong"]
+    reasons = [f"  - {text}" for text in with_pause(entry)] or ["  nothing is wrong"]
     parts = ["\n".join(facts), "\n".join(["Reasons", *reasons]), tree_table(entry["tree"])]
     if entry["history"]:
         parts.append(f"History\n{table([deployed(item) for item in entry['history']], HISTORY)}")

@@ -53,7 +53,7 @@ notes:
     ReplicaSets, Pods and, as far as there is what they belong to, PersistentVolumeClaims, Services, Deployments,
     StatefulSets, DaemonSets, Jobs, CertificateRequests, Orders, Challenges, StrimziPodSets and Backups, and to get
     those objects of the Applications whose health Argo CD does not explain. With O(events), to list Events there and
-    in O(namespace).
+    in O(namespace). Where automated sync is off, to get the ConfigMap C(gitops-paused); without it a warning says so.
   - A kind that may not be read is a warning that names it; the tree is without it then.
   - A name that does not exist is not an error; it is listed in RV(missing).
   - Health of single resources is only there when Argo CD persists it (C(controller.resource.health.persist), which the
@@ -105,6 +105,9 @@ applications:
     destination: {description: Cluster and namespace., type: dict}
     automated: {description: Whether it is synced automatically., type: bool}
     sync_policy: {description: "V(Auto-Prune), V(Auto) or V(Manual).", type: str}
+    paused:
+      description: Since when and by whom automated sync is paused (M(monorepo.gitops.argocd_app_pause)), or nothing.
+      type: str
     sync: {description: Sync status., type: str}
     health: {description: Health status., type: str}
     health_message: {description: The controller's explanation of the health (Argo CD 3.6)., type: str}
@@ -182,9 +185,26 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import details, order, with_causes
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import pause_text, paused
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import list_applications, selection
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
+    Application,
+    automated_policy,
+    is_automated,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tree import Trees, tree_reasons
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+
+
+def pauses(module: Any, api: Api, found: list[Application]) -> dict[str, str]:
+    """Return since when and by whom Applications are paused; that is looked up only where automated sync is off."""
+    off = [item for item in found if automated_policy(item) is not None and not is_automated(item)]
+    try:
+        records = paused(api, module.params["namespace"]) if off else {}
+    except GitopsError as error:
+        module.warn(str(error))
+        return {}
+    return {item["metadata"]["name"]: pause_text(records.get(item["metadata"]["name"]), item) for item in off}
 
 
 def described(application: Application, trees: Trees, tree: bool, events: bool) -> dict[str, Any]:
@@ -205,7 +225,11 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     selects = selection(params["names"], params["applicationsets"], labelled=True)
     wanted = [item for item in found if selects(item)]
     trees = Trees(api)
-    applications = [described(item, trees, params["tree"], params["events"]) for item in wanted]
+    texts = pauses(module, api, wanted)
+    applications = [
+        described(item, trees, params["tree"], params["events"]) | {"paused": texts.get(item["metadata"]["name"], "")}
+        for item in wanted
+    ]
     for text in trees.unreadable.values():
         module.warn(text)
     present = {entry["name"] for entry in applications}

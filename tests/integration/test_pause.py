@@ -268,6 +268,8 @@ def test_the_runbooks_are_true(redeployed, operated):
     assert found == {"cert-manager": "", "gateway": "", "maildev": "paused"}
     assert "(drill)" in (redeployed.reports / "report.html").read_text()
     assert (operated.automated(OWNED), replicas(operated)) == (OFF, 2)
+    shown = redeployed.playbook("playbooks/status.yml").stdout
+    assert re.search(r"^ *maildev .* Paused .*automated sync is paused since \S+ by anna \(drill\)", shown, re.M), shown
     # The commands of the runbook: a pause that is there, a run that may pass, and the end of it.
     said = carry_out(redeployed, "pause")
     assert "drill" in said["playbooks/pause.yml"]

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_info
 
 from .running import run_module
@@ -96,3 +98,34 @@ def test_without_tree_and_events_there_are_none(api_server):
     (one, _two) = info(api_server("info_all"))["applications"]
     assert {"tree", "events"} & one.keys() == set()
     assert [entry["id"] for entry in one["history"]] == [0]
+
+
+RECORD = {"uid": "u", "by": "anna", "since": "10:00", "reason": "", "applicationset": "", "automated": {}}
+
+
+def off(**automated):
+    metadata = {"name": "web", "namespace": "argocd", "uid": "u"}
+    return {"metadata": metadata, "spec": {"syncPolicy": {"automated": automated}}, "status": {}}
+
+
+def answers(application, status, config_map):
+    def answer(_method, path):
+        is_record = path.endswith("/configmaps/gitops-paused")
+        return (status, config_map) if is_record else (200, {"items": [application]})
+
+    return answer
+
+
+def test_who_paused_an_application_is_looked_up_where_automated_sync_is_off(api_server):
+    records = {"metadata": {"resourceVersion": "1"}, "data": {"web": json.dumps(RECORD)}}
+    (found,) = info(api_server(answers(off(enabled=False), 200, records)))["applications"]
+    assert found["paused"] == "paused since 10:00 by anna"
+    server = api_server(answers(off(prune=True), 200, records))
+    (found,) = info(server)["applications"]
+    assert (found["paused"], server.asked()) == ("", [APPLICATIONS])
+
+
+def test_a_record_of_pauses_that_may_not_be_read_is_a_warning(api_server):
+    result = info(api_server(answers(off(enabled=False), 403, {"message": "forbidden"})))
+    assert result["applications"][0]["paused"] == ""
+    assert result["warnings"] == ["ConfigMap gitops-paused, which says what is paused, cannot be read: forbidden"]

@@ -21,12 +21,13 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview i
 
 from .test_verdict import recorded
 
+PAUSED = "paused since 10:00 by anna"
 NOW = datetime.fromisoformat("2026-11-27T12:00:00Z")
 
 
 def entry(name, *reasons, **more):
     found = details(recorded("synced_healthy")) | {"name": name, "revisions": ["0123456789abcdef"]}
-    return found | {"reasons": list(reasons)} | more
+    return found | {"reasons": list(reasons), "paused": ""} | more
 
 
 def test_the_list_reads_like_that_of_argocd_with_the_cause():
@@ -42,13 +43,13 @@ def test_the_list_reads_like_that_of_argocd_with_the_cause():
 
 
 def test_a_paused_application_says_so_and_by_whom():
-    text = status_list([entry("web", "OutOfSync: ConfigMap a/b"), entry("api")], {"api": "by anna since 10:00"})
+    text = status_list([entry("web", "OutOfSync: ConfigMap a/b"), entry("api", paused=PAUSED)])
     web, api = text.splitlines()[2:4]
     assert web.split()[4:6] == ["Auto-Prune", "OutOfSync:"]
-    assert api.endswith("Paused      automated sync is paused by anna since 10:00")
-    page = status_page(entry("api", tree=[], events=[]), {"api": "by anna since 10:00"}, NOW)
+    assert api.endswith("Paused      automated sync is paused since 10:00 by anna")
+    page = status_page(entry("api", tree=[], events=[], paused=PAUSED), NOW)
     assert "  Policy     Paused, project rounds" in page
-    assert "  - automated sync is paused by anna since 10:00" in page
+    assert "  - automated sync is paused since 10:00 by anna" in page
 
 
 def test_one_bad_operation_does_not_count_as_fine():

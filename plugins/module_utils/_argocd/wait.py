@@ -11,7 +11,7 @@ from __future__ import annotations
 import queue
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -19,7 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, U
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import Moment, decide, find
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.findings import Findings
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import Operations
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import pause_text
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import Record, pause_text
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP, NO_MATCH
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, revisions_of, summary
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
@@ -237,12 +237,8 @@ class Waiter:
     def results(self) -> list[dict[str, Any]]:
         """Return the result of each Application."""
         namespace = self.path.split("/")[5]
-        found = [result(entry, namespace, self.started) for _name, entry in sorted(self.tracked.items())]
-        if self.options.paused is not None:
-            for entry in found:
-                record = self.options.paused.get(entry["name"])
-                entry["paused"] = pause_text(record, self.tracked[entry["name"]].application)
-        return found
+        entries = [entry for _name, entry in sorted(self.tracked.items())]
+        return [result(entry, namespace, self.started) | pause_of(entry, self.options.paused) for entry in entries]
 
 
 def carry_out(module: Any, client: Any, options: Options, names: list[str]) -> dict[str, Any]:
@@ -265,6 +261,11 @@ def result(entry: Tracked, namespace: str, started: float) -> dict[str, Any]:
         "resyncs": entry.resyncs,
         **(entry.order.report() if entry.order else {}),
     }
+
+
+def pause_of(entry: Tracked, records: Mapping[str, Record] | None) -> dict[str, str]:
+    """Return since when and by whom an Application is paused, where that was asked for."""
+    return {} if records is None else {"paused": pause_text(records.get(entry.name), entry.application)}
 
 
 def outcome(waiter: Waiter, warn: Callable[[str], None]) -> dict[str, Any]:
