@@ -32,6 +32,7 @@ ENGINE = ("gitops", "cluster", "rehearsal_cluster", "gitops_repo", "component", 
 # What our playbooks and roles set themselves: another one may have run before in the same run of Ansible.
 RESULTS = {
     "argocd_build",
+    "backup_result",
     "argocd_notifications_found",
     "cluster_connection",
     "component_result",
