@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 
-from .conftest import BASE, Environment, bring_up, take_down, words
+from .conftest import BASE, DEPLOY, Environment, bring_up, take_down, words
 
 PROJECT = "/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/infra"
 CONNECT = "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkaconnects/kafka-cluster"
@@ -30,6 +31,14 @@ MAILDEV = "/apis/apps/v1/namespaces/maildev/deployments/maildev"
 @pytest.fixture(scope="module")
 def prod(tmp_path_factory):
     environment = bring_up(Environment(tmp_path_factory.mktemp("prod"), "prod", gitops_environment="prod"))
+    yield environment
+    take_down(environment)
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory):
+    """Return an environment whose cluster several tests use: the first run starts it."""
+    environment = Environment(tmp_path_factory.mktemp("second"))
     yield environment
     take_down(environment)
 
@@ -68,19 +77,15 @@ def test_a_second_run_for_production_changes_nothing(prod):
     assert "changed=0 " in words(prod.site())
 
 
-def test_a_run_for_dev_changes_no_byte_of_production(prod, tmp_path):
+def test_a_run_for_dev_changes_no_byte_of_production(prod, second):
     """The repository of dev starts as that of prod; its base is the same, so only the overlays of dev are new.
 
     What production does not have at all, as maildev, comes with its base.
     """
-    dev = Environment(tmp_path, gitops_repo_url=f"file://{prod.folder}/monorepo.git")
     head = prod.git("rev-parse", "main")
-    try:
-        words(dev.site("--tags", "publish"))
-        dev.find_cluster()
-        changed = dev.git("diff", "--name-only", head, "main").splitlines()
-    finally:
-        take_down(dev)
+    words(second.site("--tags", "publish", "-e", f"gitops_repo_url=file://{prod.folder}/monorepo.git"))
+    second.find_cluster()
+    changed = second.git("diff", "--name-only", head, "main").splitlines()
     assert changed
     own = re.compile(r"argocd/(appsets/test/|(infra|services)/[^/]+/envs/test/)")
     theirs = [name for name in changed if not own.match(name)]
@@ -91,7 +96,7 @@ def test_a_run_for_dev_changes_no_byte_of_production(prod, tmp_path):
 def test_a_change_reaches_production_by_promotion_only(prod):
     before = prod.git("rev-parse", "prod")
     prod.set(auth_replicas=3)
-    output = words(prod.site())
+    output = words(prod.site(*DEPLOY))
     assert "prod follows prod, which is 1 commits behind main. Files that would change: 1." in output
     assert prod.git("rev-parse", "prod") == before
     assert prod.live(DEPLOYMENT)["spec"]["replicas"] == 2
@@ -104,11 +109,6 @@ def test_a_change_reaches_production_by_promotion_only(prod):
     words(prod.playbook("playbooks/promote.yml"))
     assert prod.git("rev-parse", "prod") == prod.git("rev-parse", "main") != before
     assert prod.live(DEPLOYMENT)["status"]["availableReplicas"] == 3
-
-    # Both in one run: what the first one has registered is still there in the second.
-    both = prod.inventory.parent / "both.yml"
-    both.write_text("\n".join(f"- import_playbook: monorepo.gitops.{name}" for name in ("site", "promote")))
-    assert "changed=0 " in words(prod.playbook(str(both)))
 
 
 def test_what_was_published_leaves_production_with_its_promotion(prod):
@@ -138,24 +138,29 @@ def test_what_was_published_leaves_production_with_its_promotion(prod):
     assert prod.live(CONNECT) is None
     words(prod.site())  # the AppProject loses what nothing needs any more
     assert kind not in prod.live(PROJECT)["spec"]["namespaceResourceWhitelist"]
-    assert "changed=0 " in words(prod.site())
+
+    # Both in one run: what the first one has registered is still there in the second.
+    both = prod.inventory.parent / "both.yml"
+    both.write_text("\n".join(f"- import_playbook: monorepo.gitops.{name}" for name in ("site", "promote")))
+    assert "changed=0 " in words(prod.playbook(str(both)))
 
 
-def test_applications_without_automated_sync_are_synced_and_pruned_by_a_run(tmp_path):
-    manual = Environment(tmp_path, applicationsets_automated=False, notes_optional=True)
+def test_applications_without_automated_sync_are_synced_and_pruned_by_a_run(second):
+    """A first run, too: the cluster may be there, but Argo CD is not."""
     definition = {"name": "notes", "layer": "infra", "namespace": "notes", "depends_on": []}
-    manual.set(gitops_components=[*BASE, manual.write_component(definition, NOTES)])
-    try:
-        bring_up(manual)
-        words(manual.first)
-        policy = manual.live("/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/maildev")["spec"]["syncPolicy"]
-        assert "automated" not in policy
-        assert manual.live(NOTE)["data"] == {"text": "hello"}
-        manual.set(maildev_replicas=2, notes_optional=False)
-        words(manual.site())
-        assert manual.live(MAILDEV)["status"]["availableReplicas"] == 2
-        assert manual.live(NOTE) is None
-        assert manual.live("/api/v1/namespaces/notes/serviceaccounts/notes")
-        assert "changed=0 " in words(manual.site())
-    finally:
-        take_down(manual)
+    second.set(gitops_components=[*BASE, second.write_component(definition, NOTES)])
+    second.set(applicationsets_automated=False, notes_optional=True)
+    if second.status:  # a repository of its own, without what another test has published
+        for name in ("monorepo.git", "clone"):
+            shutil.rmtree(second.folder / name)
+    bring_up(second)
+    words(second.first)
+    policy = second.live("/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/maildev")["spec"]["syncPolicy"]
+    assert "automated" not in policy
+    assert second.live(NOTE)["data"] == {"text": "hello"}
+    second.set(maildev_replicas=2, notes_optional=False)
+    words(second.site(*DEPLOY))
+    assert second.live(MAILDEV)["status"]["availableReplicas"] == 2
+    assert second.live(NOTE) is None
+    assert second.live("/api/v1/namespaces/notes/serviceaccounts/notes")
+    assert "changed=0 " in words(second.site(*DEPLOY))
