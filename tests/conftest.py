@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 from rendering import Renderings
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,6 +31,8 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Renderings:
 # --- which tests run, and in which order -----------------------------------------------------------------------------
 
 # Each file runs in one process. The slowest come first, so that two processes end at about the same time.
+# Those with all components run in the same process, which brings up this largest cluster only once.
+COMPLETE = ("test_complete", "test_convergence")
 SLOWEST = (
     "test_site",
     "test_guards",
@@ -88,6 +91,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["left_out"] = dict(session.config.stash.get(LEFT_OUT, Counter()))
+
+
+class Scheduling(LoadFileScheduling):
+    """Files in parallel, except those that share the largest cluster."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return COMPLETE[0] if Path(file).stem in COMPLETE else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(optionalhook=True)
