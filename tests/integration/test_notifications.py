@@ -121,6 +121,7 @@ class Notified:
         # A run keeps what an AppProject allows already until it is narrowed.
         any_kind = [{"group": "*", "kind": "*"}]
         project = {"clusterResourceWhitelist": any_kind, "namespaceResourceWhitelist": any_kind}
+        project["namespaceResourceBlacklist"] = []  # that of a layer without components has all kinds
         project |= {"sourceRepos": [self.repository.url], "destinations": [{"server": "*", "namespace": "*"}]}
         apply(self.api, "AppProject", "appprojects", "services", project)
         spec = specification(self.repository.url, NAME) | {"project": "services"}
