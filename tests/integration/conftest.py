@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -186,6 +187,37 @@ def make(target, inventory, *args, **variables):
     command = ["make", *installed, *args, target, f"ENV={os.path.relpath(inventory, ROOT / 'inventories')}"]
     given = os.environ | {"ANSIBLE_NOCOLOR": "1"} | variables
     return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=120, check=False)
+
+
+def runbook(page: str, **names: str) -> list[list[str]]:
+    """Return the commands of a page of docs/runbooks as words, in their order; names replace those of the page."""
+    text = (ROOT / "docs" / "runbooks" / f"{page}.md").read_text()
+    blocks = re.findall(r"^ *```bash\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    commands = [shlex.split(line) for block in blocks for line in block.splitlines()]
+    assert commands, page
+    for old, new in names.items():
+        name = re.compile(rf"(?<![\w/-]){re.escape(old)}(?![\w-])")
+        commands = [[name.sub(new, word) for word in words] for words in commands]
+    return commands
+
+
+def carry_out(environment: Environment, page: str, **names: str) -> list[str]:
+    """Run the commands of a page one after the other, and return what each of them said."""
+    kubeconfig = {"KUBECONFIG": environment.status["kubeconfig"]}
+    said = []
+    for words in runbook(page, **names):
+        if words == ["export", "KUBECONFIG=$(make -s kubeconfig)"]:
+            continue
+        if words[0] == "kubectl":
+            command = [environment.binary("kubectl"), *words[1:]]
+            done = subprocess.run(command, env=kubeconfig, capture_output=True, text=True, timeout=60, check=False)
+        else:
+            program, playbook, option, inventory, *args = words
+            assert (program, option, inventory[:12]) == ("ansible-playbook", "-i", "inventories/"), words
+            done = environment.playbook(playbook, *args)
+        assert done.returncode == 0, f"{words}\n{done.stdout[-3000:]}\n{done.stderr}"
+        said.append(done.stdout)
+    return said
 
 
 def existing(environment, **variables):

@@ -10,7 +10,7 @@ import shutil
 
 import pytest
 
-from .conftest import BASE, DEPLOY, Environment, bring_up, take_down, words
+from .conftest import BASE, DEPLOY, Environment, bring_up, carry_out, runbook, take_down, words
 
 PROJECT = "/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/infra"
 CONNECT = "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkaconnects/kafka-cluster"
@@ -73,6 +73,12 @@ def test_production_is_what_its_inventory_says(prod):
     assert "failed=0 " in words(prod.playbook("playbooks/verify.yml"))
 
 
+def test_a_backup_of_the_database_is_made_and_listed(prod):
+    listed, made = carry_out(prod, "database_backup")
+    assert not re.search(r"cnpg-cluster-\d{14}", listed)
+    assert re.search(r"cnpg-cluster-\d{14} .* completed", made)
+
+
 def test_a_second_run_for_production_changes_nothing(prod):
     assert "changed=0 " in words(prod.site())
 
@@ -101,12 +107,13 @@ def test_a_change_reaches_production_by_promotion_only(prod):
     assert prod.git("rev-parse", "prod") == before
     assert prod.live(DEPLOYMENT)["spec"]["replicas"] == 2
 
-    shown = prod.playbook("playbooks/promote.yml", "--check", "--diff")
+    look, promote = runbook("promote")
+    shown = prod.playbook(look[1], *look[4:])
     words(shown)
     assert re.search(r"^\+ *- \{name: socat-auth, count: 3\}", shown.stdout, re.MULTILINE)
     assert prod.git("rev-parse", "prod") == before
 
-    words(prod.playbook("playbooks/promote.yml"))
+    words(prod.playbook(promote[1], *promote[4:]))
     assert prod.git("rev-parse", "prod") == prod.git("rev-parse", "main") != before
     assert prod.live(DEPLOYMENT)["status"]["availableReplicas"] == 3
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shlex
 import subprocess
 import time
 
@@ -18,7 +17,7 @@ from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_diff,
 from unit.api_server import write_kubeconfig
 from unit.running import run_module
 
-from .conftest import ARGO, ROOT
+from .conftest import ARGO, carry_out
 
 JSON, JSON_PATCH = "application/json", "application/json-patch+json"
 DEPLOYMENT = "/apis/apps/v1/namespaces/maildev/deployments/maildev"
@@ -172,14 +171,7 @@ def test_the_differences_are_those_that_the_cli_sees(environment, limited, tmp_p
 @pytest.mark.usefixtures("drifted")
 @pytest.mark.parametrize("page", ["logs", "diff"])
 def test_the_commands_of_the_runbook(environment, page):
-    text = (ROOT / "docs" / "runbooks" / f"{page}.md").read_text()
-    commands = re.findall(r"```bash\n(.*?)\n```", text, re.S)
-    assert len(commands) > 1
-    for command in commands:
-        program, playbook, option, inventory, *args = shlex.split(command)
-        assert (program, option, inventory) == ("ansible-playbook", "-i", "inventories/dev")
-        done = environment.playbook(playbook, *args)
-        assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}"
+    said = carry_out(environment, page)
     if page == "diff":
-        assert "-  replicas: 2" in done.stdout
-        assert "create: Service maildev/maildev-web" in done.stdout
+        assert "-  replicas: 2" in said[-1]
+        assert "create: Service maildev/maildev-web" in said[-1]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import carry_out
 from .test_wait import ARGO, Repository, apply, specification
 
 NAME = "notified"
@@ -271,3 +272,7 @@ def test_who_is_added_is_not_told_the_past_and_nobody_is_told_when_it_is_off(not
     good = notified.push("nobody listens")
     notified.settle(good, "Healthy")
     assert receivers.received == []
+
+
+def test_the_commands_of_the_runbook(notified):
+    carry_out(notified.environment, "notifications")

@@ -24,7 +24,7 @@ from ansible_collections.monorepo.gitops.plugins.modules import (
 from unit.api_server import write_kubeconfig
 from unit.running import run_module
 
-from .conftest import BASE
+from .conftest import BASE, carry_out
 from .test_wait import ARGO, Repository, apply, failing_hook, specification
 
 ROUNDS, LONG_ROUNDS = 10, 200
@@ -347,3 +347,8 @@ def test_every_answer_is_that_of_our_operation_or_an_honest_conflict(operated, r
     # The Application is not left behind: the last commit is deployed.
     result, entry = operated.sync(AUTOMATED)
     assert (entry["state"], operated.value(AUTOMATED)) == ("ready", f"race {seed} {rounds - 1}"), result
+
+
+@pytest.mark.parametrize("page", ["sync", "refresh", "terminate", "verify"])
+def test_the_commands_of_the_runbook(operated, page):
+    assert all("failed=0 " in said for said in carry_out(operated.environment, page))

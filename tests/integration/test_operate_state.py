@@ -10,7 +10,7 @@ import re
 import pytest
 import yaml
 
-from .conftest import ARGO, BASE, Environment, applications, bring_up, take_down, words
+from .conftest import ARGO, BASE, Environment, applications, bring_up, carry_out, runbook, take_down, words
 
 NAME = "state"
 SECRET = "/api/v1/namespaces/minio/secrets/minio-root"
@@ -43,7 +43,8 @@ def pods(environment, namespace):
 def test_a_restart_replaces_the_pods_and_argocd_stays_in_sync(operated):
     assert operated.first.returncode == 0, operated.first.stdout[-3000:]
     before = pods(operated, "maildev")
-    assert "Deployment maildev maildev" in words(run(operated, "restart", "-e", "app=maildev"))
+    (said,) = carry_out(operated, "restart")
+    assert re.search(r"Deployment +maildev +maildev", said)
     assert before
     assert not before & pods(operated, "maildev")
     done = operated.live(f"{ARGO}/applications/maildev")["status"]
@@ -53,12 +54,12 @@ def test_a_restart_replaces_the_pods_and_argocd_stays_in_sync(operated):
 def test_a_deleted_password_is_made_anew_and_its_users_restarted(operated):
     before, old = pods(operated, "minio"), operated.live(SECRET)["data"]
     assert operated.api().request("DELETE", SECRET)[0] == 200
-    listed = words(run(operated, "regenerate_secret"))
-    assert "minio minio-root minio missing" in listed
     refused = run(operated, "regenerate_secret", "-e", "secret=minio-root")
     assert "Nothing was done. What would be done is shown above. To do it, add -e confirm=state" in refused.stdout
     assert operated.live(SECRET) is None
-    assert "failed=0" in words(run(operated, "regenerate_secret", "-e", "secret=minio-root", "-e", f"confirm={NAME}"))
+    listed, shown, _done = carry_out(operated, "regenerate_secret", **{"drizzle-gateway": "minio-root", "dev": NAME})
+    assert re.search(r"minio +minio-root +minio +missing", listed)
+    assert "Secret minio/minio-root is missing and gets new values." in shown
     new = operated.live(SECRET)["data"]
     assert new.keys() == old.keys()
     assert new["root-password"] != old["root-password"]
@@ -66,34 +67,43 @@ def test_a_deleted_password_is_made_anew_and_its_users_restarted(operated):
 
 
 def test_an_environment_comes_back_from_a_backup_on_an_empty_cluster(operated):
-    vault = ["--vault-password-file", str(operated.inventory.parent / "vault")]
+    vault = {"~/.vault": str(operated.inventory.parent / "vault")}
     key = operated.live("/api/v1/namespaces/argocd/secrets/argocd-secret")["data"]["server.secretkey"]
     names = set(applications(operated))
-    assert "Encrypted with Ansible Vault" in words(run(operated, "backup", *vault))
-    (file,) = (operated.inventory.parent.parent / "backups" / NAME).iterdir()
+    assert "Encrypted with Ansible Vault" in carry_out(operated, "backup", **vault)[0]
+    file, plain = sorted((operated.inventory.parent.parent / "backups" / NAME).iterdir())
     assert file.read_text().startswith("$ANSIBLE_VAULT;")
+    assert "kind: Secret" not in plain.read_text()
 
-    shown = run(operated, "decommission", "-e", "volumes=true", "-e", "crds=true")
-    assert "To do it, add -e confirm=state" in shown.stdout
+    *shown, confirmed = runbook("decommission", dev=NAME)
+    for command in shown:
+        assert "To do it, add -e confirm=state" in operated.playbook(command[1], *command[4:]).stdout
     assert set(applications(operated)) == names
-    gone = run(operated, "decommission", "-e", "volumes=true", "-e", "crds=true", "-e", f"confirm={NAME}")
-    assert "failed=0" in words(gone)
+    assert "failed=0" in words(operated.playbook(confirmed[1], *confirmed[4:]))
     left = {item["metadata"]["name"] for item in operated.live("/api/v1/namespaces")["items"]}
     assert left == {"default", "kube-node-lease", "kube-public", "kube-system"}
     crds = operated.live("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]
     assert {item["spec"]["group"] for item in crds} == {"kwok.x-k8s.io"}
     assert f"The cluster has nothing of environment {NAME}." in words(run(operated, "decommission"))
 
-    restored = run(operated, "restore", "-e", f"file={file.relative_to(operated.inventory.parent.parent)}", *vault)
-    assert " 0 existed already" in words(restored)
+    backup = vault | {"$BACKUP": str(file.relative_to(operated.inventory.parent.parent))}
+    _checked, restored, again = carry_out(operated, "restore", **backup)
+    assert "0 existed already" in restored
     assert operated.live("/api/v1/namespaces/argocd/secrets/argocd-secret")["data"]["server.secretkey"] == key
-    again = operated.site()
-    assert again.returncode == 0, again.stdout[-3000:]
-    assert "deletes 0 Applications, and prunes 0 objects" in words(again)
+    assert "deletes 0 Applications, and prunes 0 objects" in " ".join(again.split())
     assert set(applications(operated)) == names
     assert changed(operated.site()) == []
     # Nothing is missing any more, so nothing is written.
-    assert changed(run(operated, "restore", "-e", f"file={file}", *vault)) == []
+    restore = runbook("restore", **backup)[1]
+    assert changed(operated.playbook(restore[1], *restore[4:])) == []
+
+
+def test_an_upgrade_to_the_same_version_changes_nothing_but_makes_a_backup(operated):
+    folder = operated.inventory.parent.parent / "backups" / NAME
+    before = set(folder.iterdir())
+    _checked, done = carry_out(operated, "upgrade_argocd", **{"~/.vault": str(operated.inventory.parent / "vault")})
+    assert len(set(folder.iterdir()) - before) == 1
+    assert "failed=0" in done
 
 
 def test_a_backup_of_another_environment_is_refused(operated, tmp_path):

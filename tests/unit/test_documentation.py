@@ -132,3 +132,27 @@ PUBLIC = {
 def test_a_module_that_only_serves_the_roles_says_so_in_its_first_line():
     lines = {path.stem: re.search("^short_description: (.*)$", path.read_text(), re.M)[1] for path in MODULES}
     assert {name for name, line in lines.items() if not line.endswith("(internal)")} == PUBLIC
+
+
+RUNBOOKS = ROOT / "docs" / "runbooks"
+# What is no job of an operator, or is described where it belongs.
+NO_RUNBOOK = {"new_component", "rehearsal", "resume", "site"}
+PAGES = sorted(page.stem for page in RUNBOOKS.glob("*.md") if page.stem != "README")
+
+
+def test_every_job_of_an_operator_has_a_page_that_the_index_names():
+    playbooks = {path.stem for path in (ROOT / "playbooks").glob("*.yml")}
+    assert playbooks - set(PAGES) == NO_RUNBOOK
+    assert set(PAGES) - playbooks == {"not_healthy", "notifications"}
+    index = (RUNBOOKS / "README.md").read_text()
+    assert [page for page in PAGES if f"({page}.md" not in index] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_of_a_runbook_are_run_by_a_test(page):
+    """By carry_out or runbook of tests/integration/conftest.py, which take them from the page."""
+    tests = "".join(path.read_text() for path in (ROOT / "tests" / "integration").glob("test_*.py"))
+    named = set(re.findall(r'(?:carry_out\([\w.]+, |runbook\()"(\w+)"', tests))
+    for names in re.findall(r'parametrize\("page", \[(.*?)\]\)', tests):
+        named |= set(re.findall(r"\w+", names))
+    assert page in named
