@@ -14,7 +14,9 @@ from ansible_collections.monorepo.gitops.plugins.filter.argocd import table
 
 SHORT = 12  # as Git abbreviates a commit, and the report
 REASON_LENGTH = 200
-WARNINGS, OTHERS = 10, 5
+# Lines of events that are shown.
+WARNINGS = 10
+OTHERS = 5
 # Argo CD compares every two or three minutes.
 OLD_MINUTES = 15
 COLUMNS = {

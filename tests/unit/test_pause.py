@@ -39,8 +39,9 @@ OFF = BEFORE | {"enabled": False}
 TEXT = f"paused since {SINCE} by anna (moving)"
 
 
-def application(name="web", automated=BEFORE, uid="1"):
-    spec = {"syncPolicy": {"automated": automated} if automated is not None else {}}
+def application(name="web", automated=(), uid="1"):
+    policy = BEFORE if automated == () else automated
+    spec = {"syncPolicy": {"automated": policy} if policy is not None else {}}
     return {"metadata": {"name": name, "namespace": "argocd", "uid": uid, "resourceVersion": "7"}, "spec": spec}
 
 
