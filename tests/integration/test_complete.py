@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import CLUSTER_NAMESPACES
 
+from .conftest import DEPLOY
+
 CLAIM = "/api/v1/namespaces/minio/persistentvolumeclaims/minio"
 SECRET = "/api/v1/namespaces/minio/secrets/minio-root"
 APPLICATION = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/minio"
@@ -26,8 +28,8 @@ TRACKING, SYNC_OPTIONS = "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/s
 ROUTES = ("v1/httproutes", "v1/grpcroutes", "v1alpha2/tlsroutes")
 
 
-def run(environment, **variables):
-    done = environment.site("-e", json.dumps(variables))
+def run(environment, *args, **variables):
+    done = environment.site(*args, "-e", json.dumps(variables))
     assert done.returncode == 0, done.stdout[-4000:]
     return re.sub(r"\s+", " ", done.stdout)
 
@@ -80,18 +82,25 @@ def test_every_component_verifies(complete):
 
 
 def test_what_leaves_git_is_pruned_and_comes_back_and_edits_by_hand_are_repaired(complete):
-    """A kind leaves the AppProject after its objects have left the cluster; a password outlives a login."""
+    """A kind leaves the AppProject after its objects have left the cluster; a password outlives a login.
+
+    Components that are removed and restored keep their data.
+    """
     path = "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkaconnects/kafka-cluster"
     project = "/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/infra"
     kind = {"group": "kafka.strimzi.io", "kind": "KafkaConnect"}
-    changes = {"kafka_connect_enabled": False, "kafka_ui_auth_type": "DISABLED"}
-    password = complete.live(LOGIN)["data"]
+    changes = {"kafka_connect_enabled": False, "kafka_ui_auth_type": "DISABLED"} | without_minio(complete)
+    password, claim, secret = complete.live(LOGIN)["data"], complete.live(CLAIM), complete.live(SECRET)
     assert kind in complete.live(project)["spec"]["namespaceResourceWhitelist"]
-    run(complete, **changes)
+    output = run(complete, **changes)
+    assert complete.live(APPLICATION) is None
+    assert "Removing minio keeps Namespace minio, PersistentVolumeClaim minio/minio." in output
+    assert complete.live(CLAIM)["metadata"]["uid"] == claim["metadata"]["uid"]
+    assert complete.live("/apis/apps/v1/namespaces/minio/deployments/minio") is None
     assert complete.live(path) is None
     assert kind not in complete.live(project)["spec"]["namespaceResourceWhitelist"]
     assert {"name": "AUTH_TYPE", "value": "DISABLED"} in environment_of(complete.live(KAFKA_UI))
-    assert "changed=0 " in run(complete, **changes)
+    assert "changed=0 " in run(complete, *DEPLOY, **changes)
 
     api = complete.api()
     assert complete.live(KAFKA_UI)["spec"]["replicas"] == 1
@@ -103,6 +112,15 @@ def test_what_leaves_git_is_pruned_and_comes_back_and_edits_by_hand_are_repaired
     assert complete.live(LOGIN)["data"] == password
     assert complete.live(KAFKA_UI)["spec"]["replicas"] == 1
     assert complete.live(SERVICE)
+    assert complete.live(CLAIM)["metadata"]["uid"] == claim["metadata"]["uid"]
+    assert complete.live(SECRET)["data"] == secret["data"]
+
+
+def without_minio(environment):
+    """Return the variables with which minio is removed, and what depends on it."""
+    removed = ["minio", "common", "temporal"]
+    rest = [name for name in environment.components() if name not in removed]
+    return {"gitops_components": rest, "gitops_removals": removed}
 
 
 def environment_of(deployment):
@@ -121,38 +139,20 @@ def test_a_run_that_was_killed_after_the_push_is_finished_by_the_next(complete):
         pushed = complete.git("rev-parse", "main")
         assert pushed != head
 
-        run(complete)
+        run(complete, *DEPLOY)
         assert complete.git("rev-parse", "main") == pushed
         assert {entry["revision"] for entry in complete.report()["applications"]} == {pushed}
         assert complete.live(MAILDEV)["status"]["availableReplicas"] == 2
-        assert "changed=0 " in run(complete)
+        assert "changed=0 " in run(complete, *DEPLOY)
     finally:
         complete.set(maildev_replicas=1)  # for the next run
-
-
-def test_a_stateful_component_is_removed_and_restored_with_its_data(complete):
-    claim, secret = complete.live(CLAIM), complete.live(SECRET)
-    without = [name for name in complete.components() if name not in ("minio", "common", "temporal")]
-    removed = [name for name in complete.components() if name not in without]
-
-    output = run(complete, gitops_components=without, gitops_removals=removed)
-    assert complete.live(APPLICATION) is None
-    assert "Removing minio keeps Namespace minio, PersistentVolumeClaim minio/minio." in output
-    assert complete.live(CLAIM)["metadata"]["uid"] == claim["metadata"]["uid"]
-    assert complete.live("/apis/apps/v1/namespaces/minio/deployments/minio") is None
-
-    run(complete)
-    assert complete.live(CLAIM)["metadata"]["uid"] == claim["metadata"]["uid"]
-    assert complete.live(SECRET)["data"] == secret["data"]
 
 
 def test_a_volume_is_deleted_only_when_it_is_named(complete):
     claim = complete.live(CLAIM)
     volume = {"api_version": "v1", "kind": "PersistentVolumeClaim", "namespace": "minio", "name": "minio"}
-    without = [name for name in complete.components() if name not in ("minio", "common", "temporal")]
-    removed = [name for name in complete.components() if name not in without]
     volumes = [volume | {"component": "minio"}]
-    run(complete, gitops_components=without, gitops_removals=removed, gitops_volume_removals=volumes)
+    run(complete, *DEPLOY, **without_minio(complete), gitops_volume_removals=volumes)
     assert complete.live(CLAIM) is None
-    run(complete)
+    run(complete, *DEPLOY)
     assert complete.live(CLAIM)["metadata"]["uid"] != claim["metadata"]["uid"]
