@@ -1,7 +1,7 @@
 # Needs only Python 3.11 or newer, git and make: every target does its own setup. make help lists the targets.
 ENV ?= dev
 ARGS ?=
-# Processes that run integration tests at the same time; each has one or two clusters, of 1.5 GB each.
+# Processes that run integration tests at the same time; each has one or two clusters, of 2 GB each.
 WORKERS ?= 2
 PART ?=
 MAKEFLAGS += --no-print-directory
@@ -100,8 +100,8 @@ build: setup
 test: build check ## make check, and all tests on rehearsal clusters except the long ones; the last line is the summary of the test runner
 	@$(activate) && pytest tests/integration --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-test-long: build setup-dev ## the long tests of PART: connection, convergence, molecule, operate or wait
-	@$(activate) && pytest tests/integration --long="$(or $(PART),$(error PART is empty: set it to connection, convergence, molecule, operate or wait))"
+test-long: build setup-dev ## the long tests of PART: connection, convergence, molecule, operate, variants or wait
+	@$(activate) && pytest tests/integration --long="$(or $(PART),$(error PART is empty: set it to connection, convergence, molecule, operate, variants or wait))"
 
 bench: build setup-dev ## measure and write docs/performance.md; PART=wait measures one part, ROUNDS=20 as often
 	@$(activate) && PYTHONPATH=tests python -m bench $(if $(PART),--part $(PART)) $(if $(ROUNDS),--rounds $(ROUNDS))

@@ -17,6 +17,53 @@ from .conftest import BASE
 DATABASE = [*BASE, "cnpg-system", "external-secrets", "minio", "common"]
 EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.git"}
 
+# Further ones of the same checks.
+FURTHER = [
+    ({"gitops_components": ["maildev"]}, "gitops_components: maildev depends on gateway, which is not in the list"),
+    ({"gitops_components": ["gateway", "gateway"]}, "two components are called 'gateway'; names must be unique."),
+    (
+        {"cert_manager_sha256": "abc", "component_stand_in": "never"},
+        "'abc' is not a SHA-256 checksum for https://github.com/",
+    ),
+    (
+        {"gitops_components": ["acme.platform.Gateway_"]},
+        "gitops_components: name 'Gateway_' of 'acme.platform.Gateway_' is not a DNS label",
+    ),
+    (
+        {"gitops_components": ["gateway", "acme.platform.gateway"]},
+        "two components are called 'gateway'; names must be unique.",
+    ),
+    (
+        {"minio_buckets": [{"name": "Upper"}], "gitops_components": [*BASE, "external-secrets", "minio"]},
+        "minio_buckets: Upper is not a valid bucket name",
+    ),
+    (
+        {"common_backup_enabled": True, "gitops_components": DATABASE},
+        "common_backup_enabled needs the plugin that makes the backups: set cnpg_system_barman_cloud to true.",
+    ),
+    (
+        {"common_synchronous_replicas": 1, "gitops_components": DATABASE},
+        "common_synchronous_replicas is 1 and common_instances 1: it must be lower",
+    ),
+    (
+        {"gitops_volume_removals": [{"component": "minio"}]},
+        "gitops_volume_removals: an entry has no api_version, kind, name; each needs component, api_version,",
+    ),
+    (
+        EXISTING | {"cluster_kubeconfig": "/nowhere/config"},
+        "cluster_kubeconfig names /nowhere/config, which does not exist.",
+    ),
+    (
+        EXISTING | {"cluster_kubeconfig": "KUBECONFIG", "gitops_repo_url": ""},
+        "gitops_repo_url is empty: set it to the repository",
+    ),
+    ({"cluster_kind": "kind"}, 'cluster_kind is "kind", which is not one of rehearsal, existing (given with -e).'),
+    (
+        {"maildev_hots": "x"},
+        "maildev_hots is not a variable of this collection (given with -e). Do you mean maildev_host?",
+    ),
+]
+
 
 @pytest.mark.parametrize(
     ("variables", "message"),
@@ -25,48 +72,18 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
             {"gitops_components": ["kafak"]},
             "gitops_components: there is no component 'kafak' (no role monorepo.gitops.kafak",
         ),
-        ({"gitops_components": ["maildev"]}, "gitops_components: maildev depends on gateway, which is not in the list"),
-        ({"gitops_components": ["gateway", "gateway"]}, "two components are called 'gateway'; names must be unique."),
         (
             {"maildev_replicas": "many"},
             'maildev_replicas is "many", which is not a whole number (given with -e).',
         ),
         ({"maildev_host": "mail_dev..x"}, "HTTPRoute maildev: 'mail_dev..x' is not a valid host name"),
         (
-            {"cert_manager_sha256": "abc", "component_stand_in": "never"},
-            "'abc' is not a SHA-256 checksum for https://github.com/",
-        ),
-        (
             {"gitops_upstream_mirror": "MIRROR", "component_stand_in": "never", "cert_manager_sha256": "0" * 64},
             f"has sha256 {hashlib.sha256(b'other').hexdigest()}, expected {'0' * 64}: correct the pinned checksum",
         ),
         (
-            {"gitops_components": ["acme.platform.Gateway_"]},
-            "gitops_components: name 'Gateway_' of 'acme.platform.Gateway_' is not a DNS label",
-        ),
-        (
-            {"gitops_components": ["gateway", "acme.platform.gateway"]},
-            "two components are called 'gateway'; names must be unique.",
-        ),
-        (
-            {"minio_buckets": [{"name": "Upper"}], "gitops_components": [*BASE, "external-secrets", "minio"]},
-            "minio_buckets: Upper is not a valid bucket name",
-        ),
-        (
-            {"common_backup_enabled": True, "gitops_components": DATABASE},
-            "common_backup_enabled needs the plugin that makes the backups: set cnpg_system_barman_cloud to true.",
-        ),
-        (
-            {"common_synchronous_replicas": 1, "gitops_components": DATABASE},
-            "common_synchronous_replicas is 1 and common_instances 1: it must be lower",
-        ),
-        (
             {"temporal_replicas": 2, "gitops_components": [*DATABASE, "temporal"]},
             "temporal_replicas is 2: more than one pod needs temporal_mode server.",
-        ),
-        (
-            {"gitops_volume_removals": [{"component": "minio"}]},
-            "gitops_volume_removals: an entry has no api_version, kind, name; each needs component, api_version,",
         ),
         (
             {"gitops_upstream_mirror": "/nowhere", "component_stand_in": "auto", "gateway_sha256": "0" * 64},
@@ -81,27 +98,15 @@ EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "file:///nowhere/x.gi
             "cluster_kind is existing, so cluster_kubeconfig (a path) or cluster_context (a name) must say",
         ),
         (
-            EXISTING | {"cluster_kubeconfig": "/nowhere/config"},
-            "cluster_kubeconfig names /nowhere/config, which does not exist.",
-        ),
-        (
             EXISTING | {"cluster_kubeconfig": "KUBECONFIG", "cluster_uid": "1234"},
             "This is not the intended cluster: its namespace",
         ),
         (
-            EXISTING | {"cluster_kubeconfig": "KUBECONFIG", "gitops_repo_url": ""},
-            "gitops_repo_url is empty: set it to the repository",
-        ),
-        ({"cluster_kind": "kind"}, 'cluster_kind is "kind", which is not one of rehearsal, existing (given with -e).'),
-        (
             {"gitops_domian": "example.com"},
             "gitops_domian is not a variable of this collection (given with -e). Do you mean gitops_domain?",
         ),
-        (
-            {"maildev_hots": "x"},
-            "maildev_hots is not a variable of this collection (given with -e). Do you mean maildev_host?",
-        ),
         ({"gitops_components": ["acme.platform.shop"]}, "shop_token is not set: Token of the shop."),
+        *(pytest.param(*case, marks=pytest.mark.long("variants")) for case in FURTHER),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
 )

@@ -69,7 +69,14 @@ def test_a_second_run_changes_nothing(environment):
     assert [entry for entry in written if not refresh.match(entry)] == []
 
 
-@pytest.mark.parametrize("tag", ["render", "publish", "argocd", "applicationsets", "converge"])
+VARIANT = pytest.mark.long("variants")
+
+
+# Other tests have a run with each of the others.
+@pytest.mark.parametrize(
+    "tag",
+    [*(pytest.param(tag, marks=VARIANT) for tag in ("publish", "converge")), "render", "argocd", "applicationsets"],
+)
 def test_a_tag_cuts_the_run_and_changes_nothing(environment, tag):
     head = environment.git("rev-parse", "main")
     done = environment.site("--tags", tag)
@@ -81,7 +88,14 @@ def test_a_tag_cuts_the_run_and_changes_nothing(environment, tag):
 TAGS = ("render", "publish", "argocd", "applicationsets", "always", "all")
 
 
-@pytest.mark.parametrize("args", [*(["--skip-tags", tag] for tag in TAGS), ["--tags", "publsh"]], ids=" ".join)
+def refused():
+    """Return arguments that are refused; all but three are further ones of the same check."""
+    for tag in TAGS:
+        yield pytest.param(["--skip-tags", tag], marks=() if tag in ("publish", "always") else VARIANT)
+    yield ["--tags", "publsh"]
+
+
+@pytest.mark.parametrize("args", refused(), ids=" ".join)
 def test_a_tag_with_which_no_run_can_end_well_is_refused_at_once(environment, args):
     before = len(environment.writes())
     done = environment.site(*args)
@@ -92,7 +106,13 @@ def test_a_tag_with_which_no_run_can_end_well_is_refused_at_once(environment, ar
     assert len(environment.writes()) == before
 
 
-@pytest.mark.parametrize("args", ["--skip-tags converge", "--tags render,converge", "--tags publish,applicationsets"])
+@pytest.mark.parametrize(
+    "args",
+    [
+        "--skip-tags converge",
+        *(pytest.param(args, marks=VARIANT) for args in ("--tags render,converge", "--tags publish,applicationsets")),
+    ],
+)
 def test_parts_of_a_run_change_nothing(environment, args):
     head = environment.git("rev-parse", "main")
     done = environment.site(*args.split())
@@ -158,7 +178,7 @@ def test_the_certificate_of_the_simulated_ca_is_a_real_one(environment):
 )
 def test_a_change_that_breaks_ends_with_application_resource_and_message(environment, variables, words):
     started = time.monotonic()
-    done = environment.site("-e", json.dumps(variables | {"gitops_converge_timeout": 20}))
+    done = environment.site("-e", json.dumps(variables | {"gitops_converge_timeout": 12}))
     assert done.returncode != 0
     assert time.monotonic() - started < 300  # and not the 600 s that a wait takes without the variable
     message = done.stdout.replace("\n", " ")
