@@ -259,6 +259,12 @@ def test_the_playbooks_of_the_clone_run_from_everywhere(user):
     assert "changed=0 " in done.stdout
 
 
+def test_molecule_finds_its_settings_and_the_collection(user):
+    done = user.run("molecule", "syntax", "-s", "maildev")
+    assert done.returncode == 0, done.stdout[-5000:]
+
+
+@pytest.mark.long("molecule")
 def test_a_scenario_of_molecule(user):
     done = user.run("molecule", "test", "-s", "maildev")
     assert done.returncode == 0, done.stdout[-5000:]
