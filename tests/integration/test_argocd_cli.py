@@ -25,6 +25,8 @@ import yaml
 from ansible_collections.monorepo.gitops.plugins.modules import (
     argocd_app_info,
     argocd_app_refresh,
+    argocd_app_rollback,
+    argocd_app_set,
     argocd_app_sync,
     argocd_app_terminate,
 )
@@ -41,6 +43,8 @@ STATES = {
     "rejected": ("OutOfSync", "Healthy", "Succeeded"),
     "running": ("OutOfSync", "Healthy", "Running"),
     "automated": ("Synced", "Healthy", "Succeeded"),
+    "set": ("Synced", "Healthy", "Succeeded"),
+    "redeployed": ("Synced", "Healthy", "Succeeded"),
     "uncomparable": ("Unknown", "Healthy", "Succeeded"),
 }
 TWINS = ("cli", "module")
@@ -120,6 +124,7 @@ def outcome(application: Application, name: str) -> Any:
             (item["kind"], item["status"], PATCHED.sub("patching …", item.get("message", ""))) for item in done
         ),
         "history": len(application["status"].get("history") or []),
+        "policy": application["spec"].get("syncPolicy"),
     }
     return json.loads(json.dumps(found).replace(name, "…"))
 
@@ -196,6 +201,24 @@ WRITES = {
         "another operation is already in progress",
     ),
     "the end of an operation": Write("running", ["terminate-op", "NAME"], argocd_app_terminate, {"wait_timeout": 60}),
+    "a sync policy": Write(
+        "set",
+        ["set", "NAME", "--sync-policy", "automated", "--auto-prune", "--sync-option", "PruneLast=true"],
+        argocd_app_set,
+        {"sync_policy": "automated", "auto_prune": True, "sync_options": ["PruneLast=true"]},
+    ),
+    "no sync policy": Write("set", ["set", "NAME", "--sync-policy", "none"], argocd_app_set, {"sync_policy": "none"}),
+    "a rollback": Write(
+        "redeployed", ["rollback", "NAME", "--timeout", "60"], argocd_app_rollback, {"name": "NAME", "wait_timeout": 60}
+    ),
+    "a rollback where sync is automated": Write(
+        "automated",
+        ["rollback", "NAME", "--timeout", "60"],
+        argocd_app_rollback,
+        {"name": "NAME", "wait_timeout": 60},
+        "rollback cannot be initiated when auto-sync is enabled",
+        "rollback cannot be initiated when auto-sync is enabled",
+    ),
     # The module is idempotent.
     "the end of nothing": Write(
         "synced", ["terminate-op", "NAME"], argocd_app_terminate, {}, "No operation is in progress", ""
@@ -210,7 +233,7 @@ class Cli:
     """The binary: with a kubeconfig alone where that is enough, else logged in."""
 
     # With a kubeconfig alone it would reach the repo-server through a port that is forwarded to its pod.
-    WITH_SERVER = ("sync",)
+    WITH_SERVER = ("sync", "rollback")
 
     def __init__(self, environment, folder):
         self.program = environment.binary("argocd")
@@ -272,6 +295,7 @@ class Twins:
         self.count = getattr(self, "count", 0) + 1
         pushed = {
             "changed": {"value": str(self.count), "replicas": 1 + self.count},
+            "redeployed": {"value": str(self.count)},
             "rejected": {"broken": "rejected"},
             "running": {"value": str(self.count), "more": [slow_hook()]},
             "uncomparable": {"broken": "kustomize"},
@@ -284,6 +308,8 @@ class Twins:
         running = [name for name in names if name.endswith("running") and "operation" not in self.application(name)]
         if running:
             run_module(argocd_app_sync, kubeconfig=self.kubeconfig, names=running, wait=False)
+        if redeployed := [name for name in names if name.endswith("redeployed")]:
+            run_module(argocd_app_sync, kubeconfig=self.kubeconfig, names=redeployed, wait_timeout=60)
         for name in names:
             self.await_state(name)
 
@@ -340,7 +366,8 @@ def test_both_do_the_same(asked, verb):
     assert (done.returncode == 0) is (not write.cli_says), done.stdout + done.stderr
     assert write.cli_says in done.stdout + done.stderr
     options = json.loads(json.dumps(write.options).replace("NAME", module))
-    result = run_module(write.module, kubeconfig=asked.kubeconfig, names=[module], **options)
+    chosen = {} if "name" in options else {"names": [module]}
+    result = run_module(write.module, kubeconfig=asked.kubeconfig, **chosen, **options)
     assert bool(result.get("failed")) is bool(write.module_says), result
     assert write.module_says in json.dumps(result)
     theirs, ours = (outcome(asked.compared(name), name) for name in (cli, module))

@@ -311,6 +311,16 @@ def test_a_selected_resource_must_have_been_there(resource, state, reason):
     assert found == (state, reason, Action.NONE)
 
 
+def test_a_selected_resource_that_is_synced_need_not_be_in_the_result():
+    """With ApplyOutOfSyncOnly=true Argo CD leaves it out, as an option of the Application, too."""
+    resources = ({"kind": "ConfigMap", "name": "rounds-a"}, {"kind": "ConfigMap", "name": "other"})
+    application = recorded("synced_healthy")
+    application["spec"].setdefault("syncPolicy", {})["syncOptions"] = ["ApplyOutOfSyncOnly=true"]
+    order = order_for(resources=resources, dry_run=True)
+    state, reason, _action = judged(order, in_phase(application, order, "Succeeded", syncResult={"revision": "a" * 40}))
+    assert (state, reason) == (FAILED, f"has no ConfigMap other in revision {'a' * 40}: check resources")
+
+
 # --- with the wait ---------------------------------------------------------------------------------------------------
 
 

@@ -61,6 +61,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 # Seconds for which the controller must say that a sync window blocks a sync: of a new operation it is wrong at first.
 WINDOW_SECONDS = 5.0
 REPLACE = "Replace=true"
+ONLY_OUT_OF_SYNC = "ApplyOutOfSyncOnly=true"
 NO_REPLACE = "sync with replace was disabled on the API Server level via the server configuration"
 AUTOMATED = "rollback cannot be initiated when auto-sync is enabled; pause it first with argocd_app_pause"
 BLOCKED = "blocked by sync window"
@@ -124,6 +125,7 @@ class SyncOrder(Order):
     made_way: bool = False  # whether another operation was ended for it
     final: Verdict | None = None  # what ends the order before an operation
     state: dict[str, Any] = field(default_factory=dict)  # the last one of our operation
+    listed: list[Resource] = field(default_factory=list)  # what the Application has in Git
 
     @property
     def needs_proof(self) -> bool:  # type: ignore[override]
@@ -151,6 +153,7 @@ class SyncOrder(Order):
             return
         if ours:
             self.state = state
+            self.listed = status_of(application).get("resources") or []
             self.blocked = BLOCKED in state.get("message", "") if state.get("phase") == "Running" else self.blocked
         self.ended = not waiting and (not ours or state.get("phase") in FINISHED)
 
@@ -229,8 +232,13 @@ class SyncOrder(Order):
         return Verdict(READY, Code.READY)
 
     def _absent(self) -> list[Resource]:
-        """Return the selected resources that the operation did not find; Argo CD calls that a success."""
+        """Return the selected resources that the operation did not find; Argo CD calls that a success.
+
+        With this sync option it leaves out of its result what is Synced.
+        """
         done = (self.state.get("syncResult") or {}).get("resources") or []
+        if ONLY_OUT_OF_SYNC in ((self.state.get("operation") or {}).get("sync") or {}).get("syncOptions", []):
+            done = [*done, *self.listed]
         return [dict(wanted) for wanted in self.sync.resources if not any(is_selected(wanted, entry) for entry in done)]
 
     def write(self, application: Application, action: Action) -> dict[str, Any]:
