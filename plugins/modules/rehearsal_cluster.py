@@ -134,10 +134,10 @@ def would_change(cluster: RehearsalCluster, state: str) -> bool:
     """Return whether a run without check mode would do something."""
     if state == "absent":
         return cluster.paths.folder.exists()
-    running = [value == "running" for value in cluster.processes.status().values()]
+    running = {name: value == "running" for name, value in cluster.processes.status().items()}
     if state in ("started", "argocd_started"):
-        return not all(running[: len(CONTROL_PLANE)] if state == "started" else running)
-    return state == "restarted" or (state == "stopped" and any(running))
+        return not all(runs for name, runs in running.items() if name in CONTROL_PLANE or state == "argocd_started")
+    return state == "restarted" or (state == "stopped" and any(running.values()))
 
 
 def apply_state(cluster: RehearsalCluster, params: dict[str, Any]) -> bool:

@@ -253,6 +253,17 @@ def test_what_does_not_run_is_started_again(machine):
     assert machine.pid("etcd") == before
 
 
+def test_a_cluster_that_was_made_without_a_later_component_goes_on_without_it(machine):
+    machine("started")
+    os.kill(machine.pid("kubelet"), signal.SIGKILL)
+    await_end(machine.pid("kubelet"))
+    config = yaml.safe_load((machine.folder / "kwokctl.yaml").read_text())
+    config["components"] = [entry for entry in config["components"] if entry["name"] in ARGOCD]
+    (machine.folder / "kwokctl.yaml").write_text(yaml.safe_dump(config))
+    assert machine("started")["changed"] is False
+    assert "kubelet" not in machine("present")["components"]
+
+
 def test_the_number_of_somebody_elses_process_is_not_ours(machine):
     machine("started")
     (machine.folder / "pids" / "etcd.pid").write_text(str(os.getpid()))

@@ -30,6 +30,7 @@ ARGOCD = (
 # Runs only where its configuration has a receiver.
 NOTIFICATIONS = "argocd-notifications-controller"
 ALL = (*CONTROL_PLANE, *ARGOCD, NOTIFICATIONS)
+LATER = (KUBELET, NOTIFICATIONS)
 
 
 class Processes:
@@ -46,14 +47,19 @@ class Processes:
             return None
         return pid if is_running(pid, component) else None
 
+    def has(self, component: str) -> bool:
+        """Return whether the cluster was made with a component; an earlier version of this collection had fewer."""
+        made = self.paths.folder / "kwokctl.yaml"
+        return component not in LATER or not made.exists() or f"name: {component}\n" in made.read_text()
+
     def status(self) -> dict[str, str]:
         """Return `running` or `stopped` for each component that should run, and for others that do."""
-        found = {name: "running" if self.pid(name) else "stopped" for name in ALL}
+        found = {name: "running" if self.pid(name) else "stopped" for name in ALL if self.has(name)}
         return {name: state for name, state in found.items() if state == "running" or name != NOTIFICATIONS}
 
     def start_stopped(self, components: tuple[str, ...]) -> bool:
         """Start the components that do not run; return whether there were any."""
-        stopped = [name for name in components if not self.pid(name)]
+        stopped = [name for name in components if self.has(name) and not self.pid(name)]
         if not stopped:
             return False
         for name in stopped:  # kwokctl trusts stale pid files
