@@ -40,16 +40,17 @@ def status_list(applications: list[dict[str, Any]]) -> str:
 
 
 def row(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the line of an Application in the table."""
-    reasons = with_pause(entry)
-    first = shortened(reasons[0]) if reasons else ""
+    """Return the line of an Application in the table: of several reasons the worst, and always that it is paused."""
+    reasons = entry["reasons"]
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    return entry | {"revision": revision_of(entry), "sync_policy": policy(entry), "reason": first + more}
+    texts = [shortened(reasons[0]) + more] if reasons else []
+    reason = "; ".join([*texts, *paused(entry)])
+    return entry | {"revision": revision_of(entry), "sync_policy": policy(entry), "reason": reason}
 
 
-def with_pause(entry: dict[str, Any]) -> list[str]:
-    """Return the reasons of an Application; that it is paused comes last, because it is no error."""
-    return [*entry["reasons"], *([f"automated sync is {entry['paused']}"] if entry["paused"] else [])]
+def paused(entry: dict[str, Any]) -> list[str]:
+    """Return since when and by whom automated sync of an Application is paused, which is no error."""
+    return [f"automated sync is {entry['paused']}"] if entry["paused"] else []
 
 
 def policy(entry: dict[str, Any]) -> str:
@@ -81,7 +82,7 @@ def status_page(entry: dict[str, Any], now: datetime | None = None) -> str:
         f"  Last sync  {operation(entry, moment)}",
         *(f"  Web        {url}" for url in entry["urls"]),
     ]
-    reasons = [f"  - {text}" for text in with_pause(entry)] or ["  nothing is wrong"]
+    reasons = [f"  - {text}" for text in [*entry["reasons"], *paused(entry)]] or ["  nothing is wrong"]
     parts = ["\n".join(facts), "\n".join(["Reasons", *reasons]), tree_table(entry["tree"])]
     if entry["history"]:
         parts.append(f"History\n{table([deployed(item) for item in entry['history']], HISTORY)}")

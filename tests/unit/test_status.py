@@ -45,6 +45,8 @@ def test_the_list_reads_like_that_of_argocd_with_the_cause():
 def test_a_paused_application_says_so_and_by_whom():
     text = status_list([entry("web", "OutOfSync: ConfigMap a/b"), entry("api", paused=PAUSED)])
     web, api = text.splitlines()[2:4]
+    both = status_list([entry("web", "OutOfSync: ConfigMap a/b", paused=PAUSED)]).splitlines()[2]
+    assert both.endswith("OutOfSync: ConfigMap a/b; automated sync is paused since 10:00 by anna")
     assert web.split()[4:6] == ["Auto-Prune", "OutOfSync:"]
     assert api.endswith("Paused      automated sync is paused since 10:00 by anna")
     page = status_page(entry("api", tree=[], events=[], paused=PAUSED), NOW)
