@@ -145,9 +145,8 @@ class Api:
                 raise GitopsError(message_of(response.read()) or f"the answer is {response.status}")
             for line in lines_of(response):
                 yield line.decode(errors="replace")
-                if until is not None:
-                    # The timeout would begin again with every line.
-                    response.connection.sock.settimeout(max(0.01, until - time.monotonic()))
+                if until is not None and not listens(response, until):
+                    return
         except library().exceptions.HTTPError as error:
             if until is None or time.monotonic() < until:
                 raise UnavailableError(f"The answer to GET {path} ended: {error}") from error
@@ -182,6 +181,16 @@ def lines_of(response: Any) -> Iterator[bytes]:
         yield from lines
     if rest:
         yield rest
+
+
+def listens(response: Any, until: float) -> bool:
+    """Return whether there is time left for an answer, and wait no longer than that for more of it."""
+    left = until - time.monotonic()
+    # The answer lets go of its connection at its end, and the connection of its socket when it serves no other request.
+    socket = getattr(response.connection, "sock", None)
+    if left > 0 and socket:
+        socket.settimeout(left)  # the timeout would begin again with every line
+    return left > 0
 
 
 def message_of(data: bytes) -> str:

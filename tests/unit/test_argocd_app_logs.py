@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -237,6 +238,37 @@ def test_what_follows_is_shown_and_returned(api_server, tmp_path):
     assert result["log"] == ["[pod/db-1/web] one", "[pod/db-1/web] two"]
     assert shown.read_text().splitlines() == result["log"]
     assert queries(server)[0]["follow"] == "true"
+
+
+class Busy(list):
+    """Parts of a log that is written faster than any timeout, for some seconds."""
+
+    def __iter__(self):
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            yield line("01", "busy").encode()
+            time.sleep(0.001)
+
+
+def test_a_log_that_never_rests_is_followed_no_longer_than_wanted(api_server):
+    started = time.monotonic()
+    result = logs(api_server(Cluster({"db-1": OWN["db-1"]}, {("db-1", "web"): (200, Busy())})), follow_seconds=1)
+    assert time.monotonic() - started < 4
+    assert (result["log"][0], result["notes"]) == ("[pod/db-1/web] busy", [])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, [line("01", "half").rstrip().encode(), b""]),
+        (200, line("01", "half").rstrip(), "text/plain"),
+        (200, line("01", "half"), "text/plain", {"Connection": "close"}),
+    ],
+)
+def test_what_a_container_wrote_last_is_followed_without_a_line_break_too(api_server, answer):
+    server = api_server(Cluster({"db-1": OWN["db-1"]}, {("db-1", "web"): answer}))
+    result = logs(server, follow_seconds=1)
+    assert (result["log"], result["notes"]) == (["[pod/db-1/web] half"], [])
 
 
 def test_one_log_that_cannot_be_read_does_not_hide_the_others(api_server):
