@@ -34,11 +34,15 @@ options:
     type: bool
     default: true
   volumes:
-    description: Whether the Namespaces of the environment go, with volumes, databases and generated passwords.
+    description:
+      - Whether the Namespaces of the environment go, with volumes, databases and generated passwords. One into which
+        an Application of somebody else deploys stays.
     type: bool
     default: false
   crds:
-    description: Whether CustomResourceDefinitions go. One that still has objects stays and is an error.
+    description:
+      - Whether CustomResourceDefinitions go. One that still has objects stays and is an error. Those of Argo CD stay
+        where another namespace has an Argo CD, too.
     type: bool
     default: false
   wait_timeout:

@@ -89,7 +89,8 @@ class Cluster:
                 self.objects[f"{scope}/{plural}/{item['metadata']['name']}"] = item
         self.objects["/api/v1/namespaces/argocd"] |= {"apiVersion": "v1", "kind": "Namespace"}
 
-    def __call__(self, method, path):
+    def __call__(self, method, address):
+        path = address.partition("?")[0]
         if method == "DELETE":
             return (200, {}) if self.objects.pop(path, None) else (404, {})
         if method == "PATCH":
@@ -176,6 +177,35 @@ def test_applications_of_somebody_else_stay_and_so_do_argocd_and_what_it_needs(a
     kinds_of = {(entry["kind"], entry["name"]) for entry in result["removed"]}
     assert ("ConfigMap", "monorepo-gitops") in kinds_of
     assert not {kind for kind, _name in kinds_of} & {"ClusterRole", "CustomResourceDefinition", "AppProject"}
+    assert "DELETE /api/v1/namespaces/argocd" not in server.asked()
+
+
+def test_a_namespace_into_which_somebody_else_deploys_stays_with_its_volumes(api_server):
+    spec = {"destination": {"name": "in-cluster", "namespace": "minio"}}
+    own = {"resources": [{"kind": "ConfigMap", "namespace": "cert-manager", "name": "own"}]}
+    elsewhere = {"destination": {"server": "https://other.example", "namespace": "gateway"}}
+    others = [named("own", "team", spec=spec, status=own), named("far", "team", spec=elsewhere)]
+    found = [tracked(name, name) for name in ("minio", "cert-manager", "gateway")] + [named("argocd")]
+    lists = {f"{ARGO}/applications": [application("minio"), *others], "/api/v1/namespaces": found}
+    server = api_server(Cluster(**lists))
+    result = decommission(server, volumes=True)
+    assert [entry["name"] for entry in result["removed"] if entry["kind"] == "Namespace"] == ["gateway"]
+    assert [text for text in result["kept"] if text.startswith("Namespace")] == [
+        "Namespace cert-manager stays, because it also has objects of team/own.",
+        "Namespace minio stays, because it also has objects of team/own.",
+    ]
+    assert "DELETE /api/v1/namespaces/minio" not in server.asked()
+
+
+def test_what_another_argocd_needs_stays(api_server):
+    other = named("argocd-application-controller", "second", spec={"template": {"spec": {}}})
+    empty = {f"{ARGO}/applications": [], "/apis/apps/v1/statefulsets": [other]}
+    cluster = Cluster(**empty)
+    del cluster.objects["/api/v1/namespaces/argocd/configmaps/monorepo-gitops"]
+    server = api_server(cluster)
+    result = decommission(server, crds=True)
+    assert not {entry["kind"] for entry in result["removed"]} & {"Namespace", "CustomResourceDefinition"}
+    assert "CustomResourceDefinitions of Argo CD stay, because namespace second has another one." in result["kept"]
     assert "DELETE /api/v1/namespaces/argocd" not in server.asked()
 
 

@@ -18,7 +18,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._apply.deleting im
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import Deletion
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import removal_order as order
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import Object
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import NAMED, Object
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.installation import describe_argocd
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.survey import Survey
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
@@ -77,10 +77,22 @@ class Decommission:
         return (names | set(self.applications)) - {item["metadata"]["name"] for item in self.others}
 
     @cached_property
+    def controller(self) -> Object | None:
+        """Return the application controller of our Argo CD."""
+        here = [item for item in self.survey.controllers if item["metadata"]["namespace"] == self.namespace]
+        return here[0] if here else None
+
+    @cached_property
+    def elsewhere(self) -> list[str]:
+        """Return the namespaces of other Argo CDs in the cluster."""
+        return sorted({item["metadata"]["namespace"] for item in self.survey.controllers} - {self.namespace})
+
+    @cached_property
     def argocd_stays(self) -> str:
         """Return why Argo CD stays, or nothing."""
-        here = [item for item in self.survey.controllers if item["metadata"]["namespace"] == self.namespace]
-        found = describe_argocd(here[0], set(self.applications), self.survey.config_map) if here else {"manager": ""}
+        found = {"manager": ""}
+        if self.controller:
+            found = describe_argocd(self.controller, set(self.applications), self.survey.config_map)
         return order.staying(self.others, found["manager"], self.scope.argocd)
 
     def _list(self, path: str, version: str, kind: str) -> list[Object]:
@@ -92,6 +104,11 @@ class Decommission:
     def namespaces(self) -> dict[str, list[Object]]:
         """Return the Namespaces of the environment by Application."""
         return order.tracked(self._list("/api/v1/namespaces", "v1", "Namespace"), self.known)
+
+    @cached_property
+    def shared(self) -> dict[str, list[str]]:
+        """Return the Applications of somebody else by the namespaces that they use."""
+        return order.used_namespaces(self.others)
 
     @cached_property
     def volumes(self) -> list[Object]:
@@ -112,7 +129,7 @@ class Decommission:
             if item["metadata"]["name"] in names or (not self.others and order.is_kept_by_argocd(item))
         ]
         argocd = [item for item in found if item["spec"]["group"] == order.ARGOCD_GROUP and order.is_argocd(item)]
-        return own + ([] if self.argocd_stays else argocd)
+        return own + ([] if self.argocd_stays or self.elsewhere else argocd)
 
     def steps(self) -> list[Step]:
         """Return all that is removed, in this order."""
@@ -128,7 +145,8 @@ class Decommission:
             steps.append(Step([], "with what it deployed", applications=own))
             if self.scope.volumes:
                 there = [item for name in names for item in self.namespaces.get(name, [])]
-                steps.append(Step(there, "with everything in it"))
+                own_only = [item for item in there if item["metadata"]["name"] not in self.shared]
+                steps.append(Step(own_only, "with everything in it"))
         steps += self._argocd()
         if self.scope.crds:
             steps.append(Step(self.crds))
@@ -146,7 +164,7 @@ class Decommission:
         bindings = self._list(f"/apis/{rbac}/clusterrolebindings", rbac, "ClusterRoleBinding")
         roles = self._list(f"/apis/{rbac}/clusterroles", rbac, "ClusterRole")
         return [
-            Step([home] if home and (self.survey.controllers or self.survey.config_map) else [], "Argo CD"),
+            Step([home] if home and (self.controller or self.survey.config_map) else [], "Argo CD"),
             Step(order.rights_of(bindings, roles, self.namespace), "Argo CD"),
         ]
 
@@ -194,6 +212,14 @@ class Decommission:
         if names and not self.scope.volumes:
             volumes = f" with {len(self.volumes)} volumes and the generated passwords" if self.volumes else ""
             texts.append(f"Namespaces {', '.join(sorted(names))} stay{volumes}.")
+        if self.scope.volumes:
+            texts += [
+                f"Namespace {name} stays, because it also has objects of {listed(self.shared[name], NAMED)}."
+                for name in sorted(set(names) & self.shared.keys())
+            ]
         if not self.scope.crds and self.crds:
             texts.append(f"{len(self.crds)} CustomResourceDefinitions stay.")
+        if self.scope.crds and self.elsewhere and not self.argocd_stays:
+            where = listed(self.elsewhere, NAMED)
+            texts.append(f"CustomResourceDefinitions of Argo CD stay, because namespace {where} has another one.")
         return [*texts, f"Git keeps the folders envs/{self.scope.environment}."]

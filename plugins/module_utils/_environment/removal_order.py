@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import is_here
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.ownership import ARGOCD
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import (
@@ -108,6 +109,17 @@ def staying(others: list[Object], manager: str, managed: bool) -> str:
 def used_projects(others: list[Object]) -> set[str]:
     """Return the AppProjects of the other Applications."""
     return {str((item.get("spec") or {}).get("project") or "default") for item in others}
+
+
+def used_namespaces(others: list[Object]) -> dict[str, list[str]]:
+    """Return the other Applications of this cluster by the namespaces into which they deploy."""
+    found: dict[str, list[str]] = {}
+    for item in filter(is_here, others):
+        resources = (item.get("status") or {}).get("resources") or []
+        names = {entry.get("namespace") for entry in resources} | {item["spec"]["destination"].get("namespace")}
+        for name in filter(None, names):
+            found.setdefault(name, []).append(f"{item['metadata']['namespace']}/{item['metadata']['name']}")
+    return {name: sorted(applications) for name, applications in found.items()}
 
 
 def row(step: int, item: Object, note: str = "") -> dict[str, Any]:
