@@ -53,6 +53,7 @@ notes:
   - O(path) is a clone that M(monorepo.gitops.git_checkout) made; commits that it does not have are fetched.
   - "Needs the rights to list Applications, and to get and patch the objects that differ, and to create those that are
     missing: the API server asks for the rights of the real request also in a dry run."
+  - "Error C(deploys to): objects in other clusters than that of Argo CD cannot be read."
   - "Error C(is not in): the commit that Argo CD compared is in another repository than O(url), or was removed from it;
     refresh the Application."
   - "Error C(only an overlay of the monorepo can be built): use C(argocd app diff) for other Applications."
@@ -117,6 +118,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client, _paths, _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import ApplyApi
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import require_here
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import pick
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import revisions_of, sources_of, status_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._diff.comparison import (
@@ -187,6 +189,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     """Compare and return the result of the module."""
     params, api = module.params, ApplyApi(client, 1)
     (application,) = pick(api, {"names": [params["name"]], "label_selectors": [], "applicationsets": []} | params)
+    require_here(application)
     clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"], params["isolated"])
     with clone.locked():
         commit = commit_of(clone, application, params["revision"])

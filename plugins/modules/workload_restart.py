@@ -59,6 +59,7 @@ notes:
     With O(secret) also to list these kinds and Jobs in all namespaces, to delete such Jobs, and to get Secrets.
   - "Error C(... has no Deployment, StatefulSet or DaemonSet): the pods belong to an operator, such as those of CNPG and
     Strimzi. Restart them as it describes."
+  - "Error C(deploys to): workloads in other clusters than that of Argo CD are not restarted."
   - "Error C(Not ready after ...): names each workload, how many of its pods are available, and what a pod waits for. A
     Deployment keeps its old pods until new ones are available."
 seealso:
@@ -102,6 +103,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.restart import Restart, refuse
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import require_here
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import (
     application_of,
@@ -118,7 +120,9 @@ def wanted(restart: Restart, params: dict[str, Any], check_mode: bool) -> list[d
         return restart.consumers(secret["namespace"], secret["name"], timeout)
     name = params["application"]
     path = f"{GROUP}/namespaces/{params['namespace']}/applications/{name}"
-    return restart.named(chosen(restart.get(path, f"Application {name}"), params["names"]))
+    application = restart.get(path, f"Application {name}")
+    require_here(application)
+    return restart.named(chosen(application, params["names"]))
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:

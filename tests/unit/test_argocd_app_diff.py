@@ -67,7 +67,7 @@ class Cluster:
         source = {"repoURL": "x", "path": f"argocd/{FOLDER}"}
         self.application = {
             "metadata": {"name": "shop", "namespace": "argocd"},
-            "spec": {"source": source, "destination": {"namespace": "shop"}} | (spec or {}),
+            "spec": {"source": source, "destination": {"name": "in-cluster", "namespace": "shop"}} | (spec or {}),
             "status": {"sync": {"status": "OutOfSync"}, "resources": list(resources)},
         }
         self.objects = {self.path(item): item for item in objects}
@@ -327,6 +327,12 @@ def test_another_commit_is_compared_as_a_whole(diff, clone):
             "Commit HEAD has no folder argocd/infra/other/envs/dev, which Application shop deploys.",
         ),
         ({}, {}, {"name": "other"}, "In namespace argocd there is no Application other."),
+        (
+            {"destination": {"name": "far", "namespace": "shop"}},
+            {},
+            {},
+            "Application shop deploys to far, and only Argo CD's own cluster can be read.",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_said(diff, clone, spec, sync, arguments, message):

@@ -42,6 +42,17 @@ def test_an_application_that_does_not_exist_is_named(api_server):
     assert result["msg"] == 'Application mailer cannot be read: applications.argoproj.io "mailer" not found'
 
 
+def test_an_application_on_another_cluster_restarts_nothing_here(api_server):
+    resources = [{"group": "apps", "kind": "Deployment", "namespace": "maildev", "name": "maildev"}]
+    spec = {"destination": {"server": "https://other.example", "namespace": "maildev"}}
+    application = {"metadata": {"name": "maildev"}, "spec": spec, "status": {"resources": resources}}
+    server = api_server(lambda _method, _path: (200, application))
+    assert restart(server, application="maildev")["msg"] == (
+        "Application maildev deploys to https://other.example, and only Argo CD's own cluster can be read."
+    )
+    assert server.asked() == ["GET /apis/argoproj.io/v1alpha1/namespaces/argocd/applications/maildev"]
+
+
 def container(**spec):
     return {"spec": {"template": {"spec": spec}}}
 

@@ -53,6 +53,14 @@ def is_here(application: dict[str, Any]) -> bool:
     return (destination.get("server") or destination.get("name")) in IN_CLUSTER
 
 
+def require_here(application: dict[str, Any]) -> None:
+    """Stop where the objects of an Application would be looked for in the wrong cluster."""
+    if not is_here(application):
+        destination = (application.get("spec") or {}).get("destination") or {}
+        name, cluster = application["metadata"]["name"], destination.get("server") or destination.get("name") or "none"
+        raise GitopsError(f"Application {name} deploys to {cluster}, and only Argo CD's own cluster can be read.")
+
+
 def live_resources(
     api: Api, application: dict[str, Any], status: str = ""
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

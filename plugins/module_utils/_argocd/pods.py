@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import IN_CLUSTER
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import require_here
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, status_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
@@ -27,9 +27,7 @@ def pods_of(api: Api, application: Application) -> list[tuple[Pod, list[Identity
     """Return the pods of an Application by name, each with its own identity and those of its owners, from below."""
     name, spec = application["metadata"]["name"], application.get("spec") or {}
     destination = spec.get("destination") or {}
-    cluster = destination.get("server") or destination.get("name") or ""
-    if cluster not in IN_CLUSTER:
-        raise GitopsError(f"Application {name} deploys to {cluster}, and only Argo CD's own cluster can be read.")
+    require_here(application)
     resources = status_of(application).get("resources") or []
     namespaces = {entry.get("namespace") for entry in resources} | {destination.get("namespace")}
     owners = Owners(api, name, {identity_of_entry(entry) for entry in resources})
