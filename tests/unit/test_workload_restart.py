@@ -68,18 +68,22 @@ COPY = workload("Deployment", "services", "api", volumes=[{"secret": {"secretNam
 OTHER = workload("Deployment", "else", "same-name", volumes=[{"secret": {"secretName": "root"}}])
 TRACKED = {workloads.TRACKING: "minio:batch/Job:minio/buckets"}
 JOB = workload("Job", "minio", "buckets", TRACKED, **ENV)
-HOOK = workload("Job", "minio", "hook", TRACKED | {workloads.HOOK: "Sync"}, **ENV)
+HOOK = workload("Job", "minio", "hook", TRACKED | {workloads.HOOKS[0]: "Sync"}, **ENV)
 
 
-def script(copied="new"):
-    lists = {"/apis/apps/v1/deployments": [HERE, COPY, OTHER], "/apis/batch/v1/jobs": [JOB, HOOK]}
+HELM_HOOK = workload("Job", "minio", "helm-hook", TRACKED | {"helm.sh/hook": "post-upgrade"}, **ENV)
+
+
+def script(copied="new", copy_status=200):
+    lists = {"/apis/apps/v1/deployments": [HERE, COPY, OTHER], "/apis/batch/v1/jobs": [JOB, HOOK, HELM_HOOK]}
 
     def answer(method, path):
         place, name = path.split("/")[-3], path.rpartition("/")[2]
         if name == "root":
             annotations = {"services": {workloads.REFLECTS: "minio/root"}}.get(place, {})
             data = {"password": copied if place == "services" else "new"}
-            return 200, {"metadata": {"annotations": annotations}, "data": data}
+            status = copy_status if place == "services" else 200
+            return status, {"metadata": {"annotations": annotations}, "data": data, "message": "forbidden"}
         if path.endswith(("apps/v1", "batch/v1")):
             kinds = {"Deployment": "deployments", "Job": "jobs"}
             return 200, {"resources": [{"kind": k, "name": n, "namespaced": True} for k, n in kinds.items()]}
@@ -102,7 +106,7 @@ def test_what_uses_a_secret_is_restarted_also_where_reflector_copies_it(api_serv
     result = restart(server, secret=SECRET)
     found = [(entry["kind"], entry["namespace"], entry["application"]) for entry in result["workloads"]]
     assert found == [("Deployment", "minio", ""), ("Deployment", "services", ""), ("Job", "minio", "minio")]
-    assert result["not_restarted"] == ["Job minio/hook"]
+    assert result["not_restarted"] == ["Job minio/hook", "Job minio/helm-hook"]
     assert server.writes() == [
         "PATCH /apis/apps/v1/namespaces/minio/deployments/minio",
         "PATCH /apis/apps/v1/namespaces/services/deployments/api",
@@ -113,9 +117,21 @@ def test_what_uses_a_secret_is_restarted_also_where_reflector_copies_it(api_serv
 def test_nothing_is_restarted_before_a_copy_has_the_new_values(api_server):
     server = api_server(script(copied="old"))
     assert restart(server, secret=SECRET, wait_timeout=0)["msg"] == (
-        "Secret services/root is a copy of minio/root, and has not its values after 0 s: does Reflector run?"
+        "Secret services/root, which Reflector copies from minio/root, does not have its values after 0 s: check that "
+        "Reflector runs."
     )
     assert server.writes() == []
+
+
+def test_a_copy_that_cannot_be_read_is_not_taken_for_another_secret(api_server):
+    server = api_server(script(copy_status=403))
+    assert restart(server, secret=SECRET)["msg"] == "Secret services/root cannot be read: forbidden"
+    assert server.writes() == []
+
+
+def test_a_secret_of_the_same_name_that_is_missing_is_no_copy(api_server):
+    result = restart(api_server(script(copy_status=404)), secret=SECRET)
+    assert {entry["namespace"] for entry in result["workloads"]} == {"minio"}
 
 
 @pytest.mark.parametrize(

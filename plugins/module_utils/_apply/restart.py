@@ -75,15 +75,17 @@ class Restart:
         deadline = time.monotonic() + timeout
         while True:
             status, copy = self.api.request("GET", f"/api/v1/namespaces/{other}/secrets/{name}")
-            if status != 200 or not is_copy(copy, namespace, name):
+            if status not in (200, 404):
+                raise GitopsError(f"Secret {other}/{name} cannot be read: {copy.get('message', status)}")
+            if status == 404 or not is_copy(copy, namespace, name):
                 return False
             origin = self.get(f"/api/v1/namespaces/{namespace}/secrets/{name}", f"Secret {namespace}/{name}")
             if copy.get("data") == origin.get("data"):
                 return True
             if time.monotonic() > deadline:
                 raise GitopsError(
-                    f"Secret {other}/{name} is a copy of {namespace}/{name}, and has not its values after "
-                    f"{timeout:.0f} s: does Reflector run?"
+                    f"Secret {other}/{name}, which Reflector copies from {namespace}/{name}, does not have its values "
+                    f"after {timeout:.0f} s: check that Reflector runs."
                 )
             time.sleep(POLL_SECONDS)
 

@@ -36,10 +36,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     status_of,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import HOOKS
 
 Manifest = dict[str, Any]
 INSTALLATION = "argocd.argoproj.io/installation-id"
-HOOKS = ("argocd.argoproj.io/hook", "helm.sh/hook")
 SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
 FORCE = {"dryRun": "All", "fieldManager": ARGOCD, "force": "true"}
 CHANGES = ("create", "update", "delete")

@@ -18,7 +18,8 @@ Manifest = dict[str, Any]
 # What keeps the names of Secrets in a container or a volume, as kind of reference and field of the name.
 REFERENCES = (("secretKeyRef", "name"), ("secretRef", "name"), ("secret", "secretName"), ("secret", "name"))
 REFLECTS = "reflector.v1.k8s.emberstack.com/reflects"
-HOOK = "argocd.argoproj.io/hook"
+# Argo CD runs hooks of Helm charts, too.
+HOOKS = ("argocd.argoproj.io/hook", "helm.sh/hook")
 TRACKING = "argocd.argoproj.io/tracking-id"
 
 
@@ -84,7 +85,8 @@ def is_copy(secret: Manifest, namespace: str, name: str) -> bool:
 def is_made_again(job: Manifest) -> bool:
     """Return whether Argo CD makes a Job again that is deleted. A hook is run by syncs only."""
     annotations = job["metadata"].get("annotations") or {}
-    return TRACKING in annotations and HOOK not in annotations and not job["metadata"].get("ownerReferences")
+    hooked = any(hook in annotations for hook in HOOKS)
+    return TRACKING in annotations and not hooked and not job["metadata"].get("ownerReferences")
 
 
 def application_of(item: Manifest) -> str:
