@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 import sys
@@ -13,6 +14,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import PromptVaultSecret, VaultLib
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import pause
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import backup
 
 from .running import action_plugin
@@ -155,6 +157,22 @@ def test_restored_applications_prune_nothing_by_themselves():
     assert list(restored) == ["monorepo-gitops", "own", "paused", "careful"]
     assert restored["own"]["spec"]["syncPolicy"] == {"syncOptions": ["ApplyOutOfSyncOnly=true"]}
     assert (restored["paused"], restored["careful"]) == (paused, careful)
+
+
+def test_what_was_paused_is_restored_paused_and_can_be_resumed():
+    automated = {"prune": True, "selfHeal": True}
+    live = application(policy={"automated": automated})
+    live["metadata"]["uid"] = "before"
+    off = application(policy={"automated": pause.off(live)})
+    record = pause.new_record(live, "ann@host", "2026-11-27T11:00:00Z", "")
+    data = {"maildev": json.dumps(record), "broken": "{"}
+    records = backup.kept(item("ConfigMap", "gitops-paused") | {"data": data})
+    assert backup.restorable([off, records]) == [records, off]
+    assert backup.resume_later([off]) == []
+    assert records["data"]["broken"] == "{"
+    found = pause.parse("maildev", records["data"]["maildev"])
+    off["metadata"]["uid"] = "after"
+    assert (pause.misfit(found, off), found["automated"]) == ("", automated)
 
 
 def test_applications_that_lose_automated_sync_are_named():

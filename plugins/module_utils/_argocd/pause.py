@@ -67,6 +67,14 @@ def parse(name: str, text: str) -> Record:
         ) from error
 
 
+def unbound(text: str) -> str:
+    """Return a record for a backup: it fits the Application that is made of the same backup, which has another UID."""
+    try:
+        return json.dumps(json.loads(text) | {"uid": ""})
+    except (ValueError, TypeError):  # not readable before either
+        return text
+
+
 def new_record(application: Application, by: str, since: str, reason: str) -> Record:
     """Return the record of a pause that begins now."""
     return {
@@ -83,7 +91,7 @@ def misfit(record: Record, application: Application | None) -> str:
     """Return why a record does not describe an Application any more, or nothing."""
     if application is None:
         return "it does not exist any more"
-    if application["metadata"].get("uid", "") != record["uid"]:
+    if record["uid"] and application["metadata"].get("uid", "") != record["uid"]:
         return "it was deleted and made anew"
     return "its automated sync was switched on again" if is_automated(application) else ""
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import CONFIG_MAP as PAUSED
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import REFRESH, STAMP
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import unbound
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import REFRESH, STAMP, is_automated
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import CONFIG_MAP, overlay_of
 
 Object = dict[str, Any]
@@ -45,11 +46,14 @@ def kept(item: Object) -> Object:
     left = {key: value for key, value in annotations.items() if key not in TRANSIENT}
     more = {"labels": labels, "annotations": left, "finalizers": metadata.get("finalizers") or []}
     names = {"name": metadata["name"], "namespace": metadata["namespace"]}
+    content = {key: item[key] for key in CONTENT if key in item}
+    if (item["kind"], metadata["name"]) == ("ConfigMap", PAUSED):
+        content["data"] = {name: unbound(text) for name, text in (item.get("data") or {}).items()}
     return {
         "apiVersion": item["apiVersion"],
         "kind": item["kind"],
         "metadata": names | {key: value for key, value in more.items() if value},
-        **{key: item[key] for key in CONTENT if key in item},
+        **content,
     }
 
 
@@ -83,7 +87,8 @@ def restorable(items: list[Object]) -> list[Object]:
 def prunes(item: Object) -> bool:
     """Return whether an Application deletes by itself what left Git."""
     policy = (item.get("spec") or {}).get("syncPolicy") or {}
-    return item["kind"] == "Application" and bool((policy.get("automated") or {}).get("prune"))
+    wanted = bool((policy.get("automated") or {}).get("prune"))
+    return item["kind"] == "Application" and wanted and is_automated(item)
 
 
 def manual(item: Object) -> Object:
