@@ -13,6 +13,8 @@ author:
 description:
   - Replaces pods by new ones of the same template, as C(kubectl rollout restart) does, and waits until they are
     available. Argo CD does not report the annotation that this leaves as out of sync.
+  - A StatefulSet replaces no pod until the one before it is ready, so a pod of an older revision that never starts is
+    deleted, and a warning names it.
   - A Job that uses O(secret) is deleted when Argo CD makes it again, that is, unless it is a hook.
 extends_documentation_fragment:
   - monorepo.gitops.auth
@@ -55,8 +57,9 @@ attributes:
     support: none
     details: Each run is a restart.
 notes:
-  - Needs the right to get the Application, to get and patch Deployments, StatefulSets and DaemonSets, and to list pods.
-    With O(secret) also to list these kinds and Jobs in all namespaces, to delete such Jobs, and to get Secrets.
+  - Needs the right to get the Application, to get and patch Deployments, StatefulSets and DaemonSets, and to list
+    and delete pods. With O(secret) also to list these kinds and Jobs in all namespaces, to delete such Jobs, and to get
+    Secrets.
   - "Error C(... has no Deployment, StatefulSet or DaemonSet): the pods belong to an operator, such as those of CNPG and
     Strimzi. Restart them as it describes."
   - "Error C(deploys to): workloads in other clusters than that of Argo CD are not restarted."
