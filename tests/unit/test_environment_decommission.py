@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.deleting import held_by
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import removal_order as order
 from ansible_collections.monorepo.gitops.plugins.modules import environment_decommission
 
@@ -265,3 +266,10 @@ def test_a_cluster_role_that_another_argocd_uses_stays():
     role = {"metadata": PART | {"name": "argocd"}}
     assert order.rights_of([binding], [role], "argocd") == [binding, role]
     assert order.rights_of([binding, other], [role], "argocd") == [binding]
+
+
+def test_a_namespace_says_only_what_is_left_in_it():
+    done = {"type": "NamespaceDeletionContentFailure", "status": "False", "message": "All content was deleted"}
+    left = {"type": "NamespaceContentRemaining", "status": "True", "message": "1 x.io has resource instances"}
+    item = {"metadata": {"finalizers": []}, "status": {"conditions": [done, left]}}
+    assert held_by(item) == "its finalizers are none; 1 x.io has resource instances"

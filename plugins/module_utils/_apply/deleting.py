@@ -14,11 +14,10 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import remaining
 
 Manifest = dict[str, Any]
 POLL_SECONDS = 0.3
-# Why a namespace is still there, in the words of its controller.
-REMAINING = ("NamespaceContentRemaining", "NamespaceFinalizersRemaining", "NamespaceDeletionContentFailure")
 
 
 def delete(api: Api, items: list[Manifest], timeout: float, propagation: str = "Background") -> None:
@@ -49,7 +48,5 @@ def _still(api: Api, item: Manifest) -> Manifest | None:
 
 def held_by(item: Manifest) -> str:
     """Return what holds an object that is being deleted."""
-    conditions = (item.get("status") or {}).get("conditions") or []
-    texts = [entry.get("message", "") for entry in conditions if entry.get("type") in REMAINING]
     finalizers = ", ".join(item["metadata"].get("finalizers") or []) or "none"
-    return "; ".join([f"its finalizers are {finalizers}", *filter(None, texts)])
+    return "; ".join([f"its finalizers are {finalizers}", *remaining(item)])

@@ -28,6 +28,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     resource_name,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import remaining
 
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
 POLL_SECONDS = 0.3
@@ -37,8 +38,6 @@ REMIND_SECONDS = 10.0
 
 IN_CLUSTER = ("https://kubernetes.default.svc", "in-cluster")
 APPROVED = "argocd.argoproj.io/deletion-approved"
-# Conditions with which a namespace reports what blocks its deletion.
-NAMESPACE_CONDITIONS = ("NamespaceContentRemaining", "NamespaceFinalizersRemaining", "NamespaceDeletionContentFailure")
 
 
 def holders(api: Api, application: dict[str, Any]) -> list[str]:
@@ -86,12 +85,7 @@ def holder(entry: dict[str, Any], live: dict[str, Any]) -> str:
     metadata = live["metadata"]
     if not metadata.get("deletionTimestamp"):
         return ""
-    reasons = [finalizer_text(metadata.get("finalizers") or [])]
-    reasons += [
-        condition.get("message", "")
-        for condition in (live.get("status") or {}).get("conditions") or []
-        if condition.get("type") in NAMESPACE_CONDITIONS and condition.get("status") == "True"
-    ]
+    reasons = [finalizer_text(metadata.get("finalizers") or []), *remaining(live)]
     text = "; ".join(filter(None, reasons)) or "no finalizer"
     return f"{resource_name(entry)} ({text})"
 

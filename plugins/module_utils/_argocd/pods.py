@@ -16,11 +16,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import require_here
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, status_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import TRACKING
 
 # Group, kind, namespace (empty without one) and name of an object.
 Identity = tuple[str, str, str, str]
 Pod = dict[str, Any]
-TRACKING = "argocd.argoproj.io/tracking-id"
 
 
 def pods_of(api: Api, application: Application) -> list[tuple[Pod, list[Identity]]]:

@@ -24,7 +24,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._apply.diff import
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.ownership import ARGOCD
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pods import (
-    TRACKING,
     Identity,
     identity_of,
     identity_of_entry,
@@ -36,7 +35,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     status_of,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import HOOKS
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import HOOKS, TRACKING
 
 Manifest = dict[str, Any]
 INSTALLATION = "argocd.argoproj.io/installation-id"

@@ -14,10 +14,9 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import CONFIG_MAP as PAUSED
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import unbound
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import REFRESH, STAMP, is_automated
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import CONFIG_MAP, overlay_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import CONFIG_MAP, PART, overlay_of
 
 Object = dict[str, Any]
-PART = "app.kubernetes.io/part-of"
 TYPE_LABEL = "argocd.argoproj.io/secret-type"  # repositories, their templates, clusters
 ARGOCD = "argoproj.io/v1alpha1"
 KINDS = ("AppProject", "Application", "ApplicationSet", "ConfigMap", "Secret")

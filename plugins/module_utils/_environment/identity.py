@@ -20,6 +20,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import OVERLAY
 
 CONFIG_MAP = "monorepo-gitops"
+PART = "app.kubernetes.io/part-of"
 NAMED = 3
 FIELD_MANAGER = "monorepo.gitops"
 SCP = re.compile(r"(?:[^/@]+@)?(?P<host>[^/:]+):(?P<path>[^/].*)")

@@ -16,13 +16,13 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.ownership 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import (
     NAMED,
+    PART,
     Object,
     applicationset_side,
     overlay_of,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import application_of
 
-PART = "app.kubernetes.io/part-of"
 ARGOCD_GROUP = "argoproj.io"
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 Manifest = dict[str, Any]
+# Why a namespace is still there, in the words of its controller.
+REMAINING = ("NamespaceContentRemaining", "NamespaceFinalizersRemaining", "NamespaceDeletionContentFailure")
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -142,6 +144,13 @@ def lacks_nodes(pool: Manifest) -> str:
     """Return how many nodes of a pool of Strimzi are missing, or nothing."""
     wanted, found = (pool.get("spec") or {}).get("replicas", 0), (pool.get("status") or {}).get("nodeIds") or []
     return "" if len(found) == wanted else f"it has {len(found)} of {wanted} nodes"
+
+
+def remaining(namespace: Manifest) -> list[str]:
+    """Return what a namespace that is being deleted still has, in the words of its controller."""
+    conditions = (namespace.get("status") or {}).get("conditions") or []
+    found = [entry for entry in conditions if entry.get("type") in REMAINING and entry.get("status") == "True"]
+    return [entry["message"] for entry in found if entry.get("message")]
 
 
 RULES: dict[tuple[str, str], Callable[[Manifest], str]] = {
