@@ -156,3 +156,25 @@ def test_the_commands_of_a_runbook_are_run_by_a_test(page):
     for names in re.findall(r'parametrize\("page", \[(.*?)\]\)', tests):
         named |= set(re.findall(r"\w+", names))
     assert page in named
+
+
+def arguments_of(playbook):
+    """Return the names of the arguments of a playbook, with those of playbooks/vars/selection.yml where it has them."""
+    (play,) = yaml.safe_load((ROOT / "playbooks" / f"{playbook}.yml").read_text())
+    known = yaml.safe_load((ROOT / "playbooks" / "vars" / "selection.yml").read_text()) | play["vars"]
+    declared = known.get("gitops_arguments", {}) if "gitops_arguments" in play["vars"] else {}
+    if isinstance(declared, dict):
+        return set(declared)
+    return {argument for name in re.findall(r"\w+_arguments", declared) for argument in known[name]}
+
+
+@pytest.mark.parametrize("page", [*sorted(set(PAGES) - {"not_healthy", "notifications"}), "resume"])
+def test_a_runbook_names_each_argument_of_its_playbook(page):
+    """In a command, as -e name=value, or in backticks as `name` or `name=value`."""
+    text = (RUNBOOKS / f"{'pause' if page == 'resume' else page}.md").read_text()
+    named = set(re.findall(r"(?:-e ['\"]?|`)(\w+)[=`]", text))
+    assert arguments_of(page) - named == set()
+    # Those that a command gives exist; promote_commit is a variable of promote.yml.
+    given = set(re.findall(rf"playbooks/{page}\.yml .*", text))
+    extra = {name for line in given for name in re.findall(r"-e ['\"]?(\w+)=", line)}
+    assert extra - arguments_of(page) - {"promote_commit"} == set()
