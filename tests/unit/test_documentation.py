@@ -178,3 +178,42 @@ def test_a_runbook_names_each_argument_of_its_playbook(page):
     given = set(re.findall(rf"playbooks/{page}\.yml .*", text))
     extra = {name for line in given for name in re.findall(r"-e ['\"]?(\w+)=", line)}
     assert extra - arguments_of(page) - {"promote_commit"} == set()
+
+
+def test_every_runbook_is_laid_out_alike_and_leads_back():
+    """not_healthy leads from a reason to a page, and notifications has variables instead of arguments."""
+    sections = ["## What you see", "## Arguments", "## What next"]
+    for page in PAGES:
+        text = (RUNBOOKS / f"{page}.md").read_text()
+        assert text.split("\n\n")[1].startswith("**When:** "), page
+        assert text.endswith("\n\n[All runbooks](README.md)\n"), page
+        assert len(text.splitlines()) <= 100, page
+        if page not in ("not_healthy", "notifications"):
+            assert [line for line in text.splitlines() if line.startswith("#")][1:] == sections, page
+
+
+def anchors(text):
+    """Return the anchors that GitHub gives the headings of a page."""
+    titles = re.findall(r"^#+ (.*)$", text, re.M)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+PROSE = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *ROOT.glob("roles/*/README.md"),
+]
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading(page):
+    dead = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        file, _sep, anchor = target.partition("#")
+        if "://" in file:
+            continue
+        path = page.parent / file if file else page
+        if not path.exists() or (anchor and anchor not in anchors(path.read_text())):
+            dead.append(target)
+    assert dead == []
