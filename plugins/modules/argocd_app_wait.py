@@ -148,7 +148,7 @@ attributes:
     support: full
     details: Reports a change only when it started a sync.
 notes:
-  - Needs the rights to get, list, watch and patch Applications. Without watch it lists every second. With O(on_paused),
+  - Needs the rights to list, watch and patch Applications. Without watch it lists every second. With O(on_paused),
     also to get the ConfigMap C(gitops-paused).
   - What blocks a deletion and which manager rewrites a field is read from the objects, as far as this is allowed and
     they are in the same cluster as Argo CD.

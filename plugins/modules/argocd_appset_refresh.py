@@ -49,6 +49,7 @@ attributes:
     support: full
     details: A refresh is not a change.
 notes:
+  - Needs the rights to get and patch ApplicationSets, and to list and patch Applications.
   - "Error C(no Applications were generated): the message of the generator, such as a repository that cannot be read, or
     an AppProject that does not exist."
   - "Error C(is being deleted): names what blocks that; see M(monorepo.gitops.argocd_app_delete)."

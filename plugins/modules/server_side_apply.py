@@ -76,6 +76,8 @@ attributes:
     support: full
     details: A second run sends no write.
 notes:
+  - Needs the rights to get, create and patch the objects. To wait for workloads, also to list their pods, and to delete
+    one that holds back the rollout of its StatefulSet.
   - "Error C(... was rejected): the API server's own message, except for a Secret. All other objects of the same step
     have been applied; RV(objects) says which. Correct the object and run again."
   - "Error C(The cluster does not know ...): the CustomResourceDefinition is missing. Nothing was written. In check mode

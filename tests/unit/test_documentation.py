@@ -217,3 +217,22 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
         if not path.exists() or (anchor and anchor not in anchors(path.read_text())):
             dead.append(target)
     assert dead == []
+
+
+def rights(text):
+    """Return the verbs of the API server in a text."""
+    return set(re.findall(r"\b(get|list|watch|create|patch|delete)\b", text))
+
+
+def test_the_table_of_rights_has_what_the_notes_of_each_module_say():
+    table = (ROOT / "docs" / "security.md").read_text().partition("## Rights in the cluster\n")[2]
+    rows = {name: rights(row) for name, row in re.findall(r"^\| `(\w+)` \|(.*)$", table, re.M)}
+    notes = {path.stem: documentation(path).get("notes", []) for path in MODULES}
+    noted = {
+        name: set().union(*(rights(text) for text in found if text.startswith("Needs the right")))
+        for name, found in notes.items()
+        if any(text.startswith("Needs the right") for text in found)
+    }
+    assert rows == noted
+    # rehearsal_cluster has a cluster of its own.
+    assert PUBLIC - noted.keys() == {"rehearsal_cluster"}
