@@ -334,9 +334,11 @@ def test_two_inventories_are_refused(environment, playbook):
 
 
 def test_an_inventory_that_only_adds_variables_is_welcome(environment, tmp_path):
-    (tmp_path / "hosts.yml").write_text("all: {hosts: {localhost: }, vars: {app_names: [maildev]}}\n")
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {localhost: }, vars: {maildev_replicas: many}}\n")
     args = ["-i", str(tmp_path / "hosts.yml"), "-e", "gitops_environment=test"]
-    assert "cert-manager" not in lists(environment, *args).split("TASK [Applications]")[1]
+    assert 'maildev_replicas is "many"' in refused(environment, *args, playbook="playbooks/status.yml")
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {localhost: }, vars: {maildev_replicas: 1}}\n")
+    assert lists(environment, *args)
 
 
 def test_a_missing_repository_of_an_existing_cluster_is_not_created(environment, kubeconfig, tmp_path):
