@@ -153,7 +153,7 @@ READS = {
         argocd_app_info,
         {},
         ids,
-        lambda result: [entry["id"] for entry in first(result)["history"]],
+        lambda result: [entry["id"] for entry in reversed(first(result)["history"])],  # the newest comes first
     ),
     "refresh": Read(
         ["get", "NAME", "--refresh", "--output", "json"],
@@ -213,9 +213,9 @@ WRITES = {
     ),
     "a rollback where sync is automated": Write(
         "automated",
-        ["rollback", "NAME", "--timeout", "60"],
+        ["rollback", "NAME", "0", "--timeout", "60"],
         argocd_app_rollback,
-        {"name": "NAME", "wait_timeout": 60},
+        {"name": "NAME", "id": 0, "wait_timeout": 60},
         "rollback cannot be initiated when auto-sync is enabled",
         "rollback cannot be initiated when auto-sync is enabled",
     ),
