@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply import deleting
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects import generated
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import application_of
 from ansible_collections.monorepo.gitops.plugins.modules import secret_regenerate
 
 from .running import run_module
@@ -146,3 +147,27 @@ def test_an_external_secret_that_would_not_come_back_stays(application, status, 
     with pytest.raises(GitopsError) as error:
         generated.refuse(item, owner)
     assert str(error.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("tracking", "application"),
+    [
+        ("shop:batch/Job:shop/migrate", "shop"),
+        ("shop:batch/Job:shop/other", ""),
+        ("shop:batch/Job:elsewhere/migrate", ""),
+        ("shop:batch/CronJob:shop/migrate", ""),
+        ("", ""),
+    ],
+)
+def test_a_copied_annotation_does_not_make_an_object_one_of_an_application(tracking, application):
+    metadata = {"name": "migrate", "namespace": "shop", "annotations": {"argocd.argoproj.io/tracking-id": tracking}}
+    assert application_of({"kind": "Job", "metadata": metadata}) == application
+    # The items of a list do not say their kind.
+    assert application_of({"metadata": metadata}) == application or tracking == "shop:batch/CronJob:shop/migrate"
+
+
+def test_an_object_without_a_namespace_may_be_tracked_in_that_of_its_application():
+    annotations = {"argocd.argoproj.io/tracking-id": "shop:/Namespace:shop/data"}
+    assert application_of({"kind": "Namespace", "metadata": {"name": "data", "annotations": annotations}}) == "shop"
+    copied = {"kind": "Namespace", "metadata": {"name": "copy", "annotations": annotations}}
+    assert application_of(copied) == ""

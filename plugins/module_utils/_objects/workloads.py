@@ -90,5 +90,15 @@ def is_made_again(job: Manifest) -> bool:
 
 
 def application_of(item: Manifest) -> str:
-    """Return the Application that an object belongs to, by its tracking annotation."""
-    return str((item["metadata"].get("annotations") or {}).get(TRACKING, "")).partition(":")[0]
+    """Return the Application that an object belongs to, by its tracking annotation.
+
+    As for Argo CD, one that names another object was copied and says nothing. Of an object without a namespace the
+    annotation may have that of its Application, and an object of a list does not say its kind.
+    """
+    metadata = item["metadata"]
+    application, _sep, rest = str((metadata.get("annotations") or {}).get(TRACKING, "")).partition(":")
+    kind, _sep, place = rest.partition(":")
+    namespace, _sep, name = place.rpartition("/")
+    same_kind = item.get("kind") in (None, kind.rpartition("/")[2])
+    same_place = metadata.get("namespace") in (None, "", namespace)
+    return application if same_kind and same_place and name == metadata["name"] else ""
