@@ -118,7 +118,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pausing im
     plan_pause,
     plan_resume,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import ARGUMENTS, CHOICE, chosen, pick
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import CHOICE, SELECTION, chosen, pick
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import automated_policy
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
@@ -198,11 +198,10 @@ def run(module: Any, client: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    own = {key: value for key, value in ARGUMENTS.items() if key != "progress_file"}
     _client.run_module(
         run,
         argument_spec=_client.argument_spec(
-            **own,
+            **SELECTION,
             all={"type": "bool"},
             state={"type": "str", "choices": ["paused", "resumed"], "default": "paused"},
             by={"type": "str"},

@@ -108,7 +108,13 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import ARGUMENTS, CHOICE, pick, unproven
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import (
+    ARGUMENTS,
+    CHOICE,
+    pick,
+    planned,
+    unproven,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import carry_out
 
@@ -121,7 +127,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     params = module.params
     found = pick(Api(client), params)
     if module.check_mode:
-        return {"changed": False, "applications": [*map(unproven, found)], "requests": {"list": 1}, "elapsed": 0.0}
+        return planned([*map(unproven, found)], changed=False)
     options = Options(
         request=None,
         refresh=params["refresh"],

@@ -170,13 +170,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.history im
     find_deployment,
     revisions_of_deployment,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import pick, unproven
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.sync import SyncOrder, refusals
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import pick, planned, unproven
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.sync import NOTHING_DONE, SyncOrder, refusals
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request, Sync
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import carry_out
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-
-NOTHING_DONE = "check mode starts no operation"
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:
@@ -196,9 +194,8 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         "deployed_at": deployed.get("deployedAt", ""),
     }
     if module.check_mode:
-        planned = unproven(application, NOTHING_DONE) | order.plan(application)
-        result = {"changed": not sync.dry_run, "applications": [planned], "requests": {"list": 1}, "elapsed": 0.0}
-        return result | {"deployment": chosen}
+        plan = unproven(application, NOTHING_DONE) | order.plan(application)
+        return planned([plan], changed=not sync.dry_run) | {"deployment": chosen}
     # Git has something else than what is deployed now.
     options = Options(request=Request(sync=False), timeout=params["wait_timeout"], orders={params["name"]: order})
     return carry_out(module, client, options, [params["name"]]) | {"deployment": chosen}

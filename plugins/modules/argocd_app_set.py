@@ -133,9 +133,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.generated 
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import pause_text, paused
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import (
-    ARGUMENTS,
     CHOICE,
     GROUP,
+    SELECTION,
     pick,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.settings import (
@@ -230,11 +230,10 @@ def run(module: Any, client: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    own = {key: value for key, value in ARGUMENTS.items() if key != "progress_file"}
     _client.run_module(
         run,
         argument_spec=_client.argument_spec(
-            **own,
+            **SELECTION,
             all={"type": "bool"},
             sync_policy={"type": "str", "choices": ["none", "automated"]},
             auto_prune={"type": "bool"},

@@ -226,15 +226,25 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import sync_options
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import ARGUMENTS, CHOICE, pick, unproven
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import (
+    ARGUMENTS,
+    CHOICE,
+    pick,
+    planned,
+    unproven,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.sync import REPLACE, SyncOrder, refusals
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.sync import (
+    NOTHING_DONE,
+    REPLACE,
+    SyncOrder,
+    refusals,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request, Sync
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import carry_out
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 PARAMETERS = "argocd-cmd-params-cm"
-NOTHING_DONE = "check mode starts no operation"
 
 
 def wanted(params: dict[str, Any]) -> Sync:
@@ -269,9 +279,9 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         raise GitopsError(f"Nothing was synced. {'. '.join(refused)}.")
     orders = {item["metadata"]["name"]: SyncOrder(sync, params["on_conflict"], params["wait"]) for item in found}
     if module.check_mode:
-        planned = [unproven(item, NOTHING_DONE) | orders[item["metadata"]["name"]].plan(item) for item in found]
-        changed = any(entry["started"] for entry in planned) and not sync.dry_run
-        return {"changed": changed, "applications": planned, "requests": {"list": 1}, "elapsed": 0.0}
+        plans = [unproven(item, NOTHING_DONE) | orders[item["metadata"]["name"]].plan(item) for item in found]
+        changed = any(entry["started"] for entry in plans) and not sync.dry_run
+        return planned(plans, changed)
     # A part of an Application, or another commit than that of its branch, leaves the rest OutOfSync.
     request = Request(sync=not (sync.revisions or sync.resources))
     options = Options(request=request, timeout=params["wait_timeout"], orders=orders)

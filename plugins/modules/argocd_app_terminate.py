@@ -99,7 +99,13 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import ARGUMENTS, CHOICE, pick, unproven
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import (
+    ARGUMENTS,
+    CHOICE,
+    pick,
+    planned,
+    unproven,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.termination import TerminateOrder
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import carry_out
@@ -113,9 +119,9 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     found = pick(Api(client), params)
     orders = {item["metadata"]["name"]: TerminateOrder(item) for item in found}
     if module.check_mode:
-        planned = [unproven(item, NOTHING_DONE) | orders[item["metadata"]["name"]].plan() for item in found]
-        changed = any(entry["terminated"] for entry in planned)
-        return {"changed": changed, "applications": planned, "requests": {"list": 1}, "elapsed": 0.0}
+        plans = [unproven(item, NOTHING_DONE) | orders[item["metadata"]["name"]].plan() for item in found]
+        changed = any(entry["terminated"] for entry in plans)
+        return planned(plans, changed)
     options = Options(request=None, timeout=params["wait_timeout"], orders=orders, done="idle")
     return carry_out(module, client, options, list(orders))
 

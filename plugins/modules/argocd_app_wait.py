@@ -233,6 +233,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection 
     CHOICE,
     chosen,
     list_applications,
+    planned,
     selection,
     unproven,
 )
@@ -311,7 +312,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     records = paused(Api(client), params["namespace"]) if asks else None
     if module.check_mode:
         found = snapshot(Api(client), params["namespace"], selector, selects, records)
-        return {"changed": False, "applications": found, "requests": {"list": 1}, "elapsed": 0.0}
+        return planned(found, changed=False)
     waiter = Waiter(
         Api(client, retries=0),
         params["namespace"],

@@ -19,8 +19,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 GROUP = "/apis/argoproj.io/v1alpha1"
 CHOICE = ("names", "label_selectors", "applicationsets")
 # Options of the modules for chosen Applications, described in the fragments argocd, argocd.progress, argocd.selection.
-ARGUMENTS: dict[str, dict[str, Any]] = {name: {"type": "list", "elements": "str"} for name in CHOICE}
-ARGUMENTS |= {"namespace": {"type": "str", "default": "argocd"}, "progress_file": {"type": "path"}}
+SELECTION: dict[str, dict[str, Any]] = {name: {"type": "list", "elements": "str"} for name in CHOICE}
+SELECTION |= {"namespace": {"type": "str", "default": "argocd"}}
+ARGUMENTS = SELECTION | {"progress_file": {"type": "path"}}
 NO_MATCH = "No Application matches: check names, label_selectors, applicationsets and namespace."
 
 
@@ -90,3 +91,8 @@ def unproven(item: Application, reason: str = "check mode requests no refresh") 
         "refreshes": 0,
         "resyncs": 0,
     }
+
+
+def planned(applications: list[dict[str, Any]], changed: bool) -> dict[str, Any]:
+    """Return the result of a module that has only listed the Applications, because of check mode."""
+    return {"changed": changed, "applications": applications, "requests": {"list": 1}, "elapsed": 0.0}

@@ -60,6 +60,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 
 # Seconds for which the controller must say that a sync window blocks a sync: of a new operation it is wrong at first.
 WINDOW_SECONDS = 5.0
+NOTHING_DONE = "check mode starts no operation"
 REPLACE = "Replace=true"
 ONLY_OUT_OF_SYNC = "ApplyOutOfSyncOnly=true"
 NO_REPLACE = "sync with replace was disabled on the API Server level via the server configuration"
