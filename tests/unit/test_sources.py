@@ -20,10 +20,18 @@ HEADER = [
 ]
 
 
+def known_to_git(*options):
+    command = ["git", "ls-files", "--cached", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_git_has_no_file_that_a_program_left_behind():
+    names = {name.split("/")[0] for name in known_to_git()}
+    assert {name for name in names if name.startswith(".")} == {".ansible-lint", ".ci", ".config", ".gitignore"}
+
+
 def programs():
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    files = [ROOT / name for name in names if (ROOT / name).is_file()]
+    files = [ROOT / name for name in known_to_git("--others", "--exclude-standard") if (ROOT / name).is_file()]
     return [path for path in files if path.suffix in (".py", ".go", ".sh") or path.read_bytes()[:2] == b"#!"]
 
 

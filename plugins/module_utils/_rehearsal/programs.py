@@ -31,6 +31,8 @@ class Programs:
         environment["PATH"] = f"{self.paths.binaries}:{os.environ['PATH']}"
         # kwokctl would read the user's own configuration otherwise.
         environment.pop("KUBECONFIG", None)
+        # kubectl keeps what the API server told it below the home folder otherwise, where nothing removes it.
+        environment["KUBECACHEDIR"] = str(self.paths.folder / "kubectl")
         try:
             done = subprocess.run(
                 [str(part) for part in command],
