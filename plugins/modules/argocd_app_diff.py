@@ -112,11 +112,12 @@ sync:
   type: str
 """
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _client, _paths, _yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client, _paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import ApplyApi
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import require_here
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import pick
@@ -169,7 +170,8 @@ def built(clone: Clone, application: dict[str, Any], commit: str, command: list[
         if not (Path(temporary) / path).is_dir():
             raise GitopsError(f"Commit {commit} has no folder {path}, which Application {name} deploys.")
         summary = build_one(Path(temporary) / folder, overlay["environment"], command)
-        return [item for item in _yaml.load_all(Path(summary["path"]).read_text(encoding="utf-8")) if item]
+        items: list[dict[str, Any]] = json.loads(Path(summary["path"]).read_text())["items"]
+        return items
 
 
 def warn_of(module: Any, application: dict[str, Any], comparison: Comparison, found: list[Any]) -> None:

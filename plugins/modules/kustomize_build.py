@@ -77,7 +77,7 @@ builds:
   elements: dict
   contains:
     name: {description: Name of the component., type: str}
-    path: {description: File with all objects., type: str}
+    path: {description: JSON file with all objects., type: str}
     crds: {description: JSON file with the CustomResourceDefinitions among them., type: str}
     crd_names: {description: Names of these CustomResourceDefinitions., type: list, elements: str}
     objects: {description: Number of objects., type: int}
