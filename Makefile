@@ -2,7 +2,7 @@
 ENV ?= dev
 ARGS ?=
 # Processes that run integration tests at the same time; each has one or two clusters, of 2 GB each.
-WORKERS ?= 2
+WORKERS ?= $(shell awk '/^MemTotal/ { n = int($$2 / 7e6); print (n < 1) ? 1 : (n > 3) ? 3 : n }' /proc/meminfo)
 PART ?=
 MAKEFLAGS += --no-print-directory
 # The parts of `make check` run in parallel.

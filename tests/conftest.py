@@ -30,32 +30,39 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Renderings:
 
 # --- which tests run, and in which order -----------------------------------------------------------------------------
 
-# Each file runs in one process. The slowest come first, so that two processes end at about the same time.
-# Those with all components run in the same process, which brings up this largest cluster only once.
-COMPLETE = ("test_complete", "test_convergence")
+# Files that share a cluster run in the same process, so that it is brought up once, and does not idle in the others.
+SHARED = {
+    "test_environment": (
+        "test_wait",
+        "test_site",
+        "test_operate",
+        "test_pause",
+        "test_notifications",
+        "test_argocd_cli",
+        "test_logs_and_diff",
+        "test_status",
+        "test_bad_input",
+        "test_reached_cluster",
+        "test_components",
+        "test_gateway",
+        "test_kubectl",
+    ),
+    "complete_environment": ("test_complete", "test_convergence"),
+}
+# The slowest come first, so that the processes end at about the same time.
 SLOWEST = (
+    "test_environment",
     "test_guards",
-    "test_wait",
-    "test_environments",
-    "test_complete",
+    "complete_environment",
     "test_molecule",
+    "test_environments",
     "test_operate_state",
-    "test_site",
-    "test_official_files",
-    "test_pause",
-    "test_convergence",
-    "test_operate",
-    "test_notifications",
-    "test_argocd_cli",
-    "test_other_user",
     "test_adoption",
     "test_shared_namespaces",
-    "test_logs_and_diff",
-    "test_status",
-    "test_bad_input",
-    "test_reached_cluster",
-    "test_components",
+    "test_official_files",
+    "test_other_user",
     "test_tutorial",
+    "test_overlays",
     "test_simulation",
 )
 
@@ -64,9 +71,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", metavar="PART", default="", help="run the long tests of this part, and no others")
 
 
-def place(item: pytest.Item) -> int:
+def cluster(name: str) -> str:
+    """Return the fixture of the cluster that a file shares with others, else the name of the file."""
+    return next((fixture for fixture, files in SHARED.items() if name in files), name)
+
+
+def place(item: pytest.Item) -> tuple[int, int]:
     """Return the place of a test's file among the others."""
-    return SLOWEST.index(item.path.stem) if item.path.stem in SLOWEST else len(SLOWEST)
+    name = item.path.stem
+    shared = SHARED.get(cluster(name), (name,))
+    return SLOWEST.index(cluster(name)) if cluster(name) in SLOWEST else len(SLOWEST), shared.index(name)
+
+
+def check_shared(items: list[pytest.Item]) -> None:
+    """Stop when a file uses a shared cluster and is not in the list of those that do."""
+    for item in items:
+        for fixture in SHARED.keys() & {*getattr(item, "fixturenames", ())}:
+            if item.path.stem not in SHARED[fixture]:
+                raise pytest.UsageError(f"{item.path.name} uses {fixture}: add it to SHARED in tests/conftest.py.")
 
 
 def part(item: pytest.Item) -> str:
@@ -76,6 +98,7 @@ def part(item: pytest.Item) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    check_shared(items)
     wanted = config.getoption("long")
     left_out = [item for item in items if part(item) != wanted]
     items[:] = sorted((item for item in items if part(item) == wanted), key=place)
@@ -97,11 +120,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 class Scheduling(LoadFileScheduling):
-    """Files in parallel, except those that share the largest cluster."""
+    """Files in parallel, except those that share a cluster."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file: str = super()._split_scope(nodeid)
-        return COMPLETE[0] if Path(file).stem in COMPLETE else file
+        return cluster(Path(super()._split_scope(nodeid)).stem)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -95,7 +95,7 @@ def refused():
     yield ["--tags", "publsh"]
 
 
-@pytest.mark.parametrize("args", refused(), ids=" ".join)
+@pytest.mark.parametrize("args", [*refused()], ids=" ".join)
 def test_a_tag_with_which_no_run_can_end_well_is_refused_at_once(environment, args):
     before = len(environment.writes())
     done = environment.site(*args)
