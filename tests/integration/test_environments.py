@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
+import textwrap
 
 import pytest
+import yaml
 
 from .conftest import BASE, DEPLOY, Environment, bring_up, carry_out, runbook, take_down, words
 
@@ -25,6 +28,7 @@ NOTES = {
     "{% endif %}",
 }
 DEPLOYMENT = "/apis/apps/v1/namespaces/services/deployments/socat-auth"
+DATABASE = "/apis/postgresql.cnpg.io/v1/namespaces/services/clusters/cnpg-cluster"
 MAILDEV = "/apis/apps/v1/namespaces/maildev/deployments/maildev"
 
 
@@ -57,7 +61,7 @@ def test_production_follows_a_branch_of_its_own(prod):
 
 
 def test_production_is_what_its_inventory_says(prod):
-    cluster = prod.live("/apis/postgresql.cnpg.io/v1/namespaces/services/clusters/cnpg-cluster")
+    cluster = prod.live(DATABASE)
     assert cluster["status"]["readyInstances"] == 3
     assert cluster["spec"]["plugins"][0]["name"] == "barman-cloud.cloudnative-pg.io"
     assert prod.live("/apis/postgresql.cnpg.io/v1/namespaces/services/scheduledbackups/cnpg-cluster")
@@ -77,6 +81,41 @@ def test_a_backup_of_the_database_is_made_and_listed(prod):
     listed, made = carry_out(prod, "database_backup")
     assert not re.search(r"cnpg-cluster-\d{14}", listed)
     assert re.search(r"cnpg-cluster-\d{14} .* completed", made)
+
+
+def test_the_database_is_restored_beside_itself_and_then_itself(prod):
+    """The commands of the page, and those that the playbook prints at its end."""
+    before = prod.live(DATABASE)
+    listed, checked, made = carry_out(prod, "database_restore")
+    assert re.search(r"Any state since \S+Z can be restored", listed)
+    assert "would have the newest state that was backed up" in checked
+    copy = prod.live(f"{DATABASE}-restored")
+    assert copy["metadata"]["creationTimestamp"] > before["metadata"]["creationTimestamp"]
+    assert copy["status"]["readyInstances"] == 1
+    assert "plugins" not in copy["spec"]
+    again = runbook("database_restore")[-1]
+    assert "changed=0 " in words(prod.playbook(again[1], *again[4:]))
+    refused = prod.playbook(again[1], "-e", "new_cluster=cnpg-cluster")
+    assert "A restore never writes over a database" in " ".join(refused.stdout.split())
+    assert prod.live(DATABASE)["metadata"]["generation"] == before["metadata"]["generation"]
+
+    said = textwrap.dedent(
+        made[made.index("To restore cnpg-cluster itself") :].partition("\n")[2].partition("PLAY RECAP")[0]
+    )
+    prod.set(**yaml.safe_load(said.partition("inventory:\n")[2].partition("\n3. ")[0]))
+    for command in re.findall(r"^\s*\d\. ((?:ansible-playbook|kubectl) .*)", said, re.MULTILINE):
+        program, first, *args = shlex.split(command)
+        if program == "kubectl":
+            prod.kubectl(first, *args)
+        else:
+            name = first.removeprefix("monorepo.gitops.")
+            words(prod.playbook(f"playbooks/{name}.yml", *args[2:]))
+    after = prod.live(DATABASE)
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+    assert after["spec"]["bootstrap"] == copy["spec"]["bootstrap"]
+    parameters = after["spec"]["plugins"][0]["parameters"]
+    assert re.fullmatch(r"cnpg-cluster-\d{14}", parameters["serverName"])
+    assert prod.live(f"{DATABASE}-restored")["metadata"]["uid"] == copy["metadata"]["uid"]
 
 
 def test_a_second_run_for_production_changes_nothing(prod):
