@@ -127,9 +127,12 @@ def test_backups_of_an_earlier_cluster_of_that_name_are_in_another_folder():
     found = restored(backups=[OLD], backup="monday", server_name="before")["spec"]
     assert found["externalClusters"][0]["plugin"]["parameters"]["serverName"] == "before"
     assert found["bootstrap"]["recovery"]["recoveryTarget"]["backupID"] == "20261123T020000"
+    # Argo CD made the Cluster again, empty, after somebody deleted it: its own folder has the backups of the other one.
+    assert recovery(backups=[OLD], backup="monday", server_name="cnpg-cluster")["backupID"] == "20261123T020000"
+    assert recovery(backups=[OLD], server_name="cnpg-cluster") is None
 
 
-def test_in_a_folder_of_which_the_cluster_knows_nothing_the_operator_looks_for_the_backups():
+def test_in_a_folder_that_is_named_the_operator_looks_for_the_backups():
     assert recovery(backups=[], server_name="before") is None
     assert recovery(backups=[], server_name="before", time="2020-01-01T00:00:00Z") == {
         "targetTime": "2020-01-01T00:00:00Z"

@@ -180,13 +180,13 @@ def target(request: Request, cluster: Manifest, items: list[Manifest], now: date
     """Return where the recovery ends; empty for the newest state."""
     if request.backup and request.time:
         raise GitopsError("backup and time are both given: a restore ends with a backup or at a time, not both.")
-    # Of another folder of the bucket the cluster knows nothing, so CloudNativePG looks for the backups there.
-    foreign = request.server_name not in ("", archiver(cluster)["serverName"])
+    # What is in a folder that somebody names, only CloudNativePG can say. It may be that of a deleted Cluster.
+    named = bool(request.server_name)
     if request.backup:
         # Without targetImmediate the recovery would go on to the newest state.
-        return {"backupID": backup_id(request.backup, cluster, items, foreign), "targetImmediate": True}
+        return {"backupID": backup_id(request.backup, cluster, items, named), "targetImmediate": True}
     found = usable(cluster, items)
-    if not found and not foreign:
+    if not found and not named:
         raise GitopsError(
             f"There is nothing to restore: Cluster {title(cluster)} has no completed backup. If the bucket has those "
             "of an earlier one, name their folder with server_name."
@@ -194,7 +194,7 @@ def target(request: Request, cluster: Manifest, items: list[Manifest], now: date
     if not request.time:
         return {}
     when = moment(request.time, now)
-    if not foreign and when < min(ended(item) for item in found):
+    if not named and when < min(ended(item) for item in found):
         first = min(found, key=ended)
         raise GitopsError(
             f"time is {request.time}, before the first backup: {first['metadata']['name']} was complete at "
@@ -203,12 +203,12 @@ def target(request: Request, cluster: Manifest, items: list[Manifest], now: date
     return {"targetTime": written(when)}
 
 
-def backup_id(name: str, cluster: Manifest, items: list[Manifest], foreign: bool) -> str:
+def backup_id(name: str, cluster: Manifest, items: list[Manifest], named: bool) -> str:
     """Return Barman's name of a backup, which is given as the name of its Backup or as Barman's name itself."""
     known = {item["metadata"]["name"]: item for item in backups_of(items, cluster["metadata"]["name"])}
     item = known.get(name)
     if item is None:
-        if foreign and BARMAN_ID.fullmatch(name):
+        if named and BARMAN_ID.fullmatch(name):
             return name
         names = ", ".join(entry["metadata"]["name"] for entry in usable(cluster, items)) or "none"
         raise GitopsError(f"Cluster {title(cluster)} has no backup {name}; those that can be restored: {names}.")
@@ -221,7 +221,7 @@ def backup_id(name: str, cluster: Manifest, items: list[Manifest], foreign: bool
         raise GitopsError(f"Backup {name} is {phase}, not completed. Wait until it is, or name another one.")
     if not status.get("backupId"):
         raise GitopsError(f"Backup {name} has no backupId, so it is not in the bucket. Name another one.")
-    if not foreign and not made_by(item, cluster):
+    if not named and not made_by(item, cluster):
         raise GitopsError(
             f"Backup {name} was made by an earlier Cluster {title(cluster)}: name its folder in the bucket with "
             "server_name."
