@@ -178,13 +178,23 @@ missing:
   returned: success
   type: list
   elements: str
+runbook:
+  description: Page that says what to do about the reasons, below the folder of this collection. Empty without reasons.
+  returned: success
+  type: str
+  sample: docs/runbooks/not_healthy.md
 """
 
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import details, order, with_causes
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import (
+    details,
+    order,
+    page_for,
+    with_causes,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import pause_text, paused
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import list_applications, selection
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
@@ -237,6 +247,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         "changed": False,
         "applications": sorted(applications, key=order),
         "missing": [name for name in params["names"] if name not in present],
+        "runbook": page_for(wanted),
     }
 
 

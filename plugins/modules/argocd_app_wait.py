@@ -152,6 +152,8 @@ notes:
     also to get the ConfigMap C(gitops-paused).
   - What blocks a deletion and which manager rewrites a field is read from the objects, as far as this is allowed and
     they are in the same cluster as Argo CD.
+  - A failure ends with the page that says what to do, such as C(docs/runbooks/not_healthy.md) below the folder of this
+    collection.
   - "Error C(names, label_selectors and applicationsets are empty): a variable that should name Applications is empty."
   - "Error C(did not process a refresh): the application controller is not running, or does not serve the Application."
   - "Error C(ComparisonError ...): the manifests cannot be rendered or compared; the message is the repo-server's."

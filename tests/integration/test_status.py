@@ -79,6 +79,7 @@ def test_one_application_with_tree_history_and_events(faulty):
     assert re.search(r"^ *0 +[0-9a-f]{12} +\S+Z +automated sync$", done.stdout, re.MULTILINE)
     assert re.search(r"Warning +Failed +Pod \S+ +The image could not be pulled", done.stdout)
     assert "maildev" not in done.stdout
+    assert done.stdout.count("What to do: docs/runbooks/not_healthy.md\n") == 1
 
 
 def test_an_application_that_does_not_exist(faulty):

@@ -24,6 +24,7 @@ def test_everything_of_all_applications(api_server):
     assert server.asked() == [APPLICATIONS]
     assert (result["changed"], result["missing"]) == (False, [])
     assert [entry["name"] for entry in result["applications"]] == ["one", "two"]
+    assert (result["runbook"] != "") == any(entry["reasons"] for entry in result["applications"])
 
 
 def test_names_that_do_not_exist_are_missing(api_server):

@@ -38,7 +38,7 @@ def test_a_controller_that_does_not_answer_is_an_error(api_server):
     assert result["msg"] == (
         "0 of 1 Applications are refreshed. Application manual: the application controller did not process a refresh "
         "within 1 s: is it running, does it serve this namespace and shard, or does the Application have the "
-        "annotation argocd.argoproj.io/skip-reconcile?."
+        "annotation argocd.argoproj.io/skip-reconcile? What to do: docs/runbooks/not_healthy.md#argo-cd-itself"
     )
 
 

@@ -43,6 +43,8 @@ def test_a_failed_sync_names_the_object_and_what_the_api_server_said(api_server)
         "0 of 1 Applications are ready. Application manual: sync Failed: one or more objects failed to apply"
     )
     assert "[ConfigMap manual/manual: " in result["msg"]
+    assert result["msg"].endswith("]. What to do: docs/runbooks/not_healthy.md#sync-failures")
+    assert result["msg"].count("docs/runbooks") == 1
     assert (result["changed"], result["applications"][0]["phase"]) == (True, "Failed")
 
 

@@ -63,7 +63,9 @@ def test_check_mode_of_a_first_run_finds_no_argo_cd(api_server):
 
 def test_an_application_that_does_not_exist_is_named(api_server):
     result = wait(api_server("wait_not_found"), names=["three"], not_found_grace=0)
-    assert result["msg"] == "0 of 1 Applications are ready. Application three: does not exist."
+    assert result["msg"] == (
+        "0 of 1 Applications are ready. Application three: does not exist. What to do: docs/runbooks/status.md"
+    )
 
 
 def test_a_selection_that_matches_nothing_is_said(api_server):
@@ -139,7 +141,8 @@ def test_what_holds_a_deletion_is_named(api_server):
     since = result["msg"].partition("(since ")[2].partition(")")[0]
     assert result["msg"] == (
         f"0 of 1 Applications are ready. Application held was not ready after 2 s: is being deleted (since {since}); "
-        "finalizer resources-finalizer.argocd.argoproj.io; held by ConfigMap held/held (finalizer tests/keep)."
+        "finalizer resources-finalizer.argocd.argoproj.io; held by ConfigMap held/held (finalizer tests/keep). "
+        "What to do: docs/runbooks/not_healthy.md"
     )
 
 
@@ -149,7 +152,8 @@ def test_who_changed_an_object_is_named(api_server, monkeypatch):
     result = wait(api_server("wait_drift"), label_selectors=["team=drifted"])
     assert result["msg"] == (
         "0 of 1 Applications are ready. Application drifted: changed in the cluster (ConfigMap drifted/drifted) "
-        "and selfHeal is off: sync it; data.value of ConfigMap drifted/drifted is written by manager rewriter."
+        "and selfHeal is off: sync it; data.value of ConfigMap drifted/drifted is written by manager rewriter. "
+        "What to do: docs/runbooks/not_healthy.md"
     )
     assert result["requests"]["read"] == 1
 
@@ -198,7 +202,7 @@ def test_another_revision_is_named_when_it_was_confirmed(api_server):
     found = result["applications"][0]
     assert result["msg"] == (
         f"0 of 1 Applications are ready. Application one: is at revision {found['revision']} instead of 0000: "
-        "its branch has moved on, or its targetRevision names another one."
+        "its branch has moved on, or its targetRevision names another one. What to do: docs/runbooks/not_healthy.md"
     )
 
 
@@ -236,7 +240,10 @@ def test_what_people_have_paused_is_named_and_not_waited_for(api_server):
     result = wait(api_server("wait_paused"), names=["gateway", "maildev"], on_paused="fail", resync_failed=True)
     found = {entry["name"]: entry for entry in result["applications"]}
     assert result["msg"].startswith(f"1 of 2 Applications are ready. Application maildev: {PAUSED}")
-    assert result["msg"].endswith("OutOfSync (Deployment maildev/maildev): resume it, or allow that it is paused.")
+    assert result["msg"].endswith(
+        "OutOfSync (Deployment maildev/maildev): resume it, or allow that it is paused. "
+        "What to do: docs/runbooks/pause.md"
+    )
     assert (found["gateway"]["paused"], found["gateway"]["state"]) == ("", "ready")
     assert found["maildev"]["paused"].startswith(PAUSED)
     assert result["elapsed"] < 10

@@ -12,6 +12,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.runbooks import (
+    ARGOCD_ITSELF,
+    FIRST,
+    SYNC_FAILURES,
+    common_page,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     RUNNING,
     Application,
@@ -96,6 +102,21 @@ def reasons(application: Application) -> list[str]:
         *warnings(application),
     ]
     return [text for text in found if text]
+
+
+def page_for(applications: list[Application]) -> str:
+    """Return the page about all that is wrong with Applications; nothing when nothing is."""
+    return common_page(page for item in applications if (page := _page(item)))
+
+
+def _page(application: Application) -> str:
+    """Return the page about the worst reason."""
+    found = reasons(application)
+    if not found or is_deleted(application):
+        return FIRST if found else ""
+    if errors(application) or failure(application):
+        return SYNC_FAILURES
+    return ARGOCD_ITSELF if found == [NO_STATUS] else FIRST
 
 
 def _deletion(application: Application) -> list[str]:

@@ -20,6 +20,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision i
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.findings import Findings
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import Operations
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import Record, pause_text
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.runbooks import page_for
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP, NO_MATCH
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, revisions_of, summary
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
@@ -282,8 +283,15 @@ def outcome(waiter: Waiter, warn: Callable[[str], None]) -> dict[str, Any]:
         "elapsed": elapsed,
     }
     if not ready or not applications:
-        raise GitopsError(failure_message(applications, elapsed, waiter.unavailable, waiter.options.done), **result)
+        message = failure_message(applications, elapsed, waiter.unavailable, waiter.options.done)
+        raise GitopsError(" ".join(filter(None, [message, advice(waiter)])), **result)
     return result
+
+
+def advice(waiter: Waiter) -> str:
+    """Return which page says what to do; there is none about an API server that does not answer."""
+    page = page_for(entry.verdict.code for entry in waiter.tracked.values() if entry.verdict.state != READY)
+    return f"What to do: {page}" if page and not waiter.unavailable else ""
 
 
 def failure_message(applications: list[dict[str, Any]], seconds: float, unavailable: str, done: str = "ready") -> str:
@@ -299,4 +307,5 @@ def failure_message(applications: list[dict[str, Any]], seconds: float, unavaila
     parts += [
         f"Application {entry['name']} was not {done} after {seconds:.0f} s: {entry['reason']}" for entry in waiting
     ]
-    return f"{ready} of {len(applications)} Applications are {done}. " + ". ".join(parts) + "."
+    sentences = [text if text.endswith((".", "?")) else f"{text}." for text in parts]
+    return " ".join([f"{ready} of {len(applications)} Applications are {done}.", *sentences])
