@@ -93,6 +93,12 @@ environment:
       has not, or when the ConfigMap may not be read, which is a warning.
   returned: success
   type: str
+unproven:
+  description:
+    - Why nobody knows whether this is the cluster of the inventory, in the words of the API server. Empty unless the
+      ConfigMap may not be read and O(uid) is empty.
+  returned: success
+  type: str
 names_proxy:
   description:
     - Whether the kubeconfig names a proxy for this cluster. As by kubectl, it is used whatever C(NO_PROXY) says.
@@ -130,18 +136,17 @@ def connect(module: Any) -> Any:
     return client
 
 
-def environment_of(module: Any, api: Api, namespace: str) -> str:
-    """Return the environment that the cluster serves, as far as that is recorded."""
+def environment_of(module: Any, api: Api, namespace: str) -> tuple[str, str]:
+    """Return the environment that the cluster serves, as far as that is recorded, and why the record cannot be read."""
     if not namespace:
-        return ""
+        return "", ""
     status, found = api.request("GET", f"/api/v1/namespaces/{namespace}/configmaps/{CONFIG_MAP}")
     if status not in (200, 404):
-        module.warn(
-            f"ConfigMap {namespace}/{CONFIG_MAP}, which says whose cluster this is, cannot be read: "
-            f"{found.get('message', status)}"
-        )
+        reason = str(found.get("message", status))
+        module.warn(f"ConfigMap {namespace}/{CONFIG_MAP}, which says whose cluster this is, cannot be read: {reason}")
+        return "", reason
     side = recorded_side(found) if status == 200 else None
-    return side.environment if side else ""
+    return side.environment if side else "", ""
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:
@@ -161,6 +166,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     warning = _connection.check_version(version, params["oldest_version"], api.host)
     if warning:
         module.warn(warning)
+    environment, unread = environment_of(module, api, params["argocd_namespace"])
     return {
         "changed": False,
         "kubeconfig": params["kubeconfig"],
@@ -168,7 +174,8 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         "server": api.host,
         "uid": uid,
         "version": version,
-        "environment": environment_of(module, api, params["argocd_namespace"]),
+        "environment": environment,
+        "unproven": "" if params["uid"] else unread,
         "no_proxy": os.environ.get("NO_PROXY", ""),
         "names_proxy": _client.names_proxy(params),
     }

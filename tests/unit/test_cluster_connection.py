@@ -10,6 +10,7 @@ from ansible_collections.monorepo.gitops.plugins.modules import cluster_connecti
 
 from .api_server import load, write_kubeconfig
 from .running import run_module
+from .test_playbooks import PLAYBOOKS, ROOT, refusal, run
 
 NAMESPACE = "/api/v1/namespaces/kube-system"
 
@@ -45,6 +46,7 @@ def test_a_cluster_says_who_it_is(api_server, monkeypatch):
         "uid": server.steps_of("GET")[0]["answer"]["metadata"]["uid"],
         "version": "v1.37.2",
         "environment": "",
+        "unproven": "",
         "no_proxy": "localhost,127.0.0.1,::1",
         "names_proxy": False,
     }
@@ -55,19 +57,58 @@ def test_a_cluster_says_who_it_is(api_server, monkeypatch):
 def test_the_environment_that_a_cluster_serves_is_read_where_it_is_recorded(api_server, name, environment):
     namespace = "argocd" if environment else "default"
     result = connect(api_server(name).kubeconfig, argocd_namespace=namespace)
-    assert (result["environment"], result.get("warnings")) == (environment, None)
+    assert (result["environment"], result["unproven"], result.get("warnings")) == (environment, "", None)
 
 
-def test_a_record_that_may_not_be_read_is_a_warning(api_server):
+FORBIDDEN = 'configmaps "monorepo-gitops" is forbidden'
+
+
+@pytest.fixture
+def unreadable(api_server):
+    """Start an API server that answers to cluster_connection, but not to what else it is asked."""
     found = {step["request"]: (200, step["answer"]) for step in load("connection")["steps"]}
-    refused = (403, {"message": 'configmaps "monorepo-gitops" is forbidden'})
-    server = api_server(lambda method, path: found.get(f"{method} {path}", refused))
-    result = connect(server.kubeconfig, argocd_namespace="argocd")
-    assert result["environment"] == ""
-    assert result["warnings"] == [
-        "ConfigMap argocd/monorepo-gitops, which says whose cluster this is, cannot be read: configmaps "
-        '"monorepo-gitops" is forbidden'
-    ]
+    return api_server(lambda method, path: found.get(f"{method} {path}", (403, {"message": FORBIDDEN})))
+
+
+def uid_of(server):
+    return connect(server.kubeconfig)["uid"]
+
+
+def test_a_record_that_may_not_be_read_is_a_warning_and_proves_nothing(unreadable):
+    result = connect(unreadable.kubeconfig, argocd_namespace="argocd")
+    assert (result["environment"], result["unproven"]) == ("", FORBIDDEN)
+    words = f"ConfigMap argocd/monorepo-gitops, which says whose cluster this is, cannot be read: {FORBIDDEN}"
+    assert result["warnings"] == [words]
+    result = connect(unreadable.kubeconfig, argocd_namespace="argocd", uid=uid_of(unreadable))
+    assert (result["unproven"], result["warnings"]) == ("", [words])
+
+
+def roll_back(server, folder, *args):
+    """Return why the playbook rollback stopped, which asks for pauses next."""
+    given = ["cluster_kind=existing", f"cluster_kubeconfig={server.kubeconfig}", "app=maildev", *args]
+    words = [word for text in given for word in ("-e", text)]
+    return refusal(run(folder, ROOT / "playbooks/rollback.yml", "-i", ROOT / "inventories/dev", *words))
+
+
+def test_what_destroys_something_needs_proof_that_it_is_the_right_cluster(unreadable, tmp_path):
+    uid, pauses = uid_of(unreadable), "GET /api/v1/namespaces/argocd/configmaps/gitops-paused"
+    assert roll_back(unreadable, tmp_path) == (
+        f"Nothing was done: the cluster {unreadable.url} may be that of another environment than dev, because "
+        f"ConfigMap argocd/monorepo-gitops cannot be read ({FORBIDDEN}). Use a kubeconfig that has the right to get "
+        f"it, or pin the cluster in the inventory, with cluster_uid {uid} if this is the right one."
+    )
+    assert pauses not in unreadable.asked()
+    assert "gitops-paused" in roll_back(unreadable, tmp_path, f"cluster_uid={uid}")
+    assert unreadable.asked()[-1] == pauses
+
+
+def test_the_playbooks_that_destroy_something_ask_for_proof():
+    """Those that compare inventory, Git and cluster stop where the record cannot be read, too."""
+    texts = {path.stem: path.read_text() for path in PLAYBOOKS}
+    asking = {name for name, text in texts.items() if "operate_destroys: " in text}
+    confirmed = {name for name, text in texts.items() if "tasks/confirm.yml" in text}
+    assert asking == {"restore", "rollback", "set", "sync"} | confirmed
+    assert confirmed == {"decommission", "regenerate_secret"}
 
 
 def test_another_cluster_than_the_pinned_one_is_refused(api_server):
