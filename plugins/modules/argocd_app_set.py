@@ -154,7 +154,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 TRIES = 10
-Change = tuple[Application, dict[str, Any]]
+Spec = dict[str, Any]
+Change = tuple[Application, Spec]
+Written = dict[str, tuple[Spec, Spec]]
 
 
 def changes(api: Api, params: dict[str, Any]) -> list[Change]:
@@ -175,7 +177,7 @@ def changes(api: Api, params: dict[str, Any]) -> list[Change]:
     return wanted
 
 
-def write(api: Api, namespace: str, item: Application, spec: dict[str, Any]) -> bool:
+def write(api: Api, namespace: str, item: Application, spec: Spec) -> bool:
     """Write a specification; return False when the Application has changed in the meantime."""
     metadata = item["metadata"]
     body = {
@@ -189,23 +191,28 @@ def write(api: Api, namespace: str, item: Application, spec: dict[str, Any]) -> 
     return status == 200
 
 
-def carry_out(api: Api, params: dict[str, Any], check: bool) -> tuple[list[Change], dict[str, Any]]:
-    """Write until every Application has its specification; return them, and the specifications before."""
-    before: dict[str, Any] = {}
+def carry_out(api: Api, params: dict[str, Any], check: bool) -> tuple[list[Change], Written]:
+    """Write until every Application has its specification; return them, and what was written by name: from, and to.
+
+    What somebody else writes between two attempts is none of our changes, even if it is what was wanted.
+    """
+    written: Written = {}
     for _try in range(TRIES):
         wanted = changes(api, params)
         due = [(item, spec) for item, spec in wanted if spec != item.get("spec")]
-        for item, _spec in due:
-            before.setdefault(item["metadata"]["name"], item.get("spec") or {})
-        if check or all(write(api, params["namespace"], *entry) for entry in due):
-            return wanted, before
+        done = [(item, spec) for item, spec in due if check or write(api, params["namespace"], item, spec)]
+        for item, spec in done:
+            name, present = item["metadata"]["name"], item.get("spec") or {}
+            written[name] = (written.get(name, (present,))[0], spec)
+        if len(done) == len(due):
+            return wanted, written
     raise GitopsError(f"An Application was changed by somebody else at each of {TRIES} attempts: run the task again.")
 
 
-def describe(item: Application, spec: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+def describe(item: Application, spec: Spec, written: Written) -> dict[str, Any]:
     """Return the result about one Application."""
     name, after = item["metadata"]["name"], item | {"spec": spec}
-    paths = changed_paths(before.get(name, spec), spec, ("spec",))
+    paths = changed_paths(*written.get(name, ({}, {})), ("spec",))
     return {
         "name": name,
         "changed": bool(paths),
@@ -221,10 +228,10 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     params = module.params
     if not given(params, (*OF_POLICY, *OF_SOURCE)):
         raise GitopsError("Nothing to set: give at least one of " + ", ".join((*OF_POLICY, *OF_SOURCE)) + ".")
-    wanted, before = carry_out(Api(client), params, module.check_mode)
-    applications = [describe(item, spec, before) for item, spec in wanted]
+    wanted, written = carry_out(Api(client), params, module.check_mode)
+    applications = [describe(item, spec, written) for item, spec in wanted]
     result = {"changed": any(entry["changed"] for entry in applications), "applications": applications}
-    after = {item["metadata"]["name"]: spec for item, spec in wanted if item["metadata"]["name"] in before}
+    before, after = ({name: specs[side] for name, specs in written.items()} for side in (0, 1))
     return result | ({"diff": {"before": before, "after": after}} if module._diff else {})
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_set
 
 from .running import run_module
@@ -71,3 +72,31 @@ def test_something_must_be_set(api_server):
         "Nothing to set: give at least one of sync_policy, sync_options, auto_prune, self_heal, allow_empty, revision, "
         "helm_parameters, kustomize_images, kustomize_replicas, name_prefix, name_suffix."
     )
+
+
+def own(version, policy):
+    """Return an Application without an owner."""
+    return {"metadata": {"name": "gateway", "resourceVersion": version}, "spec": {"syncPolicy": policy}}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "fields"),
+    [
+        ({"automated": {"prune": False}}, []),
+        ({"automated": {"prune": True}, "retry": {"limit": 2}}, ["spec.syncPolicy.automated.prune"]),
+    ],
+    ids=["the same", "something else"],
+)
+def test_what_somebody_else_writes_in_between_is_no_change_of_ours(api_server, theirs, fields):
+    versions, answers = iter([own("1", {"automated": {"prune": True}}), own("2", theirs)]), iter([409, 200])
+
+    def answer(method, path):
+        if method == "PATCH":
+            return next(answers), {}
+        return (200, {"items": [next(versions)]}) if path.startswith(PATH) else (404, {})
+
+    result = settings(api_server(answer), auto_prune=False)
+    found = result["applications"][0]
+    assert (result["changed"], found["changed"], found["fields"]) == (bool(fields), bool(fields), fields)
+    assert found["sync_policy"] == theirs | {"automated": {"prune": False}}
+    assert list(result["diff"]["before"]) == (["gateway"] if fields else [])
