@@ -1,13 +1,14 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Refresh, sync and terminate with a real Argo CD, as a ServiceAccount with the documented rights only.
+"""Refresh, sync, terminate, set and rollback with a real Argo CD, as ServiceAccounts with the documented rights only.
 
 `make test-long PART=operate` has 200 random rounds instead of ten; SEED=7 repeats a certain sequence.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import threading
@@ -16,8 +17,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.generated import changed_paths
 from ansible_collections.monorepo.gitops.plugins.modules import (
     argocd_app_refresh,
+    argocd_app_rollback,
+    argocd_app_set,
     argocd_app_sync,
     argocd_app_terminate,
 )
@@ -29,8 +33,12 @@ from .test_wait import ARGO, Repository, apply, failing_hook, specification
 
 ROUNDS, LONG_ROUNDS = 10, 200
 MANUAL, AUTOMATED, CLOSED = NAMES = ("operate-manual", "operate-automated", "operate-closed")
-RIGHTS = ["list", "watch", "patch"]
 JSON = "application/json"
+OF_APPLICATIONS = {"apiGroups": ["argoproj.io"], "resources": ["applications"], "verbs": ["list", "watch", "patch"]}
+CHANGES = OF_APPLICATIONS | {"verbs": ["list", "patch"]}
+SETS = {"apiGroups": ["argoproj.io"], "resources": ["applicationsets"], "verbs": ["get"]}
+PAUSES = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"], "resourceNames": ["gitops-paused"]}
+SETTING = (CHANGES, SETS, PAUSES)
 
 
 class Operated:
@@ -42,6 +50,7 @@ class Operated:
         state = {"image": "web:1", "replicas": 1, "broken": ""}
         self.repository.state = {name: state | {"value": "0", "more": []} for name in NAMES}
         self.kubeconfig = operator(environment, self.api, folder / "kubeconfig")
+        self.setting = operator(environment, self.api, folder / "setting", "operate-set", SETTING)
 
     def push(self, name, value, *more):
         self.repository.state[name] |= {"value": value, "more": list(more)}
@@ -58,6 +67,14 @@ class Operated:
     def terminate(self, name, check=False):
         return self.run(argocd_app_terminate, name, check, wait_timeout=30)
 
+    def set(self, name, **options):
+        result = run_module(argocd_app_set, kubeconfig=self.setting, names=[name], **options)
+        return result, (result.get("applications") or [{}])[0]
+
+    def rollback(self, name, **options):
+        result = run_module(argocd_app_rollback, kubeconfig=self.kubeconfig, name=name, wait_timeout=40, **options)
+        return result, (result.get("applications") or [{}])[0]
+
     def application(self, name):
         return self.api.request("GET", f"{ARGO}/applications/{name}")[1]
 
@@ -70,9 +87,6 @@ class Operated:
         while (self.application(name)["status"].get("operationState") or {}).get("phase") != phase:
             assert time.monotonic() < end, self.application(name)["status"]
             time.sleep(0.1)
-
-
-OF_APPLICATIONS = {"apiGroups": ["argoproj.io"], "resources": ["applications"], "verbs": RIGHTS}
 
 
 def operator(environment, api, path, name="operate", rules=(OF_APPLICATIONS,)):
@@ -262,12 +276,13 @@ class Recorder:
             if self.stopped:
                 return
 
-    def states(self, operated):
-        """Stop, and return each version of the state of an operation."""
+    def stop(self):
+        """Stop with a last version, and return all of them."""
         self.stopped = True
-        operated.api.request("PATCH", f"{ARGO}/applications/{self.name}", body=REFRESH)
+        self.api.request("PATCH", f"{ARGO}/applications/{self.name}", body=REFRESH)
         self.thread.join(20)
-        return [(version.get("status") or {}).get("operationState") or {} for version in self.versions]
+        assert not self.thread.is_alive()
+        return self.versions
 
 
 REFRESH = {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}}
@@ -276,7 +291,16 @@ SECOND = {
     "sync": {"syncOptions": ["CreateNamespace=true"]},
     "retry": {"limit": 1},
 }
-HONEST = ("another operation is already in progress", "is not known")
+HONEST = (
+    "another operation is already in progress",
+    "is not known",
+    "rollback cannot be initiated when auto-sync is enabled",
+    "does not have a deployment with id",
+)
+ON, OFF = {"sync_policy": "automated", "auto_prune": True, "self_heal": True}, {"sync_policy": "none"}
+AUTOMATIC = {"prune": True, "selfHeal": True}
+VERBS = ("sync",) * 5 + ("rollback",) * 2 + ("set",) * 2 + ("terminate",)
+KINDS = ("refresh", "refresh", "sync", "terminate", "set")
 
 
 def second_client(operated, kind):
@@ -286,32 +310,74 @@ def second_client(operated, kind):
         api.request("PATCH", path, body=REFRESH)
     found = api.request("GET", path)[1]
     lock = {"metadata": {"resourceVersion": found["metadata"]["resourceVersion"]}}
+    if kind == "set":
+        policy = found["spec"]["syncPolicy"]
+        policy = {"retry": {"limit": 1 + policy["retry"]["limit"] % 3}, "automated": policy.get("automated", AUTOMATIC)}
+        api.request("PATCH", path, body=lock | {"spec": {"syncPolicy": policy}})
     if kind == "sync" and "operation" not in found:
         api.request("PATCH", path, body=lock | {"operation": SECOND})
     if kind == "terminate" and "operation" in found and (found["status"].get("operationState") or {}).get("phase"):
         api.request("PATCH", path, body=lock | {"status": {"operationState": {"phase": "Terminating"}}})
 
 
-def act(operated, chance):
-    """Do one thing at random and return what the module reported."""
-    if chance.random() < 0.2:
+def act(operated, chance, verb):
+    """Do one thing at random and return what the modules reported."""
+    if verb == "set":
+        return [set_at_random(operated, chance, auto_prune=chance.random() < 0.5)]
+    if verb == "rollback":
+        # Argo CD rolls back only without automated sync, which the second client may switch on again at any time.
+        off = set_at_random(operated, chance, **OFF)
+        history = [entry["id"] for entry in operated.application(AUTOMATED)["status"]["history"]]
+        conflict = chance.choice(("wait", "fail", "terminate"))
+        result, entry = operated.rollback(AUTOMATED, id=chance.choice(history), on_conflict=conflict)
+        done = {"verb": verb, "said": result.get("msg", ""), "deployment": result.get("deployment")} | entry
+        return [off, done, set_at_random(operated, chance, **ON)]
+    if verb == "terminate":
         _result, entry = operated.terminate(AUTOMATED)
         assert entry["state"] == "ready", entry
-        return {"verb": "terminate"} | entry
+        return [{"verb": verb} | entry]
     conflict = chance.choice(("wait", "wait", "fail", "terminate"))
     result, entry = operated.sync(AUTOMATED, on_conflict=conflict)
-    return {"verb": "sync", "conflict": conflict, "said": result.get("msg", "")} | entry
+    return [{"verb": verb, "said": result.get("msg", "")} | entry]
 
 
-def wrong(report, states):
+def set_at_random(operated, chance, **options):
+    """Set what was asked for, at some moment."""
+    time.sleep(chance.choice((0, 0, 0.1)))
+    result, entry = operated.set(AUTOMATED, **options)
+    return {"verb": "set", "said": result.get("msg", ""), "options": options} | entry
+
+
+def wrong(report, versions):
     """Return why a report is not that of our operation, nor an honest conflict."""
-    facts = [(state.get("phase"), state.get("message")) for state in states]
+    if report["verb"] == "set":
+        return wrongly_set(report, [version["spec"] for version in versions])
+    states = [(version.get("status") or {}).get("operationState") or {} for version in versions]
     if report["verb"] == "terminate":
+        facts = [(state.get("phase"), state.get("message")) for state in states]
         known = (report["phase"], report["message"]) in facts
         return "" if not report["terminated"] or known else "nobody ended this operation"
+    return wrongly_synced(report, states)
+
+
+def wrongly_set(report, specs):
+    """Return why nobody wrote what a setting reports; a setting that changes nothing was there before."""
+    if report["said"]:
+        return "it failed"
+    if not report["changed"]:
+        return "" if report["sync_policy"] in [spec["syncPolicy"] for spec in specs] else "this was never its policy"
+    for before, after in itertools.pairwise(specs):
+        fields = [".".join(path) for path in changed_paths(before, after, ("spec",))]
+        if (fields, after["syncPolicy"]) == (report["fields"], report["sync_policy"]):
+            return ""
+    return "nobody wrote this"
+
+
+def wrongly_synced(report, states):
+    """Return why a sync or rollback does not report its own operation, and no conflict either."""
     honest = any(words in report["said"] for words in HONEST)
     if not report.get("started"):
-        return "" if honest and report["conflict"] == "fail" else "nothing was started, and nobody knows why"
+        return "" if honest else "nothing was started, and nobody knows why"
     info = {"name": "ansible-request-id", "value": report["request_id"]}
     ours = [state for state in states if info in ((state.get("operation") or {}).get("info") or [])]
     if not ours or "phase" not in report:
@@ -322,6 +388,8 @@ def wrong(report, states):
     theirs = (last["phase"], last["message"], [done["revision"]] if done.get("revision") else [])
     if theirs != (report["phase"], report["message"], report["synced_revisions"]):
         return f"its operation says {theirs}"
+    if report.get("deployment") and report["deployment"]["revisions"] != report["synced_revisions"]:
+        return "it is not the deployment that was chosen"
     kinds = [(item["kind"], item["message"]) for item in done.get("resources") or []]
     return "" if kinds == [(item["kind"], item["message"]) for item in report["resources"]] else f"it did {kinds}"
 
@@ -331,16 +399,18 @@ def test_every_answer_is_that_of_our_operation_or_an_honest_conflict(operated, r
     """Automated sync and a second client work on the Application at the same time."""
     seed = int(os.environ.get("SEED", random.randrange(10**6)))
     chance, recorder, reports = random.Random(seed), Recorder(operated, AUTOMATED), []
-    for number in range(rounds):
+    # In every ten rounds each of them, in another order.
+    verbs = [verb for _ten in range(0, rounds, len(VERBS)) for verb in chance.sample(VERBS, len(VERBS))]
+    for number, verb in enumerate(verbs):
         operated.push(AUTOMATED, f"race {seed} {number}")
-        kind = chance.choice(("refresh", "refresh", "sync", "terminate"))
+        kind = chance.choice(KINDS)
         other = threading.Timer(chance.choice((0, 0, 0.1, 0.3, 0.6)), second_client, (operated, kind))
         other.start()
         time.sleep(chance.choice((0, 0, 0.1, 0.4)))
-        reports.append(act(operated, chance))
+        reports += act(operated, chance, verb)
         other.join()
-    states = recorder.states(operated)
-    found = [(reason, report) for report in reports if (reason := wrong(report, states))]
+    versions = recorder.stop()
+    found = [(reason, report) for report in reports if (reason := wrong(report, versions))]
     assert found == [], f"SEED={seed}"
     requests = [report["request_id"] for report in reports if report.get("request_id")]
     assert len(set(requests)) == len(requests) > 0

@@ -20,23 +20,21 @@ from ansible_collections.monorepo.gitops.plugins.modules import (
 from unit.running import run_module
 
 from .conftest import carry_out
-from .test_operate import OF_APPLICATIONS, operator
+from .test_operate import CHANGES, OF_APPLICATIONS, PAUSES, SETS, SETTING, operator
 from .test_wait import ARGO, Repository, apply, specification
 
 OWN, OWNED = "pause-own", "maildev"  # without an owner, and of ApplicationSet infra
 POLICY = {"prune": True, "selfHeal": True}
 OFF = POLICY | {"enabled": False}
 CONFIG_MAP = "/api/v1/namespaces/argocd/configmaps/gitops-paused"
-SETS = {"apiGroups": ["argoproj.io"], "resources": ["applicationsets"], "verbs": ["get"]}
-MAPS = {"apiGroups": [""], "resources": ["configmaps"]}
-CHANGES = OF_APPLICATIONS | {"verbs": ["list", "patch"]}
+MAPS = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "patch"]}
 RULES = {
-    argocd_app_pause: (CHANGES, SETS, MAPS | {"verbs": ["get", "create", "patch"]}),
-    argocd_app_set: (CHANGES, SETS, MAPS | {"verbs": ["get"], "resourceNames": ["gitops-paused"]}),
+    argocd_app_pause: (CHANGES, SETS, MAPS),
+    argocd_app_set: SETTING,
     argocd_app_rollback: (OF_APPLICATIONS,),
     argocd_app_wait: (
-        OF_APPLICATIONS | {"verbs": ["get", *OF_APPLICATIONS["verbs"]]},
-        MAPS | {"verbs": ["get"], "resourceNames": ["gitops-paused"]},
+        OF_APPLICATIONS,
+        PAUSES,
     ),
 }
 

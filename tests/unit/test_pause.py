@@ -185,9 +185,13 @@ def merged(before, patch):
     return {key: value for key, value in changed.items() if value is not None}
 
 
-def pause(cluster, check=False):
+def pause(cluster, check=False, **who):
     pauses = Pauses(cluster, "argocd")
-    return pauses.carry_out(lambda records: plan_pause([cluster.item], records, record), True, check)
+
+    def decide(records):
+        return plan_pause([cluster.item], records, lambda item: record(item, **who))
+
+    return pauses.carry_out(decide, True, check)
 
 
 def resume(cluster):
@@ -220,6 +224,23 @@ def test_check_mode_writes_nothing():
     cluster = Cluster(application())
     assert pause(cluster, check=True).results["web"]["changed"] is True
     assert cluster.writes == []
+
+
+def test_what_somebody_else_paused_in_between_is_no_change_of_ours():
+    cluster = Cluster(application(), ["configmaps"])
+    answer = cluster.request
+
+    def request(method, path, *args, **more):
+        found = answer(method, path, *args, **more)
+        if found[0] == 409:
+            cluster.request = answer
+            pause(cluster, by="berta")
+        return found
+
+    cluster.request = request
+    result = pause(cluster).results["web"]
+    assert (result["changed"], result["paused"], result["by"]) == (False, True, "berta")
+    assert json.loads(cluster.config_map["data"]["web"])["by"] == "berta"
 
 
 def test_an_endless_conflict_ends():

@@ -106,15 +106,21 @@ class Pauses:
     def __init__(self, api: Api, namespace: str) -> None:
         self.api, self.namespace = api, namespace
         self.done: set[str] = set()  # Applications whose policy was written
+        self.recorded: set[str] = set()  # Applications whose record was written
 
     def carry_out(self, decide: Callable[[dict[str, Record]], Plan], records_first: bool, check: bool) -> Plan:
-        """Decide and write until nothing changed in between; return the plan, whose results are those of all tries."""
+        """Decide and write until nothing changed in between; return the plan, whose results are those of all tries.
+
+        What somebody else has done between two tries is none of our changes, even if it is what was wanted.
+        """
         changed: set[str] = set()
         for _try in range(TRIES):
             records, version = read_records(self.api, self.namespace)
             plan = decide(records)
-            changed |= {name for name, entry in plan.results.items() if entry["changed"]}
-            if check or self._write(plan, version, records_first):
+            due = {name for name, entry in plan.results.items() if entry["changed"]}
+            written = check or self._write(plan, version, records_first)
+            changed |= due & (self.done | self.recorded)
+            if written:
                 for name in changed & plan.results.keys():
                     plan.results[name]["changed"] = True
                 return plan
@@ -149,6 +155,7 @@ class Pauses:
                 f"ConfigMap {CONFIG_MAP}, which records what is paused, cannot be written: "
                 f"{found.get('message', status)}"
             )
+        self.recorded |= plan.records.keys()
         return True
 
     def _write_policy(self, name: str, body: dict[str, Any]) -> bool:
