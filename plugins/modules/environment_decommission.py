@@ -59,8 +59,9 @@ attributes:
     support: full
     details: What is gone is not a change.
 notes:
-  - Needs the rights of M(monorepo.gitops.argocd_app_delete), to delete ApplicationSets, and to list and delete
-    Namespaces, ClusterRoles, ClusterRoleBindings and, with O(crds), CustomResourceDefinitions.
+  - Needs the rights to get and list everything, so that it finds what there is and what holds it back, to patch and
+    delete Applications, and to delete ApplicationSets, Namespaces, ClusterRoles, ClusterRoleBindings and, with O(crds),
+    CustomResourceDefinitions. Where Argo CD stays, also to delete AppProjects and the ConfigMap C(monorepo-gitops).
   - "Error C(... was not deleted after ...): names the finalizers of the object. Start the controller that handles them,
     or remove the finalizer; then run again."
   - "Error C(still have objects): objects of a kind that the environment brought belong to somebody else."

@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rights
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
 from kubernetes import config, dynamic
+from unit.api_server import write_kubeconfig
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Enough to try the run itself.
@@ -179,6 +181,49 @@ def numbers(count: int, minutes: float) -> Iterator[int]:
     while time.monotonic() < end:
         yield count
         count += 1
+
+
+def service_account(environment: Environment, path: Path, name: str, given: rights.Rights) -> str:
+    """Make a ServiceAccount that has these rights and no others, and return the path of its kubeconfig."""
+    api, base = environment.api(), f"/apis/{rights.RBAC}/v1"
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": "default"}
+    made: list[tuple[str, dict[str, Any]]] = [(accounts, {})]
+    for kind, where, rules in (
+        ("Role", f"{base}/namespaces/argocd/", given.here),
+        ("ClusterRole", f"{base}/", given.everywhere),
+    ):
+        role = {"apiGroup": rights.RBAC, "kind": kind, "name": name}
+        made += [(f"{where}{kind.lower()}s", {"rules": rules})]
+        made += [(f"{where}{kind.lower()}bindings", {"roleRef": role, "subjects": [subject]})]
+    for where, item in made:
+        body = {"metadata": {"name": name}} | item
+        status, found = api.request("POST", where, body=body, content_type="application/json")
+        assert status == 201, found
+    token = api.request("POST", f"{accounts}/{name}/token", body={"spec": {}}, content_type="application/json")[1]
+    admin = yaml.safe_load((environment.folder / "admin.kubeconfig").read_text())
+    cluster = dict(admin["clusters"][0]["cluster"])
+    return write_kubeconfig(path, cluster.pop("server"), {"token": token["status"]["token"]}, **cluster)
+
+
+def limited(environment: Environment, folder: Path, module: str) -> str:
+    """Return the path of a kubeconfig that has the documented rights of a module and no others."""
+    name = f"{folder.name}-{module.replace('_', '-')}"
+    return service_account(environment, folder / f"{name}.kubeconfig", name, rights.RIGHTS[module])
+
+
+@contextlib.contextmanager
+def acting(environment: Environment, name: str, *modules: str) -> Iterator[None]:
+    """Run playbooks with the documented rights of these modules only; the cluster counts as an existing one."""
+    path = environment.folder / f"{name}.kubeconfig"
+    kubeconfig = str(path) if path.exists() else service_account(environment, path, name, rights.of(*modules))
+    settings = environment.inventory / "group_vars" / "all" / "zz_test.yml"
+    before = settings.read_text()
+    environment.set(**json.loads(existing(environment, cluster_kubeconfig=kubeconfig)[1]))
+    try:
+        yield
+    finally:
+        settings.write_text(before)
 
 
 def make(target, inventory, *args, **variables):

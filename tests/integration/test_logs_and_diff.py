@@ -14,52 +14,21 @@ import time
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_diff, argocd_app_logs, argocd_app_refresh
-from unit.api_server import write_kubeconfig
 from unit.running import run_module
 
-from .conftest import ARGO, carry_out
+from .conftest import ARGO, carry_out, limited
 
-JSON, JSON_PATCH = "application/json", "application/json-patch+json"
+JSON_PATCH = "application/json-patch+json"
 DEPLOYMENT = "/apis/apps/v1/namespaces/maildev/deployments/maildev"
 SERVICE = "/api/v1/namespaces/maildev/services/maildev-web"
 SIMULATED = "This pod is simulated by KWOK: no container runs, so there is no log."
-# What the documentation of the modules says.
-RIGHTS = {
-    "logs": [
-        {"apiGroups": ["argoproj.io"], "resources": ["applications"], "verbs": ["list"]},
-        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
-        {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
-        {"apiGroups": ["apps"], "resources": ["replicasets"], "verbs": ["get"]},
-    ],
-    "diff": [
-        {"apiGroups": ["argoproj.io"], "resources": ["applications"], "verbs": ["list"]},
-        {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]},
-        {"apiGroups": [""], "resources": ["services"], "verbs": ["get", "patch", "create"]},
-    ],
-}
 
 
 @pytest.fixture(scope="module")
-def limited(test_environment, tmp_path_factory):
+def kubeconfigs(test_environment, tmp_path_factory):
     """Return the kubeconfig of a ServiceAccount for each module, which has the documented rights and no others."""
-    api, folder = test_environment.api(), tmp_path_factory.mktemp("limited")
-    text = (test_environment.folder / "admin.kubeconfig").read_text()
-    rbac, found = "rbac.authorization.k8s.io", {}
-    for name, rules in RIGHTS.items():
-        meta = {"name": f"only-{name}", "namespace": "argocd"}
-        accounts, roles = "/api/v1/namespaces/argocd/serviceaccounts", f"/apis/{rbac}/v1"
-        role = {"apiGroup": rbac, "kind": "ClusterRole", "name": meta["name"]}
-        for where, item in (
-            (accounts, {}),
-            (f"{roles}/clusterroles", {"rules": rules}),
-            (f"{roles}/clusterrolebindings", {"roleRef": role, "subjects": [{"kind": "ServiceAccount"} | meta]}),
-        ):
-            assert api.request("POST", where, body={"metadata": meta} | item, content_type=JSON)[0] == 201
-        token = api.request("POST", f"{accounts}/{meta['name']}/token", body={"spec": {}}, content_type=JSON)[1]
-        cluster = dict(yaml.safe_load(text)["clusters"][0]["cluster"])
-        user = {"token": token["status"]["token"]}
-        found[name] = write_kubeconfig(folder / name, cluster.pop("server"), user, **cluster)
-    return found
+    folder = tmp_path_factory.mktemp("limited")
+    return {name: limited(test_environment, folder, f"argocd_app_{name}") for name in ("logs", "diff")}
 
 
 def policy(environment, automated):
@@ -112,24 +81,24 @@ def argocd(environment, tmp_path, *args):
     return subprocess.run(command, env=settings, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_logs_are_those_that_the_cli_reads(environment, limited, tmp_path):
-    result = logs(limited["logs"])
+def test_the_logs_are_those_that_the_cli_reads(environment, kubeconfigs, tmp_path):
+    result = logs(kubeconfigs["logs"])
     pods = [found["pod"] for found in result["containers"]]
     assert (result["log"], result["notes"]) == ([f"[pod/{pod}/maildev] {SIMULATED}" for pod in pods], []), result
     with pods_in_the_tree(environment):
         done = argocd(environment, tmp_path, "app", "logs", "maildev")
     assert (done.returncode, done.stdout.splitlines()) == (0, [SIMULATED] * len(pods)), done.stderr
-    assert logs(limited["logs"], resource={"kind": "Deployment", "name": "maildev"})["log"] == result["log"]
-    assert logs(limited["logs"], filter="real")["log"] == []
+    assert logs(kubeconfigs["logs"], resource={"kind": "Deployment", "name": "maildev"})["log"] == result["log"]
+    assert logs(kubeconfigs["logs"], filter="real")["log"] == []
     started = time.monotonic()
-    assert logs(limited["logs"], follow_seconds=2)["log"] == result["log"]
+    assert logs(kubeconfigs["logs"], follow_seconds=2)["log"] == result["log"]
     assert time.monotonic() - started < 6
     words = f"Pod maildev/{pods[0]}: container maildev has not been restarted, so there is no log of an earlier run"
-    assert logs(limited["logs"], previous=True)["notes"] == [words]
+    assert logs(kubeconfigs["logs"], previous=True)["notes"] == [words]
 
 
 @pytest.mark.usefixtures("drifted")
-def test_a_pod_that_cannot_start_says_why(environment, limited):
+def test_a_pod_that_cannot_start_says_why(environment, kubeconfigs):
     api = environment.api()
     image = [{"name": "maildev", "image": "rehearsal-fail/maildev:1"}]
     body = {"spec": {"template": {"spec": {"containers": image}}}}
@@ -140,21 +109,21 @@ def test_a_pod_that_cannot_start_says_why(environment, limited):
         r"Pod maildev/\S+: container maildev has not started: ImagePullBackOff \(Back-off pulling image \(simulated\)\)"
     )
     end = time.monotonic() + 20
-    while not [note for note in logs(limited["logs"])["notes"] if re.fullmatch(words, note)]:
-        assert time.monotonic() < end, logs(limited["logs"])
+    while not [note for note in logs(kubeconfigs["logs"])["notes"] if re.fullmatch(words, note)]:
+        assert time.monotonic() < end, logs(kubeconfigs["logs"])
         time.sleep(0.2)
     image[0]["image"] = before
     assert api.request("PATCH", path, body=body, content_type=patch)[0] == 200
 
 
 @pytest.mark.usefixtures("drifted")
-def test_the_differences_are_those_that_the_cli_sees(environment, limited, tmp_path):
+def test_the_differences_are_those_that_the_cli_sees(environment, kubeconfigs, tmp_path):
     admin = environment.status["kubeconfig"]
     run_module(argocd_app_refresh, kubeconfig=admin, names=["maildev"])
     places = {"url": f"file://{environment.folder}/monorepo.git", "path": str(environment.folder / "clone")}
     options = places | {"isolated": True, "command": [str(environment.binary("kustomize")), "build"], "name": "maildev"}
     before = environment.writes()
-    result = run_module(argocd_app_diff, kubeconfig=limited["diff"], **options)
+    result = run_module(argocd_app_diff, kubeconfig=kubeconfigs["diff"], **options)
     found = {entry["kind"]: (entry["action"], entry["fields"]) for entry in result["resources"]}
     assert found == {"Service": ("create", []), "Deployment": ("update", ["spec.replicas"])}, result
     assert environment.writes() == before

@@ -13,10 +13,8 @@ import os
 import random
 import threading
 import time
-from pathlib import Path
 
 import pytest
-import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.generated import changed_paths
 from ansible_collections.monorepo.gitops.plugins.modules import (
     argocd_app_refresh,
@@ -25,20 +23,14 @@ from ansible_collections.monorepo.gitops.plugins.modules import (
     argocd_app_sync,
     argocd_app_terminate,
 )
-from unit.api_server import write_kubeconfig
 from unit.running import run_module
 
-from .conftest import BASE, carry_out
+from .conftest import BASE, acting, carry_out, limited
 from .test_wait import ARGO, Repository, apply, failing_hook, specification
 
 ROUNDS, LONG_ROUNDS = 10, 200
 MANUAL, AUTOMATED, CLOSED = NAMES = ("operate-manual", "operate-automated", "operate-closed")
 JSON = "application/json"
-OF_APPLICATIONS = {"apiGroups": ["argoproj.io"], "resources": ["applications"], "verbs": ["list", "watch", "patch"]}
-CHANGES = OF_APPLICATIONS | {"verbs": ["list", "patch"]}
-SETS = {"apiGroups": ["argoproj.io"], "resources": ["applicationsets"], "verbs": ["get"]}
-PAUSES = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"], "resourceNames": ["gitops-paused"]}
-SETTING = (CHANGES, SETS, PAUSES)
 
 
 class Operated:
@@ -49,8 +41,8 @@ class Operated:
         self.repository = Repository(folder)
         state = {"image": "web:1", "replicas": 1, "broken": ""}
         self.repository.state = {name: state | {"value": "0", "more": []} for name in NAMES}
-        self.kubeconfig = operator(environment, self.api, folder / "kubeconfig")
-        self.setting = operator(environment, self.api, folder / "setting", "operate-set", SETTING)
+        self.kubeconfig = limited(environment, folder, "argocd_app_terminate")
+        self.setting = limited(environment, folder, "argocd_app_set")
 
     def push(self, name, value, *more):
         self.repository.state[name] |= {"value": value, "more": list(more)}
@@ -87,24 +79,6 @@ class Operated:
         while (self.application(name)["status"].get("operationState") or {}).get("phase") != phase:
             assert time.monotonic() < end, self.application(name)["status"]
             time.sleep(0.1)
-
-
-def operator(environment, api, path, name="operate", rules=(OF_APPLICATIONS,)):
-    """Make a ServiceAccount that has no other rights than those of the documentation, and return its kubeconfig."""
-    meta = {"name": name, "namespace": "argocd"}
-    rbac, subject = "rbac.authorization.k8s.io", {"kind": "ServiceAccount"} | meta
-    role = {"apiGroup": rbac, "kind": "Role", "name": name}
-    base, roles = "/api/v1/namespaces/argocd/serviceaccounts", f"/apis/{rbac}/v1/namespaces/argocd"
-    for where, item in (
-        (base, {}),
-        (f"{roles}/roles", {"rules": list(rules)}),
-        (f"{roles}/rolebindings", {"roleRef": role, "subjects": [subject]}),
-    ):
-        assert api.request("POST", where, body={"metadata": meta} | item, content_type=JSON)[0] in (201, 409)
-    status, found = api.request("POST", f"{base}/{name}/token", body={"spec": {}}, content_type=JSON)
-    assert status == 201, found
-    cluster = dict(yaml.safe_load(Path(environment.status["kubeconfig"]).read_text())["clusters"][0]["cluster"])
-    return write_kubeconfig(path, cluster.pop("server"), {"token": found["status"]["token"]}, **cluster)
 
 
 def slow_hook():
@@ -420,5 +394,7 @@ def test_every_answer_is_that_of_our_operation_or_an_honest_conflict(operated, r
 
 
 @pytest.mark.parametrize("page", ["sync", "refresh", "terminate", "verify"])
-def test_the_commands_of_the_runbook(operated, page):
-    assert all("failed=0 " in said for said in carry_out(operated.environment, page))
+def test_the_commands_of_the_runbook_need_the_documented_rights_only(operated, page):
+    module = {"verify": "objects_ready"}.get(page, f"argocd_app_{page}")
+    with acting(operated.environment, f"page-{page}", module):
+        assert all("failed=0 " in said for said in carry_out(operated.environment, page))

@@ -9,8 +9,29 @@ import re
 
 import pytest
 import yaml
+from ansible_collections.monorepo.gitops.plugins.modules import (
+    argocd_app_delete,
+    argocd_app_info,
+    argocd_appset_info,
+    argocd_appset_refresh,
+    environment_decommission,
+    server_side_apply,
+)
+from unit.running import run_module
 
-from .conftest import ARGO, BASE, Environment, applications, bring_up, carry_out, runbook, take_down, words
+from .conftest import (
+    ARGO,
+    BASE,
+    Environment,
+    acting,
+    applications,
+    bring_up,
+    carry_out,
+    limited,
+    runbook,
+    take_down,
+    words,
+)
 
 NAME = "state"
 SECRET = "/api/v1/namespaces/minio/secrets/minio-root"
@@ -43,7 +64,8 @@ def pods(environment, namespace):
 def test_a_restart_replaces_the_pods_and_argocd_stays_in_sync(operated):
     assert operated.first.returncode == 0, operated.first.stdout[-3000:]
     before = pods(operated, "maildev")
-    (said,) = carry_out(operated, "restart")
+    with acting(operated, "restart", "workload_restart"):
+        (said,) = carry_out(operated, "restart")
     assert re.search(r"Deployment +maildev +maildev", said)
     assert before
     assert not before & pods(operated, "maildev")
@@ -54,10 +76,12 @@ def test_a_restart_replaces_the_pods_and_argocd_stays_in_sync(operated):
 def test_a_deleted_password_is_made_anew_and_its_users_restarted(operated):
     before, old = pods(operated, "minio"), operated.live(SECRET)["data"]
     assert operated.api().request("DELETE", SECRET)[0] == 200
-    refused = run(operated, "regenerate_secret", "-e", "secret=minio-root")
-    assert "Nothing was done. What would be done is shown above. To do it, add -e confirm=state" in refused.stdout
-    assert operated.live(SECRET) is None
-    listed, shown, _done = carry_out(operated, "regenerate_secret", **{"drizzle-gateway": "minio-root", "dev": NAME})
+    with acting(operated, "regenerate", "secret_regenerate", "workload_restart", "argocd_app_sync", "objects_ready"):
+        refused = run(operated, "regenerate_secret", "-e", "secret=minio-root")
+        assert "Nothing was done. What would be done is shown above. To do it, add -e confirm=state" in refused.stdout
+        assert operated.live(SECRET) is None
+        names = {"drizzle-gateway": "minio-root", "dev": NAME}
+        listed, shown, _done = carry_out(operated, "regenerate_secret", **names)
     assert re.search(r"minio +minio-root +minio +missing", listed)
     assert "Secret minio/minio-root is missing and gets new values." in shown
     new = operated.live(SECRET)["data"]
@@ -70,7 +94,8 @@ def test_an_environment_comes_back_from_a_backup_on_an_empty_cluster(operated):
     vault = {"~/.vault": str(operated.inventory.parent / "vault")}
     key = operated.live("/api/v1/namespaces/argocd/secrets/argocd-secret")["data"]["server.secretkey"]
     names = set(applications(operated))
-    assert "Encrypted with Ansible Vault" in carry_out(operated, "backup", **vault)[0]
+    with acting(operated, "backup", "argocd_backup"):
+        assert "Encrypted with Ansible Vault" in carry_out(operated, "backup", **vault)[0]
     file, plain = sorted((operated.inventory.parent.parent / "backups" / NAME).iterdir())
     assert file.read_text().startswith("$ANSIBLE_VAULT;")
     assert "kind: Secret" not in plain.read_text()
@@ -113,3 +138,35 @@ def test_a_backup_of_another_environment_is_refused(operated, tmp_path):
     done = run(operated, "restore", "-e", f"file={tmp_path / 'prod.yml'}")
     assert "This is a backup of environment prod, and the inventory is that of state" in done.stdout
     assert done.returncode != 0
+
+
+DEPLOYMENT = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "own", "namespace": "default"}}
+POD = {"metadata": {"labels": {"app": "own"}}, "spec": {"containers": [{"name": "own", "image": "own:1"}]}}
+SPEC = {"selector": {"matchLabels": {"app": "own"}}, "template": POD}
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        (argocd_app_info, {"names": ["maildev"], "tree": True, "events": True}),
+        (argocd_appset_info, {}),
+        (argocd_appset_refresh, {"names": ["infra"]}),
+        (server_side_apply, {"definition": [DEPLOYMENT | {"spec": SPEC}], "wait": True}),
+        (argocd_app_delete, {"names": ["maildev"]}),
+    ],
+    ids=lambda value: value.__name__.rpartition(".")[2] if hasattr(value, "main") else "",
+)
+def test_a_module_needs_the_documented_rights_only(operated, tmp_path, module, options):
+    kubeconfig = limited(operated, tmp_path, module.__name__.rpartition(".")[2])
+    result = run_module(module, kubeconfig=kubeconfig, **options)
+    assert (result.get("msg"), result.get("warnings")) == (None, None)
+
+
+def test_an_environment_is_removed_with_the_documented_rights_only(operated, tmp_path):
+    kubeconfig = limited(operated, tmp_path, "environment_decommission")
+    components = [{"name": name, "depends_on": []} for name in COMPONENTS]
+    options = {"environment": NAME, "components": components, "volumes": True, "crds": True}
+    result = run_module(environment_decommission, kubeconfig=kubeconfig, **options)
+    assert (result.get("msg"), result["changed"]) == (None, True)
+    left = {item["metadata"]["name"] for item in operated.live("/api/v1/namespaces")["items"]}
+    assert left == {"default", "kube-node-lease", "kube-public", "kube-system"}

@@ -19,24 +19,14 @@ from ansible_collections.monorepo.gitops.plugins.modules import (
 )
 from unit.running import run_module
 
-from .conftest import carry_out
-from .test_operate import CHANGES, OF_APPLICATIONS, PAUSES, SETS, SETTING, operator
+from .conftest import carry_out, limited
 from .test_wait import ARGO, Repository, apply, specification
 
 OWN, OWNED = "pause-own", "maildev"  # without an owner, and of ApplicationSet infra
 POLICY = {"prune": True, "selfHeal": True}
 OFF = POLICY | {"enabled": False}
 CONFIG_MAP = "/api/v1/namespaces/argocd/configmaps/gitops-paused"
-MAPS = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "patch"]}
-RULES = {
-    argocd_app_pause: (CHANGES, SETS, MAPS),
-    argocd_app_set: SETTING,
-    argocd_app_rollback: (OF_APPLICATIONS,),
-    argocd_app_wait: (
-        OF_APPLICATIONS,
-        PAUSES,
-    ),
-}
+MODULES = (argocd_app_pause, argocd_app_rollback, argocd_app_set, argocd_app_wait)
 
 
 class Operated:
@@ -47,8 +37,7 @@ class Operated:
         self.repository = Repository(folder)
         self.repository.state = {OWN: {"image": "web:1", "replicas": 1, "broken": "", "value": "0", "more": []}}
         self.kubeconfigs = {
-            module: operator(environment, self.api, folder / f"{number}", f"pause-{number}", rules)
-            for number, (module, rules) in enumerate(RULES.items())
+            module: limited(environment, folder, module.__name__.rpartition(".")[2]) for module in MODULES
         }
 
     def push(self, value):

@@ -16,6 +16,7 @@ from ansible.utils.plugin_docs import get_docstring
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.monorepo.gitops.plugins.doc_fragments.auth import ModuleDocFragment
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inputs
+from rights import RIGHTS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODULES = sorted(ROOT.glob("plugins/modules/*.py"))
@@ -236,3 +237,11 @@ def test_the_table_of_rights_has_what_the_notes_of_each_module_say():
     assert rows == noted
     # rehearsal_cluster has a cluster of its own.
     assert PUBLIC - noted.keys() == {"rehearsal_cluster"}
+    given = {
+        name: {verb for item in (*found.here, *found.everywhere) for verb in item["verbs"]}
+        for name, found in RIGHTS.items()
+    }
+    # gitops_compare is part of a run, which needs cluster-admin.
+    assert given == {name: verbs for name, verbs in rows.items() if name != "gitops_compare"}
+    tests = "".join(path.read_text() for path in (ROOT / "tests" / "integration").glob("test_*.py"))
+    assert [name for name in given if name not in tests] == []
