@@ -18,6 +18,7 @@ ARGOCD_ITSELF = f"{FIRST}#argo-cd-itself"
 SYNC_FAILURES = f"{FIRST}#sync-failures"
 # Where a rule alone says which page it is.
 PAGES = {
+    Code.CONFLICT: "terminate.md",
     Code.ERROR: SYNC_FAILURES,
     Code.MANUAL: "sync.md",
     Code.NOT_FOUND: "status.md",
