@@ -82,7 +82,7 @@ RIGHTS = {
         [applications("get")],
         [
             rule("apps", "deployments statefulsets daemonsets", "get list patch"),
-            rule("batch", "jobs", "list delete"),
+            rule("batch", "jobs", "get list delete"),
             rule("", "pods", "list delete"),
             rule("", "secrets", "get"),
         ],

@@ -59,7 +59,7 @@ attributes:
 notes:
   - Needs the rights to get the Application, to get and patch Deployments, StatefulSets and DaemonSets, to list pods,
     and to delete one that holds back the rollout of its StatefulSet. With O(secret) also to list these kinds and Jobs
-    in all namespaces, to delete such Jobs, and to get Secrets.
+    in all namespaces, to get and delete such Jobs, and to get Secrets.
   - "Error C(... has no Deployment, StatefulSet or DaemonSet): the pods belong to an operator, such as those of CNPG and
     Strimzi. Restart them as it describes."
   - "Error C(deploys to): workloads in other clusters than that of Argo CD are not restarted."

@@ -16,6 +16,7 @@ from ansible_collections.monorepo.gitops.plugins.modules import (
     argocd_appset_refresh,
     environment_decommission,
     server_side_apply,
+    workload_restart,
 )
 from unit.running import run_module
 
@@ -160,6 +161,18 @@ def test_a_module_needs_the_documented_rights_only(operated, tmp_path, module, o
     kubeconfig = limited(operated, tmp_path, module.__name__.rpartition(".")[2])
     result = run_module(module, kubeconfig=kubeconfig, **options)
     assert (result.get("msg"), result.get("warnings")) == (None, None)
+
+
+def test_a_job_that_uses_a_secret_is_deleted_with_the_documented_rights_only(operated, tmp_path):
+    jobs, tracking = "/apis/batch/v1/namespaces/default/jobs", "nobody:batch/Job:default/own"
+    metadata = {"name": "own", "annotations": {"argocd.argoproj.io/tracking-id": tracking}}
+    container = {"name": "own", "image": "own:1", "envFrom": [{"secretRef": {"name": "own"}}]}
+    job = {"metadata": metadata, "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [container]}}}}
+    assert operated.api().request("POST", jobs, body=job, content_type="application/json")[0] == 201
+    kubeconfig = limited(operated, tmp_path, "workload_restart")
+    result = run_module(workload_restart, kubeconfig=kubeconfig, secret={"namespace": "default", "name": "own"})
+    assert [entry["kind"] for entry in result["workloads"]] == ["Job"], result
+    assert operated.live(f"{jobs}/own") is None
 
 
 def test_an_environment_is_removed_with_the_documented_rights_only(operated, tmp_path):
