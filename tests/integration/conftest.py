@@ -208,7 +208,7 @@ def service_account(environment: Environment, path: Path, name: str, given: righ
 
 def limited(environment: Environment, folder: Path, module: str) -> str:
     """Return the path of a kubeconfig that has the documented rights of a module and no others."""
-    name = f"{folder.name}-{module.replace('_', '-')}"
+    name = f"{folder.name}-{module}".replace("_", "-").lower()
     return service_account(environment, folder / f"{name}.kubeconfig", name, rights.RIGHTS[module])
 
 

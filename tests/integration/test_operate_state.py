@@ -146,6 +146,15 @@ POD = {"metadata": {"labels": {"app": "own"}}, "spec": {"containers": [{"name": 
 SPEC = {"selector": {"matchLabels": {"app": "own"}}, "template": POD}
 
 
+@pytest.fixture(scope="module")
+def own_application(operated):
+    """Make an Application that no ApplicationSet makes again, and that has deployed nothing."""
+    spec = operated.live(f"{ARGO}/applications/maildev")["spec"] | {"syncPolicy": {}}
+    body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "own"}, "spec": spec}
+    path, kind = f"{ARGO}/applications", "application/json"
+    assert operated.api().request("POST", path, body=body, content_type=kind)[0] == 201
+
+
 @pytest.mark.parametrize(
     ("module", "options"),
     [
@@ -153,10 +162,11 @@ SPEC = {"selector": {"matchLabels": {"app": "own"}}, "template": POD}
         (argocd_appset_info, {}),
         (argocd_appset_refresh, {"names": ["infra"]}),
         (server_side_apply, {"definition": [DEPLOYMENT | {"spec": SPEC}], "wait": True}),
-        (argocd_app_delete, {"names": ["maildev"]}),
+        (argocd_app_delete, {"names": ["own"]}),
     ],
     ids=lambda value: value.__name__.rpartition(".")[2] if hasattr(value, "main") else "",
 )
+@pytest.mark.usefixtures("own_application")
 def test_a_module_needs_the_documented_rights_only(operated, tmp_path, module, options):
     kubeconfig = limited(operated, tmp_path, module.__name__.rpartition(".")[2])
     result = run_module(module, kubeconfig=kubeconfig, **options)
@@ -177,7 +187,7 @@ def test_a_job_that_uses_a_secret_is_deleted_with_the_documented_rights_only(ope
 
 def test_an_environment_is_removed_with_the_documented_rights_only(operated, tmp_path):
     kubeconfig = limited(operated, tmp_path, "environment_decommission")
-    components = [{"name": name, "depends_on": []} for name in COMPONENTS]
+    components = [{"name": name, "stage": stage} for stage, name in enumerate(COMPONENTS)]
     options = {"environment": NAME, "components": components, "volumes": True, "crds": True}
     result = run_module(environment_decommission, kubeconfig=kubeconfig, **options)
     assert (result.get("msg"), result["changed"]) == (None, True)
