@@ -106,7 +106,8 @@ def test_a_pod_that_cannot_start_says_why(environment, kubeconfigs):
     before = api.request("GET", path)[1]["spec"]["template"]["spec"]["containers"][0]["image"]
     assert api.request("PATCH", path, body=body, content_type=patch)[0] == 200
     words = (
-        r"Pod maildev/\S+: container maildev has not started: ImagePullBackOff \(Back-off pulling image \(simulated\)\)"
+        r"Pod maildev/\S+: container maildev has not started: "
+        r'ImagePullBackOff \(Back-off pulling image "rehearsal-fail/maildev:1" \(simulated\)\)'
     )
     end = time.monotonic() + 20
     while not [note for note in logs(kubeconfigs["logs"])["notes"] if re.fullmatch(words, note)]:
