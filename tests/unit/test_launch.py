@@ -270,3 +270,7 @@ def test_redis_listens_on_its_port_with_the_password_of_the_secret(cluster):
     arguments, environment = cluster.start("argocd-redis")
     assert arguments == []
     assert (environment["REDIS_ADDRESS"], environment["REDIS_PASSWORD"]) == ("127.0.0.1:20000", "hunter2")
+    assert outdated(cluster) == []
+    # Only a start of Redis makes a Secret again that somebody deleted.
+    cluster.apply(OBJECTS[:-2])
+    assert outdated(cluster) == ["argocd-redis"]

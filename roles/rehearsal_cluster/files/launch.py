@@ -219,6 +219,8 @@ class Launcher:
 
     def current(self, component: str) -> str:
         """Return the fingerprint of a component; nothing while a Secret is missing that an earlier Argo CD had."""
+        if component == "argocd-redis" and ("Secret", component) not in self.objects:
+            return ""  # it makes its Secret when it starts
         try:
             return self.fingerprint(component)
         except NotThereYetError:
