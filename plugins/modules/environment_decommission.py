@@ -45,6 +45,13 @@ options:
         where another namespace has an Argo CD, too.
     type: bool
     default: false
+  shown:
+    description:
+      - RV(removed) of a run in check mode, which somebody has confirmed. Exactly these objects are deleted, by their
+        UIDs, as far as nothing else needs them by now. What has appeared since stays; it is an error in the end.
+      - Without it everything goes that is there.
+    type: list
+    elements: dict
   wait_timeout:
     description: Seconds for each step.
     type: int
@@ -64,7 +71,12 @@ notes:
     CustomResourceDefinitions. Where Argo CD stays, also to delete AppProjects and the ConfigMap C(monorepo-gitops).
   - "Error C(... was not deleted after ...): names the finalizers of the object. Start the controller that handles them,
     or remove the finalizer; then run again."
-  - "Error C(still have objects): objects of a kind that the environment brought belong to somebody else."
+  - "Error C(still have objects): objects of a kind that the environment brought belong to somebody else. Each
+    CustomResourceDefinition is looked at just before it is deleted. An object that is created in the milliseconds
+    between goes with it, because the API server knows no precondition for that."
+  - "Error C(appeared after what is removed was shown), C(something else needs it now), C(appeared during the removal):
+    somebody changed the cluster in the meantime. Everything else was removed; run again in check mode to see what is
+    left."
 seealso:
   - module: monorepo.gitops.argocd_app_delete
 """
@@ -80,7 +92,7 @@ EXAMPLES = r"""
 RETURN = r"""
 removed:
   description: What was deleted, or would be in check mode.
-  returned: success
+  returned: success, and where something had to stay
   type: list
   elements: dict
   contains:
@@ -89,6 +101,8 @@ removed:
     namespace: {description: "Namespace; empty if it has none.", type: str}
     name: {description: Name., type: str}
     note: {description: What goes with it., type: str}
+    api_version: {description: API version., type: str}
+    uid: {description: UID., type: str}
 kept:
   description: A sentence for each thing that stays.
   returned: success
@@ -101,6 +115,8 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.decommission import Decommission, Scope
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.deleting import Removal
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal_order import shown_object
 from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 
 
@@ -113,11 +129,13 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         argocd=params["argocd_managed"],
         volumes=params["volumes"],
         crds=params["crds"],
+        shown=None if params["shown"] is None else [shown_object(entry) for entry in params["shown"]],
     )
-    decommission = Decommission(Api(client), params["namespace"], scope)
+    api = Api(client)
+    decommission = Decommission(api, params["namespace"], scope)
     result = {"removed": decommission.rows(), "kept": decommission.kept()}
     if not module.check_mode:
-        decommission.run(params["wait_timeout"], progress_to(params["progress_file"]))
+        Removal(api, decommission, progress_to(params["progress_file"])).run(params["wait_timeout"])
     return {"changed": bool(result["removed"])} | result
 
 
@@ -131,6 +149,7 @@ def main() -> None:
             argocd_managed={"type": "bool", "default": True},
             volumes={"type": "bool", "default": False},
             crds={"type": "bool", "default": False},
+            shown={"type": "list", "elements": "dict"},
             namespace={"type": "str", "default": "argocd"},
             wait_timeout={"type": "int", "default": 300},
             progress_file={"type": "path"},

@@ -221,11 +221,108 @@ def test_a_custom_resource_definition_that_is_still_used_stays(api_server):
     used = {"/apis/x.io/v1/issuers": [named("team-issuer", "team")]}
     server = api_server(Cluster(**used))
     assert decommission(server, crds=True)["msg"] == (
-        "These CustomResourceDefinitions still have objects, which would be deleted with them: issuers.x.io (1). "
-        "Everything else was removed. Delete the objects and run again, or leave the CustomResourceDefinitions."
+        "Not everything was removed. These CustomResourceDefinitions still have objects, which would be deleted with "
+        "them: issuers.x.io (1). Delete the objects and run again, or leave the CustomResourceDefinitions."
     )
     assert f"DELETE {CRDS}/issuers.x.io" not in server.asked()
     assert f"DELETE {CRDS}/applications.argoproj.io" in server.asked()
+
+
+def test_a_custom_resource_definition_that_serves_no_version_stays(api_server):
+    unserved = crd("issuers.x.io", "x.io")
+    unserved["spec"]["versions"][0]["served"] = False
+    server = api_server(Cluster(**{CRDS: [unserved]}))
+    assert decommission(server, crds=True)["msg"] == (
+        "Not everything was removed. These CustomResourceDefinitions still have objects, which would be deleted with "
+        "them: issuers.x.io (serves no version, so nobody can see its objects). Delete the objects and run again, or "
+        "leave the CustomResourceDefinitions."
+    )
+    assert f"DELETE {CRDS}/issuers.x.io" not in server.asked()
+
+
+def test_each_custom_resource_definition_is_looked_at_just_before_its_own_deletion(api_server):
+    crds = [crd(f"{name}.x.io", "x.io", **KEPT) for name in ("a", "b")]
+    server = api_server(Cluster(**{f"{ARGO}/applications": [], CRDS: crds}))
+    decommission(server, crds=True)
+    found = [entry for entry in server.asked() if "x.io" in entry and "customresourcedefinitions/" not in entry]
+    order_of = [entry for entry in server.asked() if entry in found or entry.startswith(f"DELETE {CRDS}")]
+    assert order_of == [
+        "GET /apis/x.io/v1/a",
+        f"DELETE {CRDS}/a.x.io",
+        "GET /apis/x.io/v1/b",
+        f"DELETE {CRDS}/b.x.io",
+    ]
+
+
+class Changing(Cluster):
+    """A cluster in which something appears when a path is deleted."""
+
+    def __init__(self, after, appears, **more):
+        super().__init__(**more)
+        self.after, self.appears = after, appears
+
+    def __call__(self, method, address):
+        if method == "DELETE" and address.partition("?")[0] == self.after:
+            self.lists |= {path: [*self.lists[path], *items] for path, items in self.appears.items()}
+        return super().__call__(method, address)
+
+
+def test_only_what_was_shown_is_deleted(api_server):
+    cluster = Cluster()
+    server = api_server(cluster)
+    shown = decommission(server, check=True, volumes=True, crds=True)["removed"]
+    assert decommission(server, check=True, volumes=True, crds=True, shown=shown)["removed"] == shown
+    cluster.lists["/api/v1/namespaces"].append(tracked("late", "cert-manager"))
+    cluster.lists[CRDS].append(crd("late.x.io", "x.io", **KEPT))
+    assert decommission(server, volumes=True, crds=True, shown=shown)["msg"] == (
+        "Not everything was removed. This appeared after what is removed was shown, and stays: Namespace late, "
+        "CustomResourceDefinition late.x.io."
+    )
+    assert "DELETE /api/v1/namespaces/argocd" in server.asked()
+    assert not [entry for entry in server.asked() if entry.startswith("DELETE") and "late" in entry]
+
+
+def test_an_application_that_appeared_after_that_stays_with_argocd(api_server):
+    cluster = Cluster()
+    server = api_server(cluster)
+    shown = decommission(server, check=True, crds=True)["removed"]
+    late = application("late")
+    cluster.lists[f"{ARGO}/applications"].append(late)
+    assert decommission(server, crds=True, shown=shown)["msg"] == (
+        "Not everything was removed. This appeared after what is removed was shown, and stays: Application "
+        "argocd/late, ConfigMap argocd/monorepo-gitops. This was shown and stays, because something else needs it now: "
+        "Namespace argocd, ClusterRoleBinding argocd, ClusterRole argocd, CustomResourceDefinition "
+        "applications.argoproj.io."
+    )
+    assert f"DELETE {HERE}/applications/minio" in server.asked()
+    assert not [entry for entry in server.asked() if entry.startswith("DELETE /api/v1/namespaces/argocd")]
+
+
+def test_one_with_the_name_of_what_was_shown_is_another_one(api_server):
+    cluster = Cluster()
+    server = api_server(cluster)
+    shown = decommission(server, check=True)["removed"]
+    cluster.lists[f"{ARGO}/applications"][0]["metadata"]["uid"] = "anew"
+    result = decommission(server, shown=shown)
+    assert result["msg"].startswith(
+        "Not everything was removed. This appeared after what is removed was shown, and stays: Application argocd/minio"
+    )
+    assert f"DELETE {HERE}/applications/minio" not in server.asked()
+
+
+def test_an_application_that_appears_during_the_removal_keeps_what_it_needs(api_server):
+    spec = {"destination": {"name": "in-cluster", "namespace": "cert-manager"}}
+    appears = {f"{ARGO}/applications": [named("late", "team", spec=spec)]}
+    server = api_server(Changing(f"{HERE}/applications/minio", appears))
+    result = decommission(server, volumes=True, crds=True)
+    assert result["msg"] == (
+        "Not everything was removed. Application team/late appeared during the removal, so this stays: Namespace "
+        "cert-manager, Namespace argocd, ClusterRoleBinding argocd, ClusterRole argocd, CustomResourceDefinition "
+        "applications.argoproj.io."
+    )
+    deleted = [entry for entry in server.asked() if entry.startswith("DELETE /api/v1/namespaces")]
+    assert deleted == ["DELETE /api/v1/namespaces/minio"]
+    assert [entry["name"] for entry in result["removed"] if entry["kind"] == "Namespace"] == ["minio"]
 
 
 def test_an_environment_that_is_gone_is_no_change(api_server):

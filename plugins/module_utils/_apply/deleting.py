@@ -9,6 +9,7 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
@@ -20,24 +21,26 @@ Manifest = dict[str, Any]
 POLL_SECONDS = 0.3
 
 
-def delete(api: Api, items: list[Manifest], timeout: float, propagation: str = "Background") -> None:
+def delete(api: Api, items: Iterable[Manifest], timeout: float, propagation: str = "Background") -> None:
     """Delete exactly these objects and wait until they are gone; others of the same name may follow them."""
-    for item in items:
+    deleted = []
+    for item in items:  # one that is generated is deleted before the next one is looked at
         body = {"propagationPolicy": propagation, "preconditions": {"uid": item["metadata"]["uid"]}}
         path, kind = api.path(item), "application/json"
         status, answer = api.request("DELETE", path, body=body, content_type=kind) if path else (404, {})
         # A conflict: another one has its name already.
         if status not in (200, 202, 404, 409):
             raise GitopsError(f"{label(item)} cannot be deleted: {answer.get('message', status)}")
+        deleted.append(item)
     deadline = time.monotonic() + timeout
-    for item in items:
-        while held := _still(api, item):
+    for item in deleted:
+        while held := still(api, item):
             if time.monotonic() > deadline:
                 raise GitopsError(f"{label(item)} was not deleted after {timeout:g} s; {held_by(held)}.")
             time.sleep(POLL_SECONDS)
 
 
-def _still(api: Api, item: Manifest) -> Manifest | None:
+def still(api: Api, item: Manifest) -> Manifest | None:
     """Return an object while it is there; one with another UID was created in the meantime."""
     path = api.path(item)
     status, found = api.request("GET", path) if path else (404, {})

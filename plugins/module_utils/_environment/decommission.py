@@ -1,42 +1,41 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Remove an environment from its cluster, step by step. What an interrupted run has left, the next one finds.
+"""What is removed with an environment, in which steps. What an interrupted run has left, the next one finds.
 
 For use within the collection monorepo.gitops only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.deleting import delete
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import Deletion
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import removal_order as order
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import NAMED, Object
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.installation import describe_argocd
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.survey import Survey
-from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import LAYERS
 
 CRD = "CustomResourceDefinition"
-SHOWN = 5  # names in a line of progress
+ARGOCD = "argoproj.io/v1alpha1"
+# What the entries of a list do not have.
+APPLICATION = {"apiVersion": ARGOCD, "kind": "Application"}
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What is to be removed."""
+    """What is to be removed: of that only what the user was shown; without `shown` all that there is."""
 
     environment: str
     components: list[Object]
     argocd: bool  # Argo CD is ours
     volumes: bool
     crds: bool
+    shown: list[Object] | None = None
 
 
 @dataclass
@@ -48,6 +47,10 @@ class Step:
     propagation: str = "Background"
     applications: dict[str, Object] = field(default_factory=dict)
 
+    def objects(self) -> list[Object]:
+        """Return all its objects."""
+        return [*(APPLICATION | item for item in self.applications.values()), *self.items]
+
 
 class Decommission:
     """The removal of one environment."""
@@ -58,8 +61,16 @@ class Decommission:
 
     @cached_property
     def applications(self) -> dict[str, Object]:
-        """Return the Applications of the environment."""
-        return order.own_applications(self.survey.ours, self.scope.environment)
+        """Return the Applications of the environment; one that nobody has seen is treated as somebody else's."""
+        found = order.own_applications(self.survey.ours, self.scope.environment)
+        return {name: item for name, item in found.items() if self._is_seen(item)}
+
+    def _is_seen(self, item: Object) -> bool:
+        return self.scope.shown is None or item["metadata"]["uid"] in self._seen
+
+    @cached_property
+    def _seen(self) -> set[str]:
+        return {item["metadata"]["uid"] for item in self.scope.shown or []}
 
     @cached_property
     def others(self) -> list[Object]:
@@ -131,10 +142,28 @@ class Decommission:
         argocd = [item for item in found if item["spec"]["group"] == order.ARGOCD_GROUP and order.is_argocd(item)]
         return own + ([] if self.argocd_stays or self.elsewhere else argocd)
 
+    @cached_property
+    def unseen(self) -> list[Object]:
+        """Return what belongs to the environment and appeared after the user had seen what is removed."""
+        found = order.own_applications(self.survey.ours, self.scope.environment).values()
+        applications = [APPLICATION | item for item in found if not self._is_seen(item)]
+        return applications + [item for step in self._all_steps for item in step.items if not self._is_seen(item)]
+
+    @cached_property
+    def spared(self) -> list[Object]:
+        """Return what the user was shown and what must stay now; some of it may be gone."""
+        due = {item["metadata"]["uid"] for step in self.steps() for item in step.objects()}
+        return [item for item in self.scope.shown or [] if item["metadata"]["uid"] not in due]
+
     def steps(self) -> list[Step]:
         """Return all that is removed, in this order."""
+        steps = [replace(step, items=list(filter(self._is_seen, step.items))) for step in self._all_steps]
+        return [step for step in steps if step.items or step.applications]
+
+    @cached_property
+    def _all_steps(self) -> list[Step]:
         sets = [
-            {"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet"} | item
+            {"apiVersion": ARGOCD, "kind": "ApplicationSet"} | item
             for item in order.own_applicationsets(self.survey.applicationsets, self.scope.environment)
         ]
         # First, because they would make the Applications again; these stay without an owner.
@@ -150,7 +179,7 @@ class Decommission:
         steps += self._argocd()
         if self.scope.crds:
             steps.append(Step(self.crds))
-        return [step for step in steps if step.items or step.applications]
+        return steps
 
     def _argocd(self) -> list[Step]:
         rbac = "rbac.authorization.k8s.io/v1"
@@ -158,7 +187,7 @@ class Decommission:
             free = set(LAYERS) - order.used_projects(self.others)
             projects = [item for item in self.survey.projects if item["metadata"]["name"] in free]
             owned = [item for item in projects if item["metadata"]["name"] not in self.survey.foreign_projects]
-            found = [{"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject"} | item for item in owned]
+            found = [{"apiVersion": ARGOCD, "kind": "AppProject"} | item for item in owned]
             return [Step([*found, *([self.survey.config_map] if self.survey.config_map else [])])]
         home = self.survey.get(f"/api/v1/namespaces/{self.namespace}")
         bindings = self._list(f"/apis/{rbac}/clusterrolebindings", rbac, "ClusterRoleBinding")
@@ -168,41 +197,10 @@ class Decommission:
             Step(order.rights_of(bindings, roles, self.namespace), "Argo CD"),
         ]
 
-    def run(self, timeout: float, progress: Callable[[str], None]) -> None:
-        """Remove everything."""
-        deletion = Deletion(self.api, self.namespace, progress)
-        for step in self.steps():
-            names = [*step.applications, *(f"{item['kind']} {item['metadata']['name']}" for item in step.items)]
-            progress(f"deletes {listed(names, SHOWN)}")
-            if step.applications:
-                deletion.delete(step.applications, timeout)
-            items = [item for item in step.items if item["kind"] != CRD]
-            delete(self.api, items, timeout, step.propagation)
-            self._delete_crds([item for item in step.items if item["kind"] == CRD], timeout)
-
-    def _delete_crds(self, crds: list[Object], timeout: float) -> None:
-        """Delete CustomResourceDefinitions that have no objects any more: with one, all its objects are gone."""
-        used = {item["metadata"]["name"]: count for item in crds if (count := self._count(item))}
-        delete(self.api, [item for item in crds if item["metadata"]["name"] not in used], timeout)
-        if used:
-            texts = ", ".join(f"{name} ({count})" for name, count in sorted(used.items()))
-            raise GitopsError(
-                f"These CustomResourceDefinitions still have objects, which would be deleted with them: {texts}. "
-                "Everything else was removed. Delete the objects and run again, or leave the CustomResourceDefinitions."
-            )
-
-    def _count(self, crd: Object) -> int:
-        spec = crd["spec"]
-        version = next(entry["name"] for entry in spec["versions"] if entry.get("served"))
-        found = self.survey.get(f"/apis/{spec['group']}/{version}/{spec['names']['plural']}")
-        return len((found or {"items": []})["items"])
-
     def rows(self) -> list[dict[str, Any]]:
         """Return what is removed for a table."""
         return [
-            order.row(number, {"kind": "Application"} | item, step.note)
-            for number, step in enumerate(self.steps(), 1)
-            for item in [*step.applications.values(), *step.items]
+            order.row(number, item, step.note) for number, step in enumerate(self.steps(), 1) for item in step.objects()
         ]
 
     def kept(self) -> list[str]:

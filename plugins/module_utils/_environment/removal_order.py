@@ -122,8 +122,33 @@ def used_namespaces(others: list[Object]) -> dict[str, list[str]]:
     return {name: sorted(applications) for name, applications in found.items()}
 
 
+def is_needed(item: Object, others: list[Object], namespace: str) -> bool:
+    """Return whether somebody else's Applications need an object: their Argo CD, or a Namespace that they use."""
+    if not others:
+        return False
+    if item["kind"] == "Namespace" and item["metadata"]["name"] != namespace:
+        return item["metadata"]["name"] in used_namespaces(others)
+    if item["kind"] == "AppProject":
+        return item["metadata"]["name"] in used_projects(others)
+    if item["kind"] == "CustomResourceDefinition":
+        return bool(item["spec"]["group"] == ARGOCD_GROUP)
+    return item["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding")
+
+
+def title_of(item: Object) -> str:
+    """Return an object for a sentence."""
+    metadata = item["metadata"]
+    return f"{item['kind']} {metadata['namespace'] + '/' if metadata.get('namespace') else ''}{metadata['name']}"
+
+
 def row(step: int, item: Object, note: str = "") -> dict[str, Any]:
     """Return an object for the table of what is removed."""
     metadata = item["metadata"]
     names = {"kind": item["kind"], "namespace": metadata.get("namespace", ""), "name": metadata["name"]}
-    return {"step": step} | names | {"note": note}
+    return {"step": step} | names | {"note": note, "api_version": item["apiVersion"], "uid": metadata["uid"]}
+
+
+def shown_object(entry: dict[str, Any]) -> Object:
+    """Return the object that a row of that table shows."""
+    metadata = {key: entry[key] for key in ("namespace", "name", "uid")}
+    return {"apiVersion": entry["api_version"], "kind": entry["kind"], "metadata": metadata}

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Delete an environment step by step: exactly what was decided on, unless somebody else needs it by now.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.deleting import delete, still
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import Deletion
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import removal_order as order
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.decommission import (
+    APPLICATION,
+    CRD,
+    Decommission,
+    Step,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import NAMED, Object
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.survey import Survey
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+
+SHOWN = 5  # names in a line of progress
+
+
+class Removal:
+    """The removal of what a Decommission has found."""
+
+    def __init__(self, api: Api, plan: Decommission, progress: Callable[[str], None]) -> None:
+        self.api, self.plan, self.progress = api, plan, progress
+        self.used: dict[str, str] = {}  # CustomResourceDefinitions that stay by UID, with name and number of objects
+        self.late: set[str] = set()  # Applications that appeared after everything was read
+        self.needed: list[Object] = []  # what stays for them
+
+    def run(self, timeout: float) -> None:
+        """Remove everything; an error in the end names what had to stay."""
+        deletion = Deletion(self.api, self.plan.namespace, self.progress)
+        for step in self.plan.steps():
+            items = self._still_unneeded(step.items)
+            names = [*step.applications, *(f"{item['kind']} {item['metadata']['name']}" for item in items)]
+            if names:
+                self.progress(f"deletes {listed(names, SHOWN)}")
+            if step.applications:
+                deletion.delete(step.applications, timeout)
+            self._delete(items, step, timeout)
+        if texts := self.left():
+            raise GitopsError(f"Not everything was removed. {' '.join(texts)}", removed=self._removed())
+
+    def _removed(self) -> list[dict[str, Any]]:
+        stay = {item["metadata"]["uid"] for item in self.needed} | self.used.keys()
+        return [entry for entry in self.plan.rows() if entry["uid"] not in stay]
+
+    def _still_unneeded(self, items: list[Object]) -> list[Object]:
+        """Return the objects that no Application needs which has appeared since everything was read."""
+        if not items:
+            return []
+        known = {item["metadata"]["uid"] for item in self.plan.survey.applications}
+        now = Survey(self.api, self.plan.namespace).applications
+        late = [item for item in now if item["metadata"]["uid"] not in known]
+        needed = [item for item in items if order.is_needed(item, late, self.plan.namespace)]
+        if needed:
+            self.late |= {order.title_of(APPLICATION | item) for item in late}
+            self.needed += needed
+        return [item for item in items if item not in needed]
+
+    def _delete(self, items: list[Object], step: Step, timeout: float) -> None:
+        delete(self.api, [item for item in items if item["kind"] != CRD], timeout, step.propagation)
+        # Each is looked at just before its own deletion: the API server has no precondition for this.
+        delete(self.api, (item for item in items if item["kind"] == CRD and self._is_unused(item)), timeout)
+
+    def _is_unused(self, crd: Object) -> bool:
+        """Return whether a CustomResourceDefinition has no objects any more: with one, all its objects are gone."""
+        spec, name, uid = crd["spec"], crd["metadata"]["name"], crd["metadata"]["uid"]
+        served = [entry["name"] for entry in spec["versions"] if entry.get("served")]
+        if not served:
+            self.used[uid] = f"{name} (serves no version, so nobody can see its objects)"
+            return False
+        found = self.plan.survey.get(f"/apis/{spec['group']}/{served[0]}/{spec['names']['plural']}")
+        if count := len((found or {"items": []})["items"]):
+            self.used[uid] = f"{name} ({count})"
+        return not count
+
+    def left(self) -> list[str]:
+        """Return a sentence for each reason why something stays that was to be removed, or that nobody has seen."""
+        texts = []
+        if self.needed:
+            late, needed = listed(sorted(self.late), NAMED), ", ".join(map(order.title_of, self.needed))
+            texts.append(f"{late} appeared during the removal, so this stays: {needed}.")
+        if unseen := [order.title_of(item) for item in self.plan.unseen]:
+            texts.append(f"This appeared after what is removed was shown, and stays: {', '.join(unseen)}.")
+        if spared := [order.title_of(item) for item in self.plan.spared if still(self.api, item)]:
+            texts.append(f"This was shown and stays, because something else needs it now: {', '.join(spared)}.")
+        if self.used:
+            texts.append(
+                "These CustomResourceDefinitions still have objects, which would be deleted with them: "
+                f"{', '.join(sorted(self.used.values()))}. Delete the objects and run again, or leave the "
+                "CustomResourceDefinitions."
+            )
+        return texts
