@@ -15,7 +15,8 @@ description:
     available. Argo CD does not report the annotation that this leaves as out of sync.
   - A StatefulSet replaces no pod until the one before it is ready, so a pod of an older revision that never starts is
     deleted, and a warning names it.
-  - A Job that uses O(secret) is deleted when Argo CD makes it again, that is, unless it is a hook.
+  - A Job that uses O(secret) and has ended is deleted, and Argo CD makes it again. One that has not ended is left, and
+    so are hooks, what belongs to a CronJob, and what belongs to no Application; RV(not_restarted) says why.
 extends_documentation_fragment:
   - monorepo.gitops.auth
   - monorepo.gitops.argocd
@@ -88,11 +89,11 @@ workloads:
     name: {description: Name., type: str}
     application: {description: Its Application; empty if it has none., type: str}
 not_restarted:
-  description: Jobs that use the Secret, and that nothing but a sync runs again.
+  description: Jobs that use the Secret and are left, with the reason, in one sentence each.
   returned: success
   type: list
   elements: str
-  sample: [Job services/temporal-schema]
+  sample: ["Job services/temporal-schema is a hook, which only a sync runs again."]
 elapsed:
   description: Seconds.
   returned: success
@@ -111,7 +112,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection 
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import (
     application_of,
     chosen,
-    is_made_again,
+    why_left,
 )
 
 
@@ -133,8 +134,8 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     params, started = module.params, time.monotonic()
     restart = Restart(Api(client))
     found = wanted(restart, params, module.check_mode)
-    left = [item for item in found if item["kind"] == "Job" and not is_made_again(item)]
-    items = [item for item in found if item not in left]
+    left = {label(item): why for item in found if item["kind"] == "Job" and (why := why_left(item))}
+    items = [item for item in found if label(item) not in left]
     refuse(items)
     if not module.check_mode:
         for warning in restart.restart(items, params["wait_timeout"]):
@@ -146,7 +147,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         for item in items
     ]
     elapsed = round(time.monotonic() - started, 3)
-    not_restarted = [label(item) for item in left]
+    not_restarted = [f"{name} {why}." for name, why in left.items()]
     return {"changed": bool(items), "workloads": workloads, "not_restarted": not_restarted, "elapsed": elapsed}
 
 

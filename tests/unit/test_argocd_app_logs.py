@@ -118,6 +118,17 @@ def test_only_pods_of_the_application_are_read(api_server):
     assert (result["changed"], result["notes"], result["truncated"]) == (False, [], False)
 
 
+def test_owners_that_own_each_other_lead_nowhere(api_server):
+    cluster = Cluster(OWN | {"lost": pod("lost", owned("apps/v1", "ReplicaSet", "ring"))})
+    path, ring = "/apis/apps/v1/namespaces/shop/replicasets", owned("apps/v1", "ReplicaSet", "ring")
+    back = owned("apps/v1", "ReplicaSet", "back")
+    cluster.objects |= {
+        f"{path}/ring": thing("apps/v1", "ReplicaSet", "ring", **back),
+        f"{path}/back": thing("apps/v1", "ReplicaSet", "back", **ring),
+    }
+    assert [found["pod"] for found in logs(api_server(cluster))["containers"]] == ["db-1", "migrate-x", "web-1-a"]
+
+
 @pytest.mark.parametrize(
     ("resource", "pods"),
     [

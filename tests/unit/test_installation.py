@@ -13,7 +13,7 @@ def controller(managers=(), **metadata):
     fields = [{"manager": name, "operation": "Apply"} for name in managers]
     containers = [{"image": "quay.io/argoproj/argocd:v3.5.1@sha256:abc"}]
     return {
-        "metadata": {"namespace": "argocd", "managedFields": fields} | metadata,
+        "metadata": {"namespace": "argocd", "name": "controller", "managedFields": fields} | metadata,
         "spec": {"template": {"spec": {"containers": containers}}},
     }
 
@@ -27,7 +27,7 @@ def controller(managers=(), **metadata):
         (controller(labels={"app.kubernetes.io/managed-by": "Helm"}), "Helm"),
         (controller(ownerReferences=[{"kind": "ArgoCD", "name": "main"}]), "ArgoCD main"),
         (
-            controller(annotations={"argocd.argoproj.io/tracking-id": "argo:apps/StatefulSet:argocd/x"}),
+            controller(name="x", annotations={"argocd.argoproj.io/tracking-id": "argo:apps/StatefulSet:argocd/x"}),
             "Application argo",
         ),
     ],

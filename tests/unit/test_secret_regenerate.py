@@ -169,5 +169,11 @@ def test_a_copied_annotation_does_not_make_an_object_one_of_an_application(track
 def test_an_object_without_a_namespace_may_be_tracked_in_that_of_its_application():
     annotations = {"argocd.argoproj.io/tracking-id": "shop:/Namespace:shop/data"}
     assert application_of({"kind": "Namespace", "metadata": {"name": "data", "annotations": annotations}}) == "shop"
+    other_group = {
+        "apiVersion": "x.io/v1",
+        "kind": "Namespace",
+        "metadata": {"name": "data", "annotations": annotations},
+    }
+    assert application_of(other_group) == ""
     copied = {"kind": "Namespace", "metadata": {"name": "copy", "annotations": annotations}}
     assert application_of(copied) == ""

@@ -66,16 +66,26 @@ ENV = {"containers": [{"env": [{"valueFrom": {"secretKeyRef": {"name": "root", "
 HERE = workload("Deployment", "minio", "minio", **ENV)
 COPY = workload("Deployment", "services", "api", volumes=[{"secret": {"secretName": "root"}}])
 OTHER = workload("Deployment", "else", "same-name", volumes=[{"secret": {"secretName": "root"}}])
-TRACKED = {workloads.TRACKING: "minio:batch/Job:minio/buckets"}
-JOB = workload("Job", "minio", "buckets", TRACKED, **ENV)
-HOOK = workload("Job", "minio", "hook", TRACKED | {workloads.HOOKS[0]: "Sync"}, **ENV)
+COMPLETE = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
 
 
-HELM_HOOK = workload("Job", "minio", "helm-hook", TRACKED | {"helm.sh/hook": "post-upgrade"}, **ENV)
+def job(name, annotations=None, status=None, owners=None, **more):
+    tracking = {workloads.TRACKING: f"minio:batch/Job:minio/{name}"}
+    found = workload("Job", "minio", name, tracking | (annotations or {}), **ENV)
+    found["metadata"] |= {"ownerReferences": owners} if owners else {}
+    found["spec"] |= more
+    return found | (COMPLETE if status is None else {"status": status})
+
+
+JOB = job("buckets")
+HOOK = job("hook", {workloads.HOOKS[0]: "Sync"})
+HELM_HOOK = job("helm-hook", {"helm.sh/hook": "post-upgrade"})
+RUNNING = job("running", status={"active": 1, "conditions": [{"type": "SuccessCriteriaMet", "status": "True"}]})
 
 
 def script(copied="new", copy_status=200):
-    lists = {"/apis/apps/v1/deployments": [HERE, COPY, OTHER], "/apis/batch/v1/jobs": [JOB, HOOK, HELM_HOOK]}
+    jobs = [JOB, HOOK, HELM_HOOK, RUNNING]
+    lists = {"/apis/apps/v1/deployments": [HERE, COPY, OTHER], "/apis/batch/v1/jobs": jobs}
 
     def answer(method, path):
         place, name = path.split("/")[-3], path.rpartition("/")[2]
@@ -106,12 +116,37 @@ def test_what_uses_a_secret_is_restarted_also_where_reflector_copies_it(api_serv
     result = restart(server, secret=SECRET)
     found = [(entry["kind"], entry["namespace"], entry["application"]) for entry in result["workloads"]]
     assert found == [("Deployment", "minio", ""), ("Deployment", "services", ""), ("Job", "minio", "minio")]
-    assert result["not_restarted"] == ["Job minio/hook", "Job minio/helm-hook"]
+    assert result["not_restarted"] == [
+        "Job minio/hook is a hook, which only a sync runs again.",
+        "Job minio/helm-hook is a hook, which only a sync runs again.",
+        "Job minio/running has not ended: delete it when it has, so that Argo CD runs it with the new values.",
+    ]
     assert server.writes() == [
         "PATCH /apis/apps/v1/namespaces/minio/deployments/minio",
         "PATCH /apis/apps/v1/namespaces/services/deployments/api",
         "DELETE /apis/batch/v1/namespaces/minio/jobs/buckets",
     ]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (job("done"), ""),
+        (job("done", status={"conditions": [{"type": "Failed", "status": "True"}]}), ""),
+        (job("new", status={}), "has not ended: delete it when it has, so that Argo CD runs it with the new values"),
+        (job("later", status={}, suspend=True), "is suspended, and reads the new values when it goes on"),
+        (
+            job("nightly-1", owners=[{"kind": "CronJob", "name": "nightly"}]),
+            "belongs to CronJob nightly, which makes the next one with the new values",
+        ),
+        (
+            workload("Job", "minio", "copied", {workloads.TRACKING: "minio:batch/Job:minio/buckets"}) | COMPLETE,
+            "belongs to no Application: run it again by hand if it needs the new values",
+        ),
+    ],
+)
+def test_only_a_job_that_has_ended_and_is_made_again_is_deleted(found, expected):
+    assert workloads.why_left(found) == expected
 
 
 def test_nothing_is_restarted_before_a_copy_has_the_new_values(api_server):

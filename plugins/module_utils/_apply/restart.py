@@ -21,7 +21,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import WORKLOADS
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import (
     is_copy,
-    is_made_again,
     obstacle,
     uses_secret,
 )
@@ -90,10 +89,10 @@ class Restart:
             time.sleep(POLL_SECONDS)
 
     def restart(self, items: list[Manifest], timeout: float) -> list[str]:
-        """Restart workloads, delete Jobs that Argo CD makes again, wait, and return the warnings."""
+        """Restart workloads, delete Jobs, which Argo CD makes again, wait, and return the warnings."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         waiter = Waiter(self.api, [self._begin(item, now) for item in items if item["kind"] in WORKLOADS])
-        delete(self.api, [item for item in items if item["kind"] == "Job" and is_made_again(item)], timeout)
+        delete(self.api, [item for item in items if item["kind"] == "Job"], timeout)
         waiter.await_rolled_out(timeout)
         return waiter.pods.warnings
 

@@ -16,7 +16,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import require_here
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, status_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import TRACKING
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import application_of
 
 # Group, kind, namespace (empty without one) and name of an object.
 Identity = tuple[str, str, str, str]
@@ -55,7 +55,8 @@ class Owners:
     def of(self, item: dict[str, Any]) -> list[Identity]:
         """Return an object and its owners up to one of the Application; nothing for an object of somebody else."""
         identity = identity_of(item)
-        if identity in self.own or tracked(item, self.application):
+        # A hook has the annotation only: no status lists it.
+        if identity in self.own or application_of(item) == self.application:
             return [identity]
         for reference in item["metadata"].get("ownerReferences") or []:
             if above := self._above(reference, identity[2]):
@@ -72,6 +73,7 @@ class Owners:
         if identity in self.own:
             return [identity]
         if identity not in self.known:
+            self.known[identity] = []  # owners that own each other lead nowhere
             live = self._read(owner) if resource else None
             self.known[identity] = self.of(live) if live else []
         return self.known[identity]
@@ -93,13 +95,6 @@ def identity_of(item: dict[str, Any]) -> Identity:
 def identity_of_entry(entry: dict[str, Any]) -> Identity:
     """Return the identity of an entry of an Application's status."""
     return entry.get("group") or "", entry["kind"], entry.get("namespace") or "", entry["name"]
-
-
-def tracked(item: dict[str, Any], application: str) -> bool:
-    """Return whether Argo CD says that an object belongs to an Application, as a hook does, which no status lists."""
-    group, kind, namespace, name = identity_of(item)
-    wanted = f"{application}:{group}/{kind}:{namespace}/{name}"
-    return bool((item["metadata"].get("annotations") or {}).get(TRACKING) == wanted)
 
 
 def is_below(lineage: list[Identity], resource: dict[str, Any]) -> bool:

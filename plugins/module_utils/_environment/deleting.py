@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.deleting import delete, still
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import Deletion
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import removal_order as order
@@ -65,7 +66,7 @@ class Removal:
         late = [item for item in now if item["metadata"]["uid"] not in known]
         needed = [item for item in items if order.is_needed(item, late, self.plan.namespace)]
         if needed:
-            self.late |= {order.title_of(APPLICATION | item) for item in late}
+            self.late |= {label(APPLICATION | item) for item in late}
             self.needed += needed
         return [item for item in items if item not in needed]
 
@@ -90,11 +91,11 @@ class Removal:
         """Return a sentence for each reason why something stays that was to be removed, or that nobody has seen."""
         texts = []
         if self.needed:
-            late, needed = listed(sorted(self.late), NAMED), ", ".join(map(order.title_of, self.needed))
+            late, needed = listed(sorted(self.late), NAMED), ", ".join(map(label, self.needed))
             texts.append(f"{late} appeared during the removal, so this stays: {needed}.")
-        if unseen := [order.title_of(item) for item in self.plan.unseen]:
+        if unseen := [label(item) for item in self.plan.unseen]:
             texts.append(f"This appeared after what is removed was shown, and stays: {', '.join(unseen)}.")
-        if spared := [order.title_of(item) for item in self.plan.spared if still(self.api, item)]:
+        if spared := [label(item) for item in self.plan.spared if still(self.api, item)]:
             texts.append(f"This was shown and stays, because something else needs it now: {', '.join(spared)}.")
         if self.used:
             texts.append(

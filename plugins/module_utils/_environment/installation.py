@@ -13,6 +13,7 @@ from collections.abc import Collection
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import FIELD_MANAGER, NAMED, Object
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import application_of
 
 PREFIX = "ARGOCD_APPLICATIONSET_CONTROLLER"
 TRUE = ("1", "t", "T", "TRUE", "true", "True")
@@ -39,8 +40,8 @@ def manager_of(controller: Object, applications: Collection[str], recorded: Obje
         return "Helm"
     if owners := metadata.get("ownerReferences"):
         return f"{owners[0].get('kind')} {owners[0].get('name')}"
-    if tracking := annotations.get("argocd.argoproj.io/tracking-id"):
-        return f"Application {tracking.split(':', 1)[0]}"
+    if application := application_of(controller):
+        return f"Application {application}"
     if labels.get("app.kubernetes.io/instance") in applications:  # tracking by label
         return f"Application {labels['app.kubernetes.io/instance']}"
     ours = ((recorded or {}).get("data") or {}).get("argocdManaged") == "true"

@@ -135,12 +135,6 @@ def is_needed(item: Object, others: list[Object], namespace: str) -> bool:
     return item["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding")
 
 
-def title_of(item: Object) -> str:
-    """Return an object for a sentence."""
-    metadata = item["metadata"]
-    return f"{item['kind']} {metadata['namespace'] + '/' if metadata.get('namespace') else ''}{metadata['name']}"
-
-
 def row(step: int, item: Object, note: str = "") -> dict[str, Any]:
     """Return an object for the table of what is removed."""
     metadata = item["metadata"]

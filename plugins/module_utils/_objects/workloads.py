@@ -82,23 +82,42 @@ def is_copy(secret: Manifest, namespace: str, name: str) -> bool:
     return bool(annotations.get(REFLECTS) == f"{namespace}/{name}")
 
 
-def is_made_again(job: Manifest) -> bool:
-    """Return whether Argo CD makes a Job again that is deleted. A hook is run by syncs only."""
-    annotations = job["metadata"].get("annotations") or {}
-    hooked = any(hook in annotations for hook in HOOKS)
-    return TRACKING in annotations and not hooked and not job["metadata"].get("ownerReferences")
+def why_left(job: Manifest) -> str:
+    """Return why a Job that uses a Secret is not deleted so that Argo CD makes it again; nothing where it is.
+
+    A Job that has not ended is somebody's work. Its pods read the Secret when their containers start, so a next attempt
+    has the new values.
+    """
+    metadata, spec = job["metadata"], job.get("spec") or {}
+    if owners := metadata.get("ownerReferences"):
+        return f"belongs to {owners[0]['kind']} {owners[0]['name']}, which makes the next one with the new values"
+    if not application_of(job):
+        return "belongs to no Application: run it again by hand if it needs the new values"
+    if any(hook in (metadata.get("annotations") or {}) for hook in HOOKS):
+        return "is a hook, which only a sync runs again"
+    if spec.get("suspend"):
+        return "is suspended, and reads the new values when it goes on"
+    return "" if has_ended(job) else "has not ended: delete it when it has, so that Argo CD runs it with the new values"
+
+
+def has_ended(job: Manifest) -> bool:
+    """Return whether a Job has succeeded or finally failed."""
+    found = (job.get("status") or {}).get("conditions") or []
+    return any(entry["type"] in ("Complete", "Failed") and entry["status"] == "True" for entry in found)
 
 
 def application_of(item: Manifest) -> str:
     """Return the Application that an object belongs to, by its tracking annotation.
 
-    As for Argo CD, one that names another object was copied and says nothing. Of an object without a namespace the
-    annotation may have that of its Application, and an object of a list does not say its kind.
+    As for Argo CD (isSelfReferencedObj in controller/state.go at v3.6.1), one that names another object was copied and
+    says nothing. Of an object without a namespace the annotation may have that of its Application, and an object of a
+    list does not say its kind.
     """
     metadata = item["metadata"]
     application, _sep, rest = str((metadata.get("annotations") or {}).get(TRACKING, "")).partition(":")
-    kind, _sep, place = rest.partition(":")
+    resource, _sep, place = rest.partition(":")
+    group, _sep, kind = resource.rpartition("/")
     namespace, _sep, name = place.rpartition("/")
-    same_kind = item.get("kind") in (None, kind.rpartition("/")[2])
+    same_kind = item.get("kind") in (None, kind) and item.get("apiVersion", f"{group}/").rpartition("/")[0] == group
     same_place = metadata.get("namespace") in (None, "", namespace)
     return application if same_kind and same_place and name == metadata["name"] else ""
