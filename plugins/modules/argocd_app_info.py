@@ -101,7 +101,13 @@ applications:
       description: What is wrong with it, a text each, the worst first. Empty when it is Synced and Healthy.
       type: list
       elements: str
-    sources: {description: "Sources with repoURL, path and targetRevision.", type: list, elements: dict}
+    sources:
+      description:
+        - Sources with repoURL, path and targetRevision.
+        - What a source hands to Helm, Jsonnet or a plugin may be a secret, so its value is hidden, also in
+          RV(applications[].history).
+      type: list
+      elements: dict
     destination: {description: Cluster and namespace., type: dict}
     automated: {description: Whether it is synced automatically., type: bool}
     sync_policy: {description: "V(Auto-Prune), V(Auto) or V(Manual).", type: str}

@@ -67,7 +67,10 @@ options:
     description: Suffix of all names. Empty removes it.
     type: str
   helm_parameters:
-    description: Parameters of a Helm chart by name, which take the place of those of the same name.
+    description:
+      - Parameters of a Helm chart by name, which take the place of those of the same name.
+      - Their values are neither in the diff nor in the result. Everybody who may read the Application reads them, and
+        with C(-vvv) Ansible may show the options of the task; so do not set a password here.
     type: dict
 attributes:
   check_mode:
@@ -75,7 +78,7 @@ attributes:
     details: Nothing is written; returns what would change, and refuses what would be refused.
   diff_mode:
     support: full
-    details: Shows the specifications before and after.
+    details: Shows the specifications before and after, without the values of Helm, Jsonnet and plugins.
   idempotent:
     support: full
 notes:
@@ -119,7 +122,10 @@ applications:
     fields: {description: "Fields that changed, such as V(spec.syncPolicy.automated.prune).", type: list, elements: str}
     automated: {description: Whether it is synced automatically now., type: bool}
     sync_policy: {description: "C(spec.syncPolicy) after that.", type: dict}
-    sources: {description: Sources after that., type: list, elements: dict}
+    sources:
+      description: Sources after that. Values of Helm, Jsonnet and plugins are hidden.
+      type: list
+      elements: dict
 """
 
 from typing import Any
@@ -151,6 +157,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     is_automated,
     sources_of,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.values import shown, shown_change
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 TRIES = 10
@@ -219,7 +226,7 @@ def describe(item: Application, spec: Spec, written: Written) -> dict[str, Any]:
         "fields": [".".join(path) for path in paths],
         "automated": is_automated(after),
         "sync_policy": spec.get("syncPolicy") or {},
-        "sources": sources_of(after),
+        "sources": shown(sources_of(after)),
     }
 
 
@@ -232,7 +239,8 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     applications = [describe(item, spec, written) for item, spec in wanted]
     result = {"changed": any(entry["changed"] for entry in applications), "applications": applications}
     before, after = ({name: specs[side] for name, specs in written.items()} for side in (0, 1))
-    return result | ({"diff": {"before": before, "after": after}} if module._diff else {})
+    diff = dict(zip(("before", "after"), shown_change(before, after), strict=True))
+    return result | ({"diff": diff} if module._diff else {})
 
 
 def main() -> None:

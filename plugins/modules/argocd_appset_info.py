@@ -66,7 +66,10 @@ applicationsets:
       type: list
       elements: dict
     generators: {description: "Its generators with parameters, as C(spec.generators).", type: list, elements: dict}
-    template: {description: "What an Application is made from, as C(spec.template).", type: dict}
+    template:
+      description:
+        - What an Application is made from, as C(spec.template). Values of Helm, Jsonnet and plugins are hidden.
+      type: dict
     applications:
       description: The Applications that it owns, the worst first.
       type: list

@@ -29,7 +29,10 @@ options:
     type: str
     required: true
   secrets:
-    description: Whether Secrets are kept. Without a password of Ansible Vault, V(true) is an error.
+    description:
+      - Whether Secrets are kept. Without a password of Ansible Vault, V(true) is an error.
+      - With V(false) the file is plain, so Applications and ApplicationSets that hand values to Helm, Jsonnet or a
+        plugin are left out, too, because these may be secrets. RV(left_out) names them.
     type: bool
     default: true
 attributes:
@@ -68,6 +71,12 @@ counts:
   returned: success
   type: dict
   sample: {Application: 15, ApplicationSet: 2}
+left_out:
+  description: Applications and ApplicationSets that a plain file does not have.
+  returned: success
+  type: list
+  elements: str
+  sample: [Application argocd/shop]
 encrypted:
   description: Whether the file is encrypted.
   returned: success
@@ -79,6 +88,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, group_path
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import backup
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
@@ -113,8 +123,10 @@ def run(module: Any, client: Any) -> dict[str, Any]:
             f"No backup was made: the cluster serves {'environment ' + found if found else 'no environment'}, and the "
             f"inventory is that of {params['environment']}."
         )
+    left_out = [] if params["secrets"] else [item for item in objects if backup.needs_encryption(item)]
+    objects = [item for item in objects if item not in left_out]
     counts = dict(sorted(Counter(item["kind"] for item in objects).items()))
-    return {"changed": True, "counts": counts, "objects": objects}
+    return {"changed": True, "counts": counts, "left_out": [label(item) for item in left_out], "objects": objects}
 
 
 def main() -> None:

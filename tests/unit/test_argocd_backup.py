@@ -111,6 +111,25 @@ def test_secrets_are_left_out_and_not_even_read_when_the_option_says_so(api_serv
     assert (result["encrypted"], f"GET {CORE}/secrets" in server.asked()) == (False, False)
 
 
+def test_values_that_may_be_secrets_are_kept_in_an_encrypted_file_only(api_server, tmp_path, monkeypatch):
+    source = {"helm": {"parameters": [{"name": "password", "value": "hunter2"}]}}
+    chart = item("Application", "chart", spec={"source": source})
+    several = item("ApplicationSet", "several", spec={"template": {"spec": {"sources": [source]}}})
+    monkeypatch.setitem(CLUSTER, f"{HERE}/applications", [LIVE, chart])
+    monkeypatch.setitem(CLUSTER, f"{HERE}/applicationsets", [several])
+    plain = run(api_server(script), tmp_path / "plain", secrets=False)
+    assert plain["left_out"] == ["Application argocd/chart", "ApplicationSet argocd/several"]
+    assert plain["counts"] == {"AppProject": 1, "Application": 1, "ConfigMap": 2}
+    assert "hunter2" not in next((tmp_path / "plain").iterdir()).read_text() + str(plain)
+    encrypted = run(api_server(script), tmp_path / "encrypted", password="correct horse")
+    data = next((tmp_path / "encrypted").iterdir()).read_bytes()
+    text = VaultLib([("default", PromptVaultSecret(_bytes=b"correct horse"))]).decrypt(data)
+    # What a restore writes is what there was.
+    kept = {entry["metadata"]["name"]: entry for entry in yaml.safe_load_all(text)}
+    assert (kept["chart"]["spec"], kept["several"]["spec"]) == (chart["spec"], several["spec"])
+    assert encrypted["left_out"] == []
+
+
 def test_check_mode_writes_no_file(api_server, tmp_path):
     result = run(api_server(script), tmp_path / "backups", check=True, secrets=False)
     assert (result["path"], result["changed"], (tmp_path / "backups").exists()) == ("", True, False)

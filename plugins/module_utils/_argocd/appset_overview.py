@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.applicationset import error_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import order, reasons, state_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, summary
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.values import shown
 
 ApplicationSet = dict[str, Any]
 CONDITION_KEYS = ("type", "status", "reason", "message", "lastTransitionTime")
@@ -33,8 +34,8 @@ def described(item: ApplicationSet, applications: list[Application]) -> dict[str
         "health": (status.get("health") or {}).get("status", ""),
         "conditions": [{key: entry.get(key, "") for key in CONDITION_KEYS} for entry in status.get("conditions") or []],
         "reasons": wrong_with(item),
-        "generators": spec.get("generators") or [],
-        "template": spec.get("template") or {},
+        "generators": shown(spec.get("generators") or []),
+        "template": shown(spec.get("template") or {}),
         "applications": children,
         "policy": policy.get("applicationsSync") or SYNC,
         "preserve_resources_on_deletion": bool(policy.get("preserveResourcesOnDeletion")),

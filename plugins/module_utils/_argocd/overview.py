@@ -37,6 +37,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     warnings,
     with_details,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.values import shown
 
 RESOURCE_KEYS = ("group", "version", "kind", "namespace", "name", "status", "health", "syncWave", "hook")
 # From the worst to the best. What cannot be synced stands between what is missing and what is on its way.
@@ -176,7 +177,7 @@ def details(application: Application) -> dict[str, Any]:
     return summary(application) | {
         "state": state_of(application),
         "reasons": reasons(application),
-        "sources": sources_of(application),
+        "sources": shown(sources_of(application)),
         "destination": spec.get("destination") or {},
         "automated": is_automated(application),
         "sync_policy": policy_of(application),
@@ -191,5 +192,5 @@ def details(application: Application) -> dict[str, Any]:
         "resources": [{key: entry.get(key) for key in RESOURCE_KEYS} for entry in status.get("resources") or []],
         "images": seen.get("images") or [],
         "urls": seen.get("externalURLs") or [],
-        "history": list(reversed(status.get("history") or [])),
+        "history": shown(list(reversed(status.get("history") or []))),
     }

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import CONFIG_MAP as PAUSED
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import unbound
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import REFRESH, STAMP, is_automated
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.values import has_values
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import CONFIG_MAP, PART, overlay_of
 
 Object = dict[str, Any]
@@ -54,6 +55,14 @@ def kept(item: Object) -> Object:
         "metadata": names | {key: value for key, value in more.items() if value},
         **content,
     }
+
+
+def needs_encryption(item: Object) -> bool:
+    """Return whether an object has values that may be secrets: a Secret, or what hands values to Helm or a plugin.
+
+    It is kept whole or not at all: a restore must never write something else in the place of a value.
+    """
+    return item["kind"] == "Secret" or (item["kind"] in ("Application", "ApplicationSet") and has_values(item))
 
 
 def environment_of(items: Iterable[Object]) -> str:
