@@ -166,9 +166,12 @@ def decision(api: Api, params: dict[str, Any], since: str, done: set[str], recor
         check_reverts(api, params["namespace"], plan)
         return plan
     recorded = gone_or_chosen(records, params)
-    found = pick(api, params, recorded)
-    names = {item["metadata"]["name"] for item in found} | recorded.keys()
-    return plan_resume(found, {name: record for name, record in records.items() if name in names}, done)
+    names, _selectors, applicationsets = chosen(params)
+    # What an ApplicationSet has made may have lost it as its owner; the record still names it.
+    more = {"names": [*names, *recorded]} if names or applicationsets else {}
+    found = pick(api, params | more, recorded)
+    meant = {item["metadata"]["name"] for item in found} | recorded.keys()
+    return plan_resume(found, {name: record for name, record in records.items() if name in meant}, done)
 
 
 def diff_of(plan: Plan) -> dict[str, Any]:

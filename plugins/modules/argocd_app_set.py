@@ -32,7 +32,7 @@ options:
   sync_policy:
     description:
       - V(automated) switches automated sync on and keeps O(auto_prune), O(self_heal) and O(allow_empty).
-      - V(none) removes the policy with these.
+      - V(none) removes the policy with these, so none of them can be switched on in the same task.
     type: str
     choices: [none, automated]
   auto_prune:
@@ -47,7 +47,7 @@ options:
   sync_options:
     description:
       - Sync options that are added, such as V(PruneLast=true), in the place of another value of the same one.
-      - "C(!) before an option removes it: V(!PruneLast=true)."
+      - "C(!) before an option removes it: V(!PruneLast=true) only with this value, V(!PruneLast) with any."
     type: list
     elements: str
   revision:
@@ -83,6 +83,7 @@ attributes:
     support: full
 notes:
   - Needs the rights to list and patch Applications, to get ApplicationSets, and to get the ConfigMap C(gitops-paused).
+  - "Error C(leave one of them out), C(write Name=value): options contradict each other, or one means nothing."
   - "Error C(ApplicationSet ... would revert): change it at the place that the message names."
   - "Error C(resume it first): the policy before the pause would come back with the next resume. Resume first."
   - "Error C(would be ambiguous): the Application has several sources; change it where they are written down."
@@ -140,13 +141,13 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.generated 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import pause_text, paused
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import (
     CHOICE,
-    GROUP,
     SELECTION,
     pick,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.settings import (
     OF_POLICY,
     OF_SOURCE,
+    contradiction,
     given,
     merge_patch,
     setting_refusal,
@@ -158,9 +159,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     sources_of,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.values import shown, shown_change
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.writing import without_conflict, write
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
-TRIES = 10
 Spec = dict[str, Any]
 Change = tuple[Application, Spec]
 Written = dict[str, tuple[Spec, Spec]]
@@ -184,36 +185,26 @@ def changes(api: Api, params: dict[str, Any]) -> list[Change]:
     return wanted
 
 
-def write(api: Api, namespace: str, item: Application, spec: Spec) -> bool:
-    """Write a specification; return False when the Application has changed in the meantime."""
-    metadata = item["metadata"]
-    body = {
-        "metadata": {"resourceVersion": metadata["resourceVersion"]},
-        "spec": merge_patch(item.get("spec") or {}, spec),
-    }
-    path = f"{GROUP}/namespaces/{namespace}/applications/{metadata['name']}"
-    status, found = api.request("PATCH", path, body=body)
-    if status not in (200, 404, 409):
-        raise GitopsError(f"Application {metadata['name']} cannot be changed: {found.get('message', status)}")
-    return status == 200
-
-
 def carry_out(api: Api, params: dict[str, Any], check: bool) -> tuple[list[Change], Written]:
     """Write until every Application has its specification; return them, and what was written by name: from, and to.
 
     What somebody else writes between two attempts is none of our changes, even if it is what was wanted.
     """
     written: Written = {}
-    for _try in range(TRIES):
+
+    def attempt() -> list[Change] | None:
         wanted = changes(api, params)
         due = [(item, spec) for item, spec in wanted if spec != item.get("spec")]
-        done = [(item, spec) for item, spec in due if check or write(api, params["namespace"], item, spec)]
-        for item, spec in done:
+        complete = True
+        for item, spec in due:
             name, present = item["metadata"]["name"], item.get("spec") or {}
-            written[name] = (written.get(name, (present,))[0], spec)
-        if len(done) == len(due):
-            return wanted, written
-    raise GitopsError(f"An Application was changed by somebody else at each of {TRIES} attempts: run the task again.")
+            if check or write(api, item, merge_patch(present, spec)):
+                written[name] = (written.get(name, (present,))[0], spec)
+            else:
+                complete = False
+        return wanted if complete else None
+
+    return without_conflict(attempt, "An Application"), written
 
 
 def describe(item: Application, spec: Spec, written: Written) -> dict[str, Any]:
@@ -235,6 +226,8 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     params = module.params
     if not given(params, (*OF_POLICY, *OF_SOURCE)):
         raise GitopsError("Nothing to set: give at least one of " + ", ".join((*OF_POLICY, *OF_SOURCE)) + ".")
+    if text := contradiction(params):
+        raise GitopsError(f"Nothing was set: {text}.")
     wanted, written = carry_out(Api(client), params, module.check_mode)
     applications = [describe(item, spec, written) for item, spec in wanted]
     result = {"changed": any(entry["changed"] for entry in applications), "applications": applications}

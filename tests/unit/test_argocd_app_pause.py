@@ -111,3 +111,24 @@ def test_what_is_not_paused_is_resumed_by_no_change(api_server, choice, expected
     result = pause(server, state="resumed", **choice)
     found = [entry["changed"] for entry in result["applications"]] if "applications" in result else result["msg"]
     assert (found, server.writes()) == (expected, [])
+
+
+def test_what_has_lost_its_applicationset_is_resumed_with_it(api_server):
+    spec = {"syncPolicy": {"automated": POLICY | {"enabled": False}}}
+    metadata = {"name": "maildev", "namespace": "argocd", "uid": "1", "resourceVersion": "7"}
+    record = {"uid": "1", "by": "anna", "since": "2026-11-27T11:00:00Z", "reason": ""}
+    data = {"maildev": json.dumps(record | {"applicationset": "infra", "automated": POLICY})}
+
+    def script(method, path):
+        if method == "PATCH":
+            return 200, {}
+        if path.endswith("/gitops-paused"):
+            return 200, {"metadata": {"resourceVersion": "1"}, "data": data}
+        return 200, {"items": [{"metadata": metadata, "spec": spec}]}
+
+    server = api_server(script)
+    result = pause(server, applicationsets=["infra"], state="resumed")
+    assert [(entry["name"], entry["changed"], entry["message"]) for entry in result["applications"]] == [
+        ("maildev", True, "")
+    ]
+    assert server.writes() == [f"PATCH {PATH}/maildev", f"PATCH {MAPS}/gitops-paused"]

@@ -76,7 +76,10 @@ def test_something_must_be_set(api_server):
 
 def own(version, policy):
     """Return an Application without an owner."""
-    return {"metadata": {"name": "gateway", "resourceVersion": version}, "spec": {"syncPolicy": policy}}
+    return {
+        "metadata": {"name": "gateway", "namespace": "argocd", "resourceVersion": version},
+        "spec": {"syncPolicy": policy},
+    }
 
 
 @pytest.mark.parametrize(
@@ -100,3 +103,12 @@ def test_what_somebody_else_writes_in_between_is_no_change_of_ours(api_server, t
     assert (result["changed"], found["changed"], found["fields"]) == (bool(fields), bool(fields), fields)
     assert found["sync_policy"] == theirs | {"automated": {"prune": False}}
     assert list(result["diff"]["before"]) == (["gateway"] if fields else [])
+
+
+def test_options_that_contradict_each_other_are_refused_before_anything_is_read(api_server):
+    server = api_server(lambda _method, _path: (500, {}))
+    assert settings(server, sync_options=["PruneLast"])["msg"] == (
+        "Nothing was set: sync_options has PruneLast: write Name=value to add one, and !Name or !Name=value to remove "
+        "one."
+    )
+    assert server.asked() == []

@@ -55,10 +55,7 @@ def pausing(*items, **records):
 
 def test_a_pause_keeps_the_policy_and_switches_it_off():
     plan = pausing(application())
-    assert policy_patch(*plan.policies["web"]) == {
-        "metadata": {"resourceVersion": "7"},
-        "spec": {"syncPolicy": {"automated": OFF}},
-    }
+    assert policy_patch(*plan.policies["web"]) == {"syncPolicy": {"automated": OFF}}
     assert plan.records == {
         "web": {
             "uid": "1",
@@ -115,7 +112,7 @@ def test_what_is_being_deleted_is_left_alone():
 def test_a_resume_restores_exactly_the_policy_before(before, now, written):
     item = application(automated=now)
     plan = plan_resume([item], {"web": record(automated=before)}, set())
-    assert policy_patch(*plan.policies["web"])["spec"] == {"syncPolicy": {"automated": written}}
+    assert policy_patch(*plan.policies["web"]) == {"syncPolicy": {"automated": written}}
     assert (plan.records, plan.warnings) == ({"web": None}, [])
 
 

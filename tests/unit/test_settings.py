@@ -10,6 +10,7 @@ from copy import deepcopy
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.generated import changed_paths, revert_refusal
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.settings import (
+    contradiction,
     merge_patch,
     setting_refusal,
     wanted_spec,
@@ -41,6 +42,11 @@ def application(spec=None, **status):
             {"syncPolicy": {"automated": AUTOMATED, "syncOptions": ["CreateNamespace=true", "Prune=false"]}},
         ),
         ({"sync_options": ["!Prune=true", "!CreateNamespace=true"]}, {"syncPolicy": {"automated": AUTOMATED}}),
+        (
+            {"sync_options": ["!Prune", "!PruneLast"]},
+            {"syncPolicy": {"automated": AUTOMATED, "syncOptions": ["CreateNamespace=true"]}},
+        ),
+        ({"sync_options": ["!Prune=false"]}, {}),
         ({"sync_options": ["Prune=true"]}, {}),
         ({"revision": "main"}, {}),
         ({"revision": "v1"}, {"source": SPEC["source"] | {"targetRevision": "v1"}}),
@@ -70,6 +76,7 @@ def test_only_what_is_given_changes(settings, expected):
     [
         (None, {"sync_policy": "automated"}, {}),
         (None, {"auto_prune": True}, {"enabled": False, "prune": True}),
+        ({"enabled": False}, {"auto_prune": False}, {"enabled": False}),
         ({"enabled": False, "prune": True}, {"sync_policy": "automated"}, {"prune": True}),
         (None, {"sync_policy": "automated", "self_heal": True}, {"selfHeal": True}),
     ],
@@ -77,6 +84,41 @@ def test_only_what_is_given_changes(settings, expected):
 def test_automated_sync_is_only_switched_on_by_its_own_setting(automated, settings, expected):
     policy = {} if automated is None else {"automated": automated}
     assert wanted_spec(application({"syncPolicy": policy}), settings)["syncPolicy"] == {"automated": expected}
+
+
+@pytest.mark.parametrize(
+    ("automated", "settings"),
+    [
+        (None, {"auto_prune": False}),
+        (None, {"sync_policy": "none", "auto_prune": False}),
+        ({"prune": True}, {"sync_policy": "none", "auto_prune": False}),
+    ],
+)
+def test_what_is_switched_off_leaves_no_policy_behind(automated, settings):
+    spec = {"syncPolicy": {"automated": automated} if automated else {}}
+    assert not wanted_spec(application(spec), settings).get("syncPolicy")
+
+
+WRITE = "write Name=value to add one, and !Name or !Name=value to remove one"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            {"sync_policy": "none", "auto_prune": True, "self_heal": True, "allow_empty": False},
+            "sync_policy none removes what auto_prune and self_heal would switch on: leave one of them out",
+        ),
+        ({"sync_policy": "none", "auto_prune": False, "self_heal": None}, ""),
+        ({"sync_options": ["PruneLast"]}, f"sync_options has PruneLast: {WRITE}"),
+        ({"sync_options": ["PruneLast="]}, f"sync_options has PruneLast=: {WRITE}"),
+        ({"sync_options": ["!"]}, f"sync_options has !: {WRITE}"),
+        ({"sync_options": [""]}, f"sync_options has an empty option: {WRITE}"),
+        ({"sync_options": ["!PruneLast", "!Prune=true", "A=b"]}, ""),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings, expected):
+    assert contradiction(settings) == expected
 
 
 @pytest.mark.parametrize(

@@ -124,13 +124,10 @@ def standing(records: Mapping[str, Record], applications: Iterable[Application])
 
 
 def policy_patch(application: Application, automated: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the patch that gives an Application exactly this policy for automated sync."""
+    """Return the patch of the specification that gives an Application exactly this policy for automated sync."""
     before = automated_policy(application) or {}
     exact = None if automated is None else {key: None for key in before if key not in automated} | automated
-    return {
-        "metadata": {"resourceVersion": application["metadata"]["resourceVersion"]},
-        "spec": {"syncPolicy": {"automated": exact}},
-    }
+    return {"syncPolicy": {"automated": exact}}
 
 
 def off(application: Application) -> dict[str, Any]:

@@ -27,15 +27,13 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause impo
     policy_patch,
     read_records,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     Application,
     is_automated,
     is_deleted,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.writing import without_conflict, write
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-
-TRIES = 10
 
 
 @dataclass
@@ -114,27 +112,27 @@ class Pauses:
         What somebody else has done between two tries is none of our changes, even if it is what was wanted.
         """
         changed: set[str] = set()
-        for _try in range(TRIES):
+
+        def attempt() -> Plan | None:
             records, version = read_records(self.api, self.namespace)
             plan = decide(records)
             due = {name for name, entry in plan.results.items() if entry["changed"]}
             written = check or self._write(plan, version, records_first)
-            changed |= due & (self.done | self.recorded)
-            if written:
-                for name in changed & plan.results.keys():
-                    plan.results[name]["changed"] = True
-                return plan
-        raise GitopsError(
-            f"ConfigMap {CONFIG_MAP} or an Application was changed by somebody else at each of {TRIES} attempts: run "
-            "the task again."
-        )
+            changed.update(due & (self.done | self.recorded))
+            return plan if written else None
+
+        plan = without_conflict(attempt, f"ConfigMap {CONFIG_MAP} or an Application")
+        for name in changed & plan.results.keys():
+            plan.results[name]["changed"] = True
+        return plan
 
     def _write(self, plan: Plan, version: str, records_first: bool) -> bool:
         """Write records and policies; return whether all was still as it was read."""
         if records_first and not self._write_records(plan, version):
             return False
-        done = [self._write_policy(name, policy_patch(*policy)) for name, policy in plan.policies.items()]
-        return all(done) and (records_first or self._write_records(plan, version))
+        done = {name: write(self.api, item, policy_patch(item, new)) for name, (item, new) in plan.policies.items()}
+        self.done |= {name for name, written in done.items() if written}
+        return all(done.values()) and (records_first or self._write_records(plan, version))
 
     def _write_records(self, plan: Plan, version: str) -> bool:
         if not plan.records:
@@ -156,14 +154,4 @@ class Pauses:
                 f"{found.get('message', status)}"
             )
         self.recorded |= plan.records.keys()
-        return True
-
-    def _write_policy(self, name: str, body: dict[str, Any]) -> bool:
-        path = f"{GROUP}/namespaces/{self.namespace}/applications/{name}"
-        status, found = self.api.request("PATCH", path, body=body)
-        if status in (404, 409):
-            return False
-        if status != 200:
-            raise GitopsError(f"Application {name} cannot be changed: {found.get('message', status)}")
-        self.done.add(name)
         return True

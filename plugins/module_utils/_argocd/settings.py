@@ -69,7 +69,7 @@ def set_automated(automated: dict[str, Any] | None, settings: Settings) -> dict[
     if sync_policy == "automated":
         automated = {key: value for key, value in (automated or {}).items() if key != "enabled"}
     details = {field: settings[name] for name, field in AUTOMATED.items() if settings.get(name) is not None}
-    if not details:
+    if not details or (automated is None and not any(details.values())):  # without a policy all of them are off
         return automated
     before = {"enabled": False} if automated is None else automated
     # What is not there is false.
@@ -80,12 +80,16 @@ def set_options(options: list[str], wanted: list[str]) -> list[str]:
     """Return sync options with others; `!` removes one, and `Prune=false` takes the place of `Prune=true`."""
     found = list(options)
     for option in wanted:
-        name = option.lstrip("!").partition("=")[0]
         if option.startswith("!"):
-            found = [entry for entry in found if entry != option[1:]]
+            found = [entry for entry in found if option[1:] not in (entry, option_name(entry))]
         else:
-            found = merged(found, option, lambda entry: entry.partition("=")[0], name)
+            found = merged(found, option, option_name, option_name(option))
     return found
+
+
+def option_name(option: str) -> str:
+    """Return the name of a sync option, without its value."""
+    return option.partition("=")[0]
 
 
 def set_source(source: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -135,6 +139,19 @@ def merged(entries: list[Any], wanted: Any, key: Callable[[Any], str], name: str
 def image_name(image: str) -> str:
     """Return the name that an image override is about: that before `=`, the tag or the digest."""
     return re.split(r"=|@", image)[0] if "=" in image else re.sub(r"(:[^/:@]+)?(@.*)?$", "", image)
+
+
+def contradiction(settings: Settings) -> str:
+    """Return what is wrong with settings, whatever Application they are for; nothing when they make sense."""
+    on = [name for name in AUTOMATED if settings.get(name)]
+    if settings.get("sync_policy") == "none" and on:
+        return f"sync_policy none removes what {' and '.join(on)} would switch on: leave one of them out"
+    for option in settings.get("sync_options") or []:
+        name, _sep, value = option.removeprefix("!").partition("=")
+        if not name or (not value and not option.startswith("!")):
+            shown = option or "an empty option"
+            return f"sync_options has {shown}: write Name=value to add one, and !Name or !Name=value to remove one"
+    return ""
 
 
 def setting_refusal(application: Application, settings: Settings, paused: str) -> str:
