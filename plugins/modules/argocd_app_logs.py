@@ -46,7 +46,7 @@ options:
   container:
     description: Only containers of this name. Without it all, but no init containers that have succeeded.
     type: str
-  since_seconds:
+  since:
     description: Only lines of these last seconds.
     type: int
   tail:
@@ -57,12 +57,12 @@ options:
     description: Whether to read the log of the run before the last restart.
     type: bool
     default: false
-  filter:
+  grep:
     description:
       - Only lines in which this Python regular expression is found. O(tail) counts these, so the whole log since
-        O(since_seconds) is read; with O(follow_seconds) it counts the lines before the filter.
+        O(since) is read; with O(follow) it counts the lines before that.
     type: str
-  follow_seconds:
+  follow:
     description:
       - For how many seconds lines that are written meanwhile are shown, at most 3600. On a local connection they are
         shown as they come, in addition to the result.
@@ -99,8 +99,8 @@ EXAMPLES = r"""
   monorepo.gitops.argocd_app_logs:
     name: temporal
     resource: {group: apps, kind: Deployment, name: temporal}
-    since_seconds: 3600
-    filter: (?i)error
+    since: 3600
+    grep: (?i)error
 
 - name: See why a container crashed
   monorepo.gitops.argocd_app_logs:
@@ -158,8 +158,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._progress import p
 RANGES = {
     "tail": (1, 1_000_000),
     "limit_bytes": (1, 10_000_000),
-    "follow_seconds": (0, 3600),
-    "since_seconds": (1, 31_536_000),
+    "follow": (0, 3600),
+    "since": (1, 31_536_000),
 }
 AT_A_TIME = 8
 FOLLOWED = 50
@@ -171,19 +171,19 @@ def wanted(params: dict[str, Any]) -> Wanted:
         value = params[option]
         if value is not None and not lowest <= value <= highest:
             raise GitopsError(f"{option} is {value}: set it to {lowest} to {highest}.")
-    if params["previous"] and params["follow_seconds"]:
+    if params["previous"] and params["follow"]:
         raise GitopsError("previous is the log of a run that has ended, and cannot be followed: set one of them.")
     try:
-        pattern = re.compile(params["filter"]) if params["filter"] else None
+        pattern = re.compile(params["grep"]) if params["grep"] else None
     except re.error as error:
-        raise GitopsError(f"filter is not a regular expression: {error}.") from error
+        raise GitopsError(f"grep is not a regular expression: {error}.") from error
     return Wanted(
         tail=params["tail"],
         limit=params["limit_bytes"],
-        since_seconds=params["since_seconds"],
+        since_seconds=params["since"],
         previous=params["previous"],
         pattern=pattern,
-        follow_seconds=params["follow_seconds"],
+        follow_seconds=params["follow"],
         timestamps=params["timestamps"],
     )
 
@@ -208,18 +208,18 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     (application,) = pick(api, {"names": [params["name"]], "label_selectors": [], "applicationsets": []} | params)
     containers = chosen(pods_of(api, application), params)
     readable = [entry for entry in containers if not entry.reason]
-    if params["follow_seconds"] and len(readable) > FOLLOWED:
+    if params["follow"] and len(readable) > FOLLOWED:
         raise GitopsError(
             f"Only {FOLLOWED} of {len(readable)} containers can be followed at a time: set resource or container."
         )
-    show = progress_to(params["progress_file"] if params["follow_seconds"] else None)
-    with ThreadPoolExecutor(max_workers=FOLLOWED if params["follow_seconds"] else AT_A_TIME) as pool:
+    show = progress_to(params["progress_file"] if params["follow"] else None)
+    with ThreadPoolExecutor(max_workers=FOLLOWED if params["follow"] else AT_A_TIME) as pool:
         list(pool.map(lambda entry: read(api, entry, lines, show), readable))
     log, truncated = merged(containers, params["limit_bytes"])
     if truncated:
         module.warn(
-            f"The log was cut to its newest {params['limit_bytes']} bytes: set resource, container, since_seconds, "
-            "filter or a smaller tail to see what you look for, or a larger limit_bytes."
+            f"The log was cut to its newest {params['limit_bytes']} bytes: set resource, container, since, grep or a "
+            "smaller tail to see what you look for."
         )
     notes = [entry.note() for entry in containers if entry.reason]
     return {
@@ -249,11 +249,11 @@ def main() -> None:
                 },
             },
             container={"type": "str"},
-            since_seconds={"type": "int"},
+            since={"type": "int"},
             tail={"type": "int", "default": 100},
             previous={"type": "bool", "default": False},
-            filter={"type": "str"},
-            follow_seconds={"type": "int", "default": 0},
+            grep={"type": "str"},
+            follow={"type": "int", "default": 0},
             timestamps={"type": "bool", "default": False},
             limit_bytes={"type": "int", "default": 262144},
         ),

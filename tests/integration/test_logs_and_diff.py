@@ -89,9 +89,9 @@ def test_the_logs_are_those_that_the_cli_reads(environment, kubeconfigs, tmp_pat
         done = argocd(environment, tmp_path, "app", "logs", "maildev")
     assert (done.returncode, done.stdout.splitlines()) == (0, [SIMULATED] * len(pods)), done.stderr
     assert logs(kubeconfigs["logs"], resource={"kind": "Deployment", "name": "maildev"})["log"] == result["log"]
-    assert logs(kubeconfigs["logs"], filter="real")["log"] == []
+    assert logs(kubeconfigs["logs"], grep="real")["log"] == []
     started = time.monotonic()
-    assert logs(kubeconfigs["logs"], follow_seconds=2)["log"] == result["log"]
+    assert logs(kubeconfigs["logs"], follow=2)["log"] == result["log"]
     assert time.monotonic() - started < 6
     words = f"Pod maildev/{pods[0]}: container maildev has not been restarted, so there is no log of an earlier run"
     assert logs(kubeconfigs["logs"], previous=True)["notes"] == [words]

@@ -164,8 +164,8 @@ def test_lines_are_in_the_order_of_their_times(api_server):
 def test_the_api_server_is_asked_for_no_more_than_is_wanted(api_server):
     server = api_server(Cluster({"db-1": OWN["db-1"]}))
     logs(server)
-    logs(server, tail=7, since_seconds=60, container="web")
-    logs(server, filter="error")
+    logs(server, tail=7, since=60, container="web")
+    logs(server, grep="error")
     assert queries(server) == [
         {"container": "web", "timestamps": "true", "tailLines": "100"},
         {"container": "web", "timestamps": "true", "tailLines": "7", "sinceSeconds": "60"},
@@ -176,7 +176,7 @@ def test_the_api_server_is_asked_for_no_more_than_is_wanted(api_server):
 def test_a_filter_finds_the_newest_lines_that_match(api_server):
     written = "".join(line(f"{number:02}", f"{'error' if number % 2 else 'info'} {number}") for number in range(20))
     server = api_server(Cluster({"db-1": OWN["db-1"]}, {("db-1", "web"): written}))
-    assert logs(server, filter="err.r", tail=2)["log"] == ["[pod/db-1/web] error 17", "[pod/db-1/web] error 19"]
+    assert logs(server, grep="err.r", tail=2)["log"] == ["[pod/db-1/web] error 17", "[pod/db-1/web] error 19"]
 
 
 def test_what_is_cut_is_said(api_server):
@@ -185,8 +185,8 @@ def test_what_is_cut_is_said(api_server):
     result = logs(server, limit_bytes=150)
     assert [text[-1] for text in result["log"]] == ["b", "c"]
     words = (
-        "The log was cut to its newest 150 bytes: set resource, container, since_seconds, filter or a smaller tail to "
-        "see what you look for, or a larger limit_bytes."
+        "The log was cut to its newest 150 bytes: set resource, container, since, grep or a smaller tail to see what "
+        "you look for."
     )
     assert (result["truncated"], result["warnings"]) == (True, [words])
     assert logs(server, limit_bytes=30)["log"] == [f"[pod/web-1-a/web] {'c' * 12}"]
@@ -245,7 +245,7 @@ def test_what_follows_is_shown_and_returned(api_server, tmp_path):
     written = (200, [line("01", "one").encode(), line("02", "two").encode(), b""])
     server = api_server(Cluster({"db-1": OWN["db-1"]}, {("db-1", "web"): written}))
     shown = tmp_path / "progress"
-    result = logs(server, follow_seconds=1, progress_file=str(shown), tail=1)
+    result = logs(server, follow=1, progress_file=str(shown), tail=1)
     assert result["log"] == ["[pod/db-1/web] one", "[pod/db-1/web] two"]
     assert shown.read_text().splitlines() == result["log"]
     assert queries(server)[0]["follow"] == "true"
@@ -263,7 +263,7 @@ class Busy(list):
 
 def test_a_log_that_never_rests_is_followed_no_longer_than_wanted(api_server):
     started = time.monotonic()
-    result = logs(api_server(Cluster({"db-1": OWN["db-1"]}, {("db-1", "web"): (200, Busy())})), follow_seconds=1)
+    result = logs(api_server(Cluster({"db-1": OWN["db-1"]}, {("db-1", "web"): (200, Busy())})), follow=1)
     assert time.monotonic() - started < 4
     assert (result["log"][0], result["notes"]) == ("[pod/db-1/web] busy", [])
 
@@ -278,7 +278,7 @@ def test_a_log_that_never_rests_is_followed_no_longer_than_wanted(api_server):
 )
 def test_what_a_container_wrote_last_is_followed_without_a_line_break_too(api_server, answer):
     server = api_server(Cluster({"db-1": OWN["db-1"]}, {("db-1", "web"): answer}))
-    result = logs(server, follow_seconds=1)
+    result = logs(server, follow=1)
     assert (result["log"], result["notes"]) == (["[pod/db-1/web] half"], [])
 
 
@@ -300,11 +300,11 @@ def test_one_log_that_cannot_be_read_does_not_hide_the_others(api_server):
             "Application shop has no pod below Deployment other: check resource.",
         ),
         ({"container": "app"}, "Application shop has no container app: use one of web."),
-        ({"filter": "("}, "filter is not a regular expression: missing ), unterminated subpattern at position 0."),
+        ({"grep": "("}, "grep is not a regular expression: missing ), unterminated subpattern at position 0."),
         ({"tail": 0}, "tail is 0: set it to 1 to 1000000."),
-        ({"follow_seconds": 3601}, "follow_seconds is 3601: set it to 0 to 3600."),
+        ({"follow": 3601}, "follow is 3601: set it to 0 to 3600."),
         (
-            {"follow_seconds": 1, "previous": True},
+            {"follow": 1, "previous": True},
             "previous is the log of a run that has ended, and cannot be followed: set one of them.",
         ),
     ],
