@@ -139,7 +139,12 @@ class Api:
         """Yield the lines of a text as they come; `until` is when to stop listening, without an error."""
         seconds = REQUEST_SECONDS if until is None else max(0.1, until - time.monotonic())
         settings = {"preload_content": False, "timeout": seconds, "retries": False}
-        response = self._send("GET", path, query, None, MERGE, **settings)
+        try:
+            response = self._send("GET", path, query, None, MERGE, **settings)
+        except UnavailableError:
+            if until is not None and time.monotonic() >= until:  # an answer begins with its first line
+                return
+            raise
         try:
             if response.status != 200:
                 raise GitopsError(message_of(response.read()) or f"the answer is {response.status}")

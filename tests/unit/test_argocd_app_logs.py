@@ -268,6 +268,18 @@ def test_a_log_that_never_rests_is_followed_no_longer_than_wanted(api_server):
     assert (result["log"][0], result["notes"]) == ("[pod/db-1/web] busy", [])
 
 
+def test_a_container_that_writes_nothing_is_followed_without_an_error(api_server):
+    cluster = Cluster({"db-1": OWN["db-1"]}, {("db-1", "web"): line("01", "too late")})
+
+    def script(method, address):
+        if "/log?" in address:
+            time.sleep(2)  # the kubelet answers with the first line
+        return cluster(method, address)
+
+    result = logs(api_server(script), follow=1)
+    assert (result["log"], result["notes"]) == ([], [])
+
+
 @pytest.mark.parametrize(
     "answer",
     [

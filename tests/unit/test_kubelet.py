@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import http.client
 import json
+import shutil
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,26 +67,84 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Kubelet:
+    """The kubelet of a cluster, and requests to it."""
+
+    def __init__(self, cluster: Path, pid: int) -> None:
+        self.cluster, self.pid = cluster, pid
+        self.port = json.loads((cluster / "argocd.json").read_text())["ports"]["kubelet"]
+
+    @contextlib.contextmanager
+    def answer(self, path: str, name: str = "admin") -> Iterator[http.client.HTTPResponse]:
+        """Ask for a path, with a certificate; the connection ends with the block."""
+        context = ssl.create_default_context(cafile=self.cluster / "pki" / "ca.crt")
+        if name:
+            context.load_cert_chain(self.cluster / "pki" / f"{name}.crt", self.cluster / "pki" / f"{name}.key")
+        connection = http.client.HTTPSConnection("localhost", self.port, timeout=10, context=context)
+        connection.request("GET", path)
+        with contextlib.closing(connection), connection.getresponse() as answer:
+            yield answer
+
+    def get(self, path: str, name: str = "admin") -> tuple[int, str]:
+        """Return status and text."""
+        with self.answer(path, name) as answer:
+            return answer.status, answer.read().decode()
+
+    def reads(self, log: Path) -> bool:
+        """Return whether it has a log open."""
+        folder = Path(f"/proc/{self.pid}/fd")
+        return str(log) in [str(entry.readlink()) for entry in folder.iterdir() if entry.is_symlink()]
+
+
 @pytest.fixture(scope="module")
-def get(cluster: Path) -> Iterator[Callable[..., tuple[int, str]]]:
-    """Start the kubelet and return a function that asks it for a path, with a certificate."""
-    port = json.loads((cluster / "argocd.json").read_text())["ports"]["kubelet"]
+def kubelet(cluster: Path) -> Iterator[Kubelet]:
+    """Start the kubelet."""
     with subprocess.Popen([programs() / "bin" / "kubelet", cluster], stderr=subprocess.PIPE, text=True) as process:
-        assert f"listening on 127.0.0.1:{port}" in process.stderr.readline()
-
-        def ask(path: str, name: str = "admin", size: int | None = None) -> tuple[int, str]:
-            context = ssl.create_default_context(cafile=cluster / "pki" / "ca.crt")
-            if name:
-                context.load_cert_chain(cluster / "pki" / f"{name}.crt", cluster / "pki" / f"{name}.key")
-            connection = http.client.HTTPSConnection("localhost", port, timeout=10, context=context)
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            text = answer.read(size).decode()
-            connection.close()
-            return answer.status, text
-
-        yield ask
+        found = Kubelet(cluster, process.pid)
+        assert f"listening on 127.0.0.1:{found.port}" in process.stderr.readline()
+        yield found
         process.terminate()
+
+
+@pytest.fixture
+def get(kubelet: Kubelet) -> Callable[..., tuple[int, str]]:
+    """Return a function that asks the kubelet."""
+    return kubelet.get
+
+
+class Server:
+    """What stands for argocd-server: its process, and its log, which a new process empties."""
+
+    def __init__(self, cluster: Path) -> None:
+        self.log, self.pid_file = cluster / "logs" / "argocd-server.log", cluster / "pids" / "argocd-server.pid"
+        self.pid_file.parent.mkdir(exist_ok=True)
+        self.process = None
+
+    def start(self) -> None:
+        self.end()
+        self.log.write_text("")
+        self.process = subprocess.Popen(["argocd-server", "60"], executable=shutil.which("sleep"))
+        self.pid_file.write_text(str(self.process.pid))
+
+    def write(self, text: str) -> None:
+        with self.log.open("a") as log:
+            log.write(text)
+
+    def end(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def server(cluster: Path) -> Iterator[Server]:
+    found = Server(cluster)
+    found.start()
+    found.write("".join(f"{line}\n" for line in LINES))
+    yield found
+    found.end()
+    found.pid_file.unlink()
+    found.log.write_text("".join(f"{line}\n" for line in LINES))
 
 
 @pytest.mark.parametrize("name", ["", "stranger", "other"])
@@ -122,19 +181,71 @@ def test_lines_have_the_time_that_is_in_them(get):
     assert times == [old, old, new]
 
 
-def test_what_is_appended_follows(get, cluster):
-    def append():
-        time.sleep(0.5)
-        with (cluster / "logs" / "argocd-server.log").open("a") as log:
-            log.write("appended\n")
+def test_what_is_appended_follows_until_the_process_ends(kubelet, server):
+    with kubelet.answer(f"{SERVER}?tailLines=1&follow=true") as answer:
+        assert answer.readline().decode() == f"{LINES[2]}\n"
+        server.write("appended\n")
+        assert answer.readline() == b"appended\n"
+        server.write("last words\nand half a line")
+        server.end()
+        assert answer.read() == b"last words\nand half a line"
 
-    before = (cluster / "logs" / "argocd-server.log").read_text()
-    writer = threading.Thread(target=append)
-    writer.start()
-    expected = f"{LINES[2]}\nappended\n"
-    assert get(f"{SERVER}?tailLines=1&follow=true", size=len(expected)) == (200, expected)
-    writer.join()
-    (cluster / "logs" / "argocd-server.log").write_text(before)
+
+def test_a_line_that_is_written_in_parts_is_one(kubelet, server):
+    with kubelet.answer(f"{SERVER}?tailLines=0&follow=true&timestamps=true") as answer:
+        for part in ("begins, ", "goes on", " and ends\nnext\n"):
+            server.write(part)
+            time.sleep(0.5)
+        assert answer.readline().decode().partition(" ")[2] == "begins, goes on and ends\n"
+        assert answer.readline().decode().partition(" ")[2] == "next\n"
+
+
+def test_the_answer_begins_before_anything_is_written(kubelet, server):
+    with kubelet.answer(f"{SERVER}?tailLines=0&follow=true") as answer:
+        assert answer.status == 200
+        server.write("late\n")
+        assert answer.readline() == b"late\n"
+
+
+def test_the_log_of_a_new_process_is_another_one(kubelet, server):
+    with kubelet.answer(f"{SERVER}?follow=true") as answer:
+        for line in LINES:
+            assert answer.readline().decode() == f"{line}\n"
+        server.start()
+        server.write("new\n")
+        assert answer.read() == b""
+    with kubelet.answer(f"{SERVER}?follow=true") as answer:
+        assert answer.readline() == b"new\n"
+
+
+def test_what_is_appended_to_an_emptied_log_follows(kubelet, server):
+    with kubelet.answer(f"{SERVER}?tailLines=1&follow=true") as answer:
+        answer.readline()
+        server.log.write_text("")
+        time.sleep(0.5)
+        server.write("from the beginning\n")
+        assert answer.readline() == b"from the beginning\n"
+
+
+def test_what_is_appended_without_a_time_is_no_older_than_wanted(kubelet, server):
+    server.log.write_text(f"{LINES[0]}\n")
+    with kubelet.answer(f"{SERVER}?sinceSeconds=60&follow=true") as answer:
+        server.write("panic: without a time\n")
+        assert answer.readline() == b"panic: without a time\n"
+
+
+def test_nothing_is_read_for_a_client_that_is_gone(kubelet, server):
+    with kubelet.answer(f"{SERVER}?tailLines=0&follow=true"):
+        assert kubelet.reads(server.log)
+    until = time.monotonic() + 5
+    while kubelet.reads(server.log):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_the_log_of_a_process_that_has_ended_ends(kubelet, server):
+    server.end()
+    assert kubelet.get(f"{SERVER}?follow=true") == (200, "".join(f"{line}\n" for line in LINES))
 
 
 @pytest.mark.parametrize(
@@ -144,6 +255,10 @@ def test_what_is_appended_follows(get, cluster):
         ("/containerLogs/other/argocd-server-1/argocd-server", (200, "This pod is simulated by KWOK")),
         ("/containerLogs/argocd/argocd-dex-server-1/dex", (200, "This pod is simulated by KWOK")),
         ("/containerLogs/argocd/argocd-repo-server-1/copyutil", (200, "This pod is simulated by KWOK")),
+        (
+            "/containerLogs/argocd/argocd-redis-1/redis",
+            (400, 'container "redis" in pod "argocd-redis-1" is waiting to'),
+        ),
         (f"{SERVER}?previous=true", (400, 'previous terminated container "argocd-server" in pod "argocd-server-5c4b"')),
         (f"{SERVER}?tailLines=x", (400, 'strconv.ParseInt: parsing "x": invalid syntax')),
         ("/runningpods/", (404, "404 page not found")),

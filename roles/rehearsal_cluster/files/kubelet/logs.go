@@ -14,7 +14,19 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
+)
+
+const pollInterval = 200 * time.Millisecond
+
+// processState says of the process that writes a log whether it is still the one that wrote it at first.
+type processState int
+
+const (
+	running processState = iota
+	ended
+	replaced
 )
 
 var (
@@ -28,6 +40,7 @@ type logOptions struct {
 	follow, timestamps, previous bool
 	tail, limit                  int64
 	since, last                  time.Time
+	rest                         string // the beginning of a line
 }
 
 func parseLogOptions(query url.Values, now time.Time) (*logOptions, error) {
@@ -62,42 +75,67 @@ func parseLogOptions(query url.Values, now time.Time) (*logOptions, error) {
 	return options, nil
 }
 
-// copy writes a log, and what is appended to it as long as the client stays.
-func (o *logOptions) copy(ctx context.Context, out io.Writer, path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if err := o.write(out, file); err != nil {
-		return err
-	}
-	o.tail = -1
-	for o.follow && ctx.Err() == nil {
-		time.Sleep(200 * time.Millisecond)
-		if err := o.write(out, file); err != nil {
+// copy writes a log, and what is appended to it as long as the client stays and the process that writes it runs.
+func (o *logOptions) copy(ctx context.Context, out io.Writer, file *os.File, process func() processState) error {
+	for first := true; ctx.Err() == nil; first = false {
+		// Asked before the log is read, so that what the process writes last is not missed.
+		state := process()
+		if first || state != replaced { // a process that starts empties the log
+			if err := o.write(out, file, !o.follow || state != running); err != nil {
+				return err
+			}
+		}
+		if !o.follow || state != running {
+			return o.end(out)
+		}
+		// What is appended is wanted, whatever time is in it.
+		o.tail, o.since = -1, time.Time{}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pollInterval):
+		}
+		o.last = time.Now()
+		if err := rewindIfEmptied(file); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// write writes the lines that a reader has now.
-func (o *logOptions) write(out io.Writer, in io.Reader) error {
+// rewindIfEmptied returns to the beginning of a log that is shorter than what was read.
+func rewindIfEmptied(file *os.File) error {
+	offset, err := file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
+	info, err := file.Stat()
+	if err == nil && info.Size() < offset {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	return err
+}
+
+// write writes the lines that a reader has now. One without a line break may go on, so it is kept unless it is the last.
+func (o *logOptions) write(out io.Writer, in io.Reader, last bool) error {
 	var kept []string
 	reader := bufio.NewReader(in)
 	for {
 		line, err := reader.ReadString('\n')
-		if line != "" {
-			if line, ok := o.selected(line); ok && o.tail < 0 {
+		o.rest += line
+		if err != nil && (err != io.EOF || !last) {
+			break
+		}
+		if line, ok := o.selected(o.rest); o.rest != "" && ok {
+			if o.tail < 0 {
 				if err := o.put(out, line); err != nil {
 					return err
 				}
-			} else if ok && o.tail > 0 {
+			} else if o.tail > 0 {
 				kept = append(kept, line)
 				kept = kept[max(0, len(kept)-int(o.tail)):]
 			}
 		}
+		o.rest = ""
 		if err != nil {
 			break
 		}
@@ -108,6 +146,11 @@ func (o *logOptions) write(out io.Writer, in io.Reader) error {
 		}
 	}
 	return nil
+}
+
+// end writes what has never got its line break.
+func (o *logOptions) end(out io.Writer) error {
+	return o.write(out, strings.NewReader(""), true)
 }
 
 // selected returns a line as it is shown; one without a time has that of the line before.
@@ -145,8 +188,12 @@ type flushing struct{ http.ResponseWriter }
 
 func (f *flushing) Write(text []byte) (int, error) {
 	written, err := f.ResponseWriter.Write(text)
+	f.Flush()
+	return written, err
+}
+
+func (f *flushing) Flush() {
 	if flusher, ok := f.ResponseWriter.(http.Flusher); ok {
 		flusher.Flush()
 	}
-	return written, err
 }

@@ -15,8 +15,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"net"
 	"net/http"
@@ -82,13 +84,54 @@ func (k *kubelet) logs(w http.ResponseWriter, r *http.Request) {
 	out := &flushing{ResponseWriter: w}
 	component := k.component(namespace, pod)
 	if component == "" || notRunning[container] {
-		err = options.write(out, strings.NewReader(simulated+"\n"))
+		err = options.write(out, strings.NewReader(simulated+"\n"), true)
 	} else {
-		err = options.copy(r.Context(), out, filepath.Join(k.folder, "logs", component+".log"))
+		err = k.copyLog(r.Context(), out, component, options)
 	}
-	if err != nil && err != errLimit && r.Context().Err() == nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		text := fmt.Sprintf("container %q in pod %q is waiting to start", container, pod)
+		http.Error(w, text, http.StatusBadRequest)
+	} else if err != nil && err != errLimit && r.Context().Err() == nil {
 		log.Printf("logs of %s/%s: %v", namespace, pod, err)
 	}
+}
+
+func (k *kubelet) copyLog(ctx context.Context, out *flushing, component string, options *logOptions) error {
+	file, err := os.Open(filepath.Join(k.folder, "logs", component+".log"))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	out.Flush() // the answer begins now, also where nothing is written for a while
+	before := k.pid(component)
+	return options.copy(ctx, out, file, func() processState {
+		switch now := k.pid(component); {
+		case now == "":
+			return ended
+		case now != before:
+			return replaced
+		}
+		return running
+	})
+}
+
+// pid returns the process of a component as long as it runs; neither a zombie nor another process with its number counts.
+func (k *kubelet) pid(component string) string {
+	text, err := os.ReadFile(filepath.Join(k.folder, "pids", component+".pid"))
+	if err != nil {
+		return ""
+	}
+	pid := strings.TrimSpace(string(text))
+	stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
+	if err != nil {
+		return ""
+	}
+	command, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
+	_, state, _ := strings.Cut(string(stat), ") ")
+	if err != nil || strings.HasPrefix(state, "Z") || !strings.Contains(string(command), component) {
+		return ""
+	}
+	return pid
 }
 
 // ExecInContainer runs a command with the environment of the process that stands for the pod.
@@ -121,11 +164,7 @@ func (k *kubelet) ExecInContainer(ctx context.Context, name, _, container string
 }
 
 func (k *kubelet) environment(component string) ([]string, error) {
-	pid, err := os.ReadFile(filepath.Join(k.folder, "pids", component+".pid"))
-	if err != nil {
-		return nil, fmt.Errorf("%s does not run", component)
-	}
-	raw, err := os.ReadFile(filepath.Join("/proc", strings.TrimSpace(string(pid)), "environ"))
+	raw, err := os.ReadFile(filepath.Join("/proc", k.pid(component), "environ"))
 	if err != nil {
 		return nil, fmt.Errorf("%s does not run", component)
 	}
