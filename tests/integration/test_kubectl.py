@@ -76,3 +76,12 @@ def test_argocd_works_without_its_server(environment, run, tmp_path):
     names = {f"argocd/{name}" for name in environment.components()}
     assert done.returncode == 0, done.stderr
     assert names <= set(done.stdout.split())
+
+
+def test_a_log_that_is_followed_ends_with_its_process(environment):
+    command = [environment.binary("kubectl"), "--kubeconfig", environment.status["kubeconfig"], "-n", "argocd"]
+    with subprocess.Popen([*command, "logs", "-f", "--tail=1", SERVER], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith(("time=", "{"))
+        environment.rehearsal("restarted", "argocd-server")
+        process.communicate(timeout=30)
+    assert process.returncode == 0
