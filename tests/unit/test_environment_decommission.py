@@ -310,6 +310,27 @@ def test_one_with_the_name_of_what_was_shown_is_another_one(api_server):
     assert f"DELETE {HERE}/applications/minio" not in server.asked()
 
 
+def test_an_applicationset_of_somebody_else_keeps_argocd(api_server):
+    other = named("teams", "argocd", spec={})
+    server = api_server(Cluster(**{f"{ARGO}/applicationsets": [applicationset("infra"), other]}))
+    result = decommission(server, crds=True)
+    assert result["kept"][0] == "Argo CD stays, because it also has ApplicationSet argocd/teams."
+    assert "DELETE /api/v1/namespaces/argocd" not in server.asked()
+    assert f"DELETE {HERE}/applicationsets/infra" in server.asked()
+
+
+@pytest.mark.parametrize("late", [named("services", "argocd", spec={}), named("teams", "argocd", spec={})])
+def test_an_applicationset_that_appears_keeps_argocd(api_server, late):
+    sets = f"{ARGO}/applicationsets"
+    cluster = Changing(f"{HERE}/applications/minio", {sets: [late]}, **{sets: [applicationset("infra")]})
+    server = api_server(cluster)
+    assert decommission(server)["msg"] == (
+        f"Not everything was removed. ApplicationSet argocd/{late['metadata']['name']} appeared during the removal, so "
+        "this stays: Namespace argocd, ClusterRoleBinding argocd, ClusterRole argocd."
+    )
+    assert "DELETE /api/v1/namespaces/argocd" not in server.asked()
+
+
 def test_an_application_that_appears_during_the_removal_keeps_what_it_needs(api_server):
     spec = {"destination": {"name": "in-cluster", "namespace": "cert-manager"}}
     appears = {f"{ARGO}/applications": [named("late", "team", spec=spec)]}
@@ -354,7 +375,7 @@ def test_the_order_of_removal(names, expected):
     ],
 )
 def test_why_argocd_stays(manager, managed, expected):
-    assert order.staying([], manager, managed) == expected
+    assert order.staying([], [], manager, managed) == expected
 
 
 def test_a_cluster_role_that_another_argocd_uses_stays():

@@ -24,6 +24,7 @@ CRD = "CustomResourceDefinition"
 ARGOCD = "argoproj.io/v1alpha1"
 # What the entries of a list do not have.
 APPLICATION = {"apiVersion": ARGOCD, "kind": "Application"}
+APPLICATIONSET = {"apiVersion": ARGOCD, "kind": "ApplicationSet"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,19 @@ class Decommission:
         found = {"manager": ""}
         if self.controller:
             found = describe_argocd(self.controller, set(self.applications), self.survey.config_map)
-        return order.staying(self.others, found["manager"], self.scope.argocd)
+        return order.staying(self.others, self.other_sets, found["manager"], self.scope.argocd)
+
+    @cached_property
+    def sets(self) -> list[Object]:
+        """Return the ApplicationSets of the environment."""
+        found = order.own_applicationsets(self.survey.applicationsets, self.scope.environment)
+        return [APPLICATIONSET | item for item in found]
+
+    @cached_property
+    def other_sets(self) -> list[Object]:
+        """Return all other ApplicationSets of the cluster, and those that nobody has seen."""
+        own = {item["metadata"]["uid"] for item in self.sets if self._is_seen(item)}
+        return [item for item in self.survey.all_applicationsets if item["metadata"]["uid"] not in own]
 
     def _list(self, path: str, version: str, kind: str) -> list[Object]:
         """Return the objects of a kind with what the entries of a list do not have."""
@@ -162,12 +175,8 @@ class Decommission:
 
     @cached_property
     def _all_steps(self) -> list[Step]:
-        sets = [
-            {"apiVersion": ARGOCD, "kind": "ApplicationSet"} | item
-            for item in order.own_applicationsets(self.survey.applicationsets, self.scope.environment)
-        ]
         # First, because they would make the Applications again; these stay without an owner.
-        steps = [Step(sets, "its Applications stay until their turn", "Orphan")]
+        steps = [Step(self.sets, "its Applications stay until their turn", "Orphan")]
         present = self.known if self.scope.volumes else set(self.applications)
         for names in order.batches(present, self.scope.components):
             own = {name: self.applications[name] for name in names if name in self.applications}

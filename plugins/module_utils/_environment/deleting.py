@@ -19,6 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import removal_order as order
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.decommission import (
     APPLICATION,
+    APPLICATIONSET,
     CRD,
     Decommission,
     Step,
@@ -58,15 +59,16 @@ class Removal:
         return [entry for entry in self.plan.rows() if entry["uid"] not in stay]
 
     def _still_unneeded(self, items: list[Object]) -> list[Object]:
-        """Return the objects that no Application needs which has appeared since everything was read."""
+        """Return the objects that no Application or ApplicationSet needs which has appeared since all was read."""
         if not items:
             return []
-        known = {item["metadata"]["uid"] for item in self.plan.survey.applications}
-        now = Survey(self.api, self.plan.namespace).applications
-        late = [item for item in now if item["metadata"]["uid"] not in known]
+        known = {item["metadata"]["uid"] for item in of_argocd(self.plan.survey)}
+        late = [
+            item for item in of_argocd(Survey(self.api, self.plan.namespace)) if item["metadata"]["uid"] not in known
+        ]
         needed = [item for item in items if order.is_needed(item, late, self.plan.namespace)]
         if needed:
-            self.late |= {label(APPLICATION | item) for item in late}
+            self.late |= {label(item) for item in late}
             self.needed += needed
         return [item for item in items if item not in needed]
 
@@ -104,3 +106,9 @@ class Removal:
                 "CustomResourceDefinitions."
             )
         return texts
+
+
+def of_argocd(survey: Survey) -> list[Object]:
+    """Return the Applications and ApplicationSets of the cluster."""
+    applications = [APPLICATION | item for item in survey.applications]
+    return applications + [APPLICATIONSET | item for item in survey.all_applicationsets]

@@ -94,16 +94,19 @@ def subjects_in(binding: Object, namespace: str) -> bool:
     return bool(subjects) and all(entry.get("namespace") == namespace for entry in subjects)
 
 
-def staying(others: list[Object], manager: str, managed: bool) -> str:
+def staying(others: list[Object], sets: list[Object], manager: str, managed: bool) -> str:
     """Return why Argo CD stays, or nothing."""
     if not managed:
         return "argocd_managed is false"
     if manager and manager != "us":
         return f"it was installed by {manager}"
-    if others:
-        names = sorted(f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in others)
-        return f"it also has {listed(names, NAMED)}"
-    return ""
+    texts = [*sorted(map(name_of, others)), *(f"ApplicationSet {name}" for name in sorted(map(name_of, sets)))]
+    return f"it also has {listed(texts, NAMED)}" if texts else ""
+
+
+def name_of(item: Object) -> str:
+    """Return namespace and name."""
+    return f"{item['metadata']['namespace']}/{item['metadata']['name']}"
 
 
 def used_projects(others: list[Object]) -> set[str]:
@@ -118,7 +121,7 @@ def used_namespaces(others: list[Object]) -> dict[str, list[str]]:
         resources = (item.get("status") or {}).get("resources") or []
         names = {entry.get("namespace") for entry in resources} | {item["spec"]["destination"].get("namespace")}
         for name in filter(None, names):
-            found.setdefault(name, []).append(f"{item['metadata']['namespace']}/{item['metadata']['name']}")
+            found.setdefault(name, []).append(name_of(item))
     return {name: sorted(applications) for name, applications in found.items()}
 
 

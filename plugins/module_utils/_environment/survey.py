@@ -68,6 +68,11 @@ class Survey:
         return list((self.get(f"{ARGO}/applications") or {"items": []})["items"])
 
     @cached_property
+    def all_applicationsets(self) -> list[Object]:
+        """Return the ApplicationSets of the cluster."""
+        return list((self.get(f"{ARGO}/applicationsets") or {"items": []})["items"])
+
+    @cached_property
     def ours(self) -> dict[str, Object]:
         """Return the Applications of our ApplicationSets, and those whose ApplicationSet was deleted."""
         owners = {item["metadata"]["uid"] for item in self.applicationsets}
