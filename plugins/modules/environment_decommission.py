@@ -92,7 +92,7 @@ EXAMPLES = r"""
 RETURN = r"""
 removed:
   description: What was deleted, or would be in check mode.
-  returned: success, and where something had to stay
+  returned: success
   type: list
   elements: dict
   contains:
@@ -103,6 +103,10 @@ removed:
     note: {description: What goes with it., type: str}
     api_version: {description: API version., type: str}
     uid: {description: UID., type: str}
+argocd_removed:
+  description: Whether the namespace of Argo CD was deleted.
+  returned: success without check mode, and where something had to stay
+  type: bool
 kept:
   description: A sentence for each thing that stays.
   returned: success
@@ -133,9 +137,11 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     )
     api = Api(client)
     decommission = Decommission(api, params["namespace"], scope)
-    result = {"removed": decommission.rows(), "kept": decommission.kept()}
+    result: dict[str, Any] = {"removed": decommission.rows(), "kept": decommission.kept()}
     if not module.check_mode:
-        Removal(api, decommission, progress_to(params["progress_file"])).run(params["wait_timeout"])
+        removal = Removal(api, decommission, progress_to(params["progress_file"]))
+        removal.run(params["wait_timeout"])
+        result["argocd_removed"] = removal.argocd_removed()
     return {"changed": bool(result["removed"])} | result
 
 

@@ -9,7 +9,6 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.deleting import delete, still
@@ -36,7 +35,7 @@ class Removal:
 
     def __init__(self, api: Api, plan: Decommission, progress: Callable[[str], None]) -> None:
         self.api, self.plan, self.progress = api, plan, progress
-        self.used: dict[str, str] = {}  # CustomResourceDefinitions that stay by UID, with name and number of objects
+        self.used: list[str] = []  # CustomResourceDefinitions that stay, with the number of their objects
         self.late: set[str] = set()  # Applications that appeared after everything was read
         self.needed: list[Object] = []  # what stays for them
 
@@ -52,11 +51,12 @@ class Removal:
                 deletion.delete(step.applications, timeout)
             self._delete(items, step, timeout)
         if texts := self.left():
-            raise GitopsError(f"Not everything was removed. {' '.join(texts)}", removed=self._removed())
+            raise GitopsError(f"Not everything was removed. {' '.join(texts)}", argocd_removed=self.argocd_removed())
 
-    def _removed(self) -> list[dict[str, Any]]:
-        stay = {item["metadata"]["uid"] for item in self.needed} | self.used.keys()
-        return [entry for entry in self.plan.rows() if entry["uid"] not in stay]
+    def argocd_removed(self) -> bool:
+        """Return whether the namespace of Argo CD was deleted."""
+        found = [item for step in self.plan.steps() for item in step.items if item["kind"] == "Namespace"]
+        return self.plan.namespace in {item["metadata"]["name"] for item in found if item not in self.needed}
 
     def _still_unneeded(self, items: list[Object]) -> list[Object]:
         """Return the objects that no Application or ApplicationSet needs which has appeared since all was read."""
@@ -79,14 +79,14 @@ class Removal:
 
     def _is_unused(self, crd: Object) -> bool:
         """Return whether a CustomResourceDefinition has no objects any more: with one, all its objects are gone."""
-        spec, name, uid = crd["spec"], crd["metadata"]["name"], crd["metadata"]["uid"]
+        spec, name = crd["spec"], crd["metadata"]["name"]
         served = [entry["name"] for entry in spec["versions"] if entry.get("served")]
         if not served:
-            self.used[uid] = f"{name} (serves no version, so nobody can see its objects)"
+            self.used.append(f"{name} (serves no version, so nobody can see its objects)")
             return False
         found = self.plan.survey.get(f"/apis/{spec['group']}/{served[0]}/{spec['names']['plural']}")
         if count := len((found or {"items": []})["items"]):
-            self.used[uid] = f"{name} ({count})"
+            self.used.append(f"{name} ({count})")
         return not count
 
     def left(self) -> list[str]:
@@ -102,7 +102,7 @@ class Removal:
         if self.used:
             texts.append(
                 "These CustomResourceDefinitions still have objects, which would be deleted with them: "
-                f"{', '.join(sorted(self.used.values()))}. Delete the objects and run again, or leave the "
+                f"{', '.join(sorted(self.used))}. Delete the objects and run again, or leave the "
                 "CustomResourceDefinitions."
             )
         return texts
