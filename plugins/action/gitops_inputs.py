@@ -37,6 +37,7 @@ RESULTS = {
     "cluster_connection",
     "component_result",
     "gateway_cilium_config",
+    "database_found",
     "gateway_class_found",
     "gateway_warnings",
     "gitops_comparison",

@@ -83,7 +83,7 @@ def typed_options(kind):
 def test_a_boolean_is_converted_wherever_it_decides_something():
     """What is set with -e is a string, and the string false is not empty."""
     names = "|".join(typed_options("bool") | {"gitops_tls"})
-    used = re.compile(rf"(?<![\w'])(?<!set )({names})(?! \| bool| \| default\([^)]*\) \| bool| to )(?![\w:])")
+    used = re.compile(rf"(?<![\w'])(?<!set )({names})(?! \| bool| \| default\([^)]*\) \| bool| to )(?![\w:=])")
     handed_on = re.compile(rf"\s*\w+: \"\{{\{{ ({names})( \| default\(\w+\))? \}}\}}\"$")
     files = [path for folder in ("roles", "playbooks") for path in (ROOT / folder).rglob("*") if path.is_file()]
     found = [
