@@ -248,14 +248,16 @@ def runbook(page: str, **names: str) -> list[list[str]]:
 
 def carry_out(environment: Environment, page: str, **names: str) -> list[str]:
     """Run the commands of a page one after the other, and return what each of them said."""
-    kubeconfig = {"KUBECONFIG": environment.status["kubeconfig"]}
+    settings = {"KUBECONFIG": environment.status["kubeconfig"], "KUBECACHEDIR": str(environment.folder / "kubectl")}
     said = []
     for words in runbook(page, **names):
         if words[0] == "export":  # KUBECONFIG=$(make -s kubeconfig)
             continue
         if words[0] == "kubectl":
             command = [environment.binary("kubectl"), *words[1:]]
-            done = subprocess.run(command, env=kubeconfig, capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run(
+                command, env=os.environ | settings, capture_output=True, text=True, timeout=60, check=False
+            )
         else:
             program, playbook, option, inventory, *args = words
             assert (program, option, inventory[:12]) == ("ansible-playbook", "-i", "inventories/"), words
