@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 Objects = list[dict[str, Any]]
@@ -98,5 +97,6 @@ class Renderings:
 
 
 def load(path: str) -> Objects:
-    """Return the objects of a file."""
-    return [item for item in yaml.load_all(Path(path).read_text(), Loader=yaml.CSafeLoader) if item]
+    """Return the objects of a build."""
+    items: Objects = json.loads(Path(path).read_text())["items"]
+    return items
