@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import has_ended
 from ansible_collections.monorepo.gitops.plugins.modules import (
     argocd_app_delete,
     argocd_app_info,
@@ -180,6 +182,10 @@ def test_a_job_that_uses_a_secret_is_deleted_with_the_documented_rights_only(ope
     job = {"metadata": metadata, "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [container]}}}}
     assert operated.api().request("POST", jobs, body=job, content_type="application/json")[0] == 201
     kubeconfig = limited(operated, tmp_path, "workload_restart")
+    deadline = time.monotonic() + 60
+    while not has_ended(operated.live(f"{jobs}/own")):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
     result = run_module(workload_restart, kubeconfig=kubeconfig, secret={"namespace": "default", "name": "own"})
     assert [entry["kind"] for entry in result["workloads"]] == ["Job"], result
     assert operated.live(f"{jobs}/own") is None
