@@ -334,10 +334,10 @@ def test_two_inventories_are_refused(environment, playbook):
 
 
 def test_an_inventory_that_only_adds_variables_is_welcome(environment, tmp_path):
-    (tmp_path / "hosts.yml").write_text("all: {hosts: {localhost: }, vars: {maildev_replicas: many}}\n")
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {localhost: }, vars: {gitops_removal_timeout: many}}\n")
     args = ["-i", str(tmp_path / "hosts.yml"), "-e", "gitops_environment=test"]
-    assert 'maildev_replicas is "many"' in refused(environment, *args, playbook="playbooks/status.yml")
-    (tmp_path / "hosts.yml").write_text("all: {hosts: {localhost: }, vars: {maildev_replicas: 1}}\n")
+    assert 'gitops_removal_timeout is "many"' in refused(environment, *args, playbook="playbooks/status.yml")
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {localhost: }, vars: {gitops_removal_timeout: 1}}\n")
     assert lists(environment, *args)
 
 

@@ -178,7 +178,7 @@ def test_the_certificate_of_the_simulated_ca_is_a_real_one(environment):
 )
 def test_a_change_that_breaks_ends_with_application_resource_and_message(environment, variables, words):
     started = time.monotonic()
-    done = environment.site("-e", json.dumps(variables | {"gitops_converge_timeout": 12}))
+    done = environment.site("-e", json.dumps(variables | {"gitops_converge_timeout": 20}))
     assert done.returncode != 0
     assert time.monotonic() - started < 300  # and not the 600 s that a wait takes without the variable
     message = done.stdout.replace("\n", " ")
