@@ -18,6 +18,7 @@ import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal import cluster as rehearsal
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal import ports
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.configuration import kwokctl_configuration
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import chosen_ports, free_ports, ports_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.programs import last_lines
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.stages import (
@@ -28,6 +29,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.stages 
 from rendering import programs
 
 RANGE = {*range(20000, 32000)}
+CONTROLLED = ("kubeApiserver", "kubeControllerManager", "kubeScheduler")
 
 
 def cluster(state, name, build="/"):
@@ -45,6 +47,15 @@ def test_a_port_is_taken_by_a_cluster_that_does_not_listen_yet(tmp_path, monkeyp
     assert not chosen & {*ports_of(second.paths.folder).values()}
     assert seen == [set(), chosen]
     assert {*ports_of(first.paths.folder).values()} == chosen
+
+
+def test_kwokctl_does_not_choose_the_ports_itself(tmp_path):
+    """It takes what is free at that moment, also the port of another cluster's API server that restarts."""
+    paths = cluster(tmp_path, "first").paths
+    options = kwokctl_configuration(paths)["options"]
+    names = [name for name in options if name.endswith("Port")]
+    assert names == ["etcdPeerPort", "etcdPort", *(f"{name}Port" for name in (*CONTROLLED, "kwokController"))]
+    assert {name: options[name] for name in names}.items() <= ports_of(paths.folder).items()
 
 
 def test_a_cluster_that_is_being_deleted_has_no_ports(tmp_path):

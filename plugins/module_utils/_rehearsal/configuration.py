@@ -14,7 +14,11 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.paths import Paths
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import ask_pass_socket, ports_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import (
+    KWOKCTL_PORTS,
+    ask_pass_socket,
+    ports_of,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import (
     ARGOCD,
     KUBELET,
@@ -68,6 +72,7 @@ def kwokctl_configuration(paths: Paths) -> dict[str, Any]:
     """Return the configuration of kwokctl."""
     names = ("etcd", "kubeApiserver", "kubeControllerManager", "kubeScheduler", "kubectl")
     programs = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+    ports = ports_of(paths.folder)
     return {
         "kind": "KwokctlConfiguration",
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
@@ -79,6 +84,7 @@ def kwokctl_configuration(paths: Paths) -> dict[str, Any]:
             "kubeAuditPolicy": str(paths.folder / "audit-policy.yaml"),
             "kwokControllerBinary": str(paths.binaries / "kwok"),
         }
+        | {name: ports[name] for name in KWOKCTL_PORTS}
         | {f"{name}Binary": str(paths.binaries / program) for name, program in zip(names, programs, strict=True)},
         "components": [
             {

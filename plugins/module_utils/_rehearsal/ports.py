@@ -20,7 +20,18 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.process
     NOTIFICATIONS,
 )
 
+# By their name in the configuration of kwokctl, which would choose ports that are free at that moment: also those of
+# another cluster's process that restarts.
+KWOKCTL_PORTS = (
+    "etcdPeerPort",
+    "etcdPort",
+    "kubeApiserverPort",
+    "kubeControllerManagerPort",
+    "kubeSchedulerPort",
+    "kwokControllerPort",
+)
 PORTS = (
+    *KWOKCTL_PORTS,
     *ARGOCD,
     NOTIFICATIONS,
     KUBELET,
