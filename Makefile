@@ -74,15 +74,15 @@ $(tools)/.done: $(venv)/.done requirements-tools.txt
 	@$(tools)/bin/python $(pip) -r requirements-tools.txt
 	@touch $@
 
-# Setup comes first, because the parts run in parallel.
+# Setup comes first, because the parts run in parallel. The longest is named first, so that it starts first.
 check: setup-dev setup-tools ## everything that needs no cluster
-	@$(MAKE) --jobs=$(JOBS) --keep-going --output-sync=target sanity lint unit docs package
+	@$(MAKE) --jobs=$(JOBS) --keep-going --output-sync=target unit sanity lint docs package
 
 lint: setup-dev ## ruff, mypy, yamllint and ansible-lint
 	@$(activate) && ruff check . && ruff format --check . && mypy && ansible-lint
 
 unit: setup-dev ## tests that need no cluster, with minimum coverage
-	@$(activate) && pytest tests/unit --cov --cov-report= && \
+	@$(activate) && pytest tests/unit --numprocesses=$(JOBS) --cov --cov-report= && \
 	coverage report --omit=$(thin) --fail-under=90 && coverage report --include=$(thin) --fail-under=80
 
 sanity: setup-dev ## ansible-test sanity, on a copy and without containers

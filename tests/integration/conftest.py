@@ -36,10 +36,6 @@ DEPLOY = ("--tags", "publish,applicationsets,converge")
 ARGO = "/apis/argoproj.io/v1alpha1/namespaces/argocd"
 # How long the random rounds of `make test-long` go on.
 LONG = float(os.environ.get("MINUTES", "45"))
-# The processes of a rehearsal cluster inherit this: Go collects garbage less often, which saves a fifth of their CPU
-# time and doubles their memory. The limit bounds that. A variable of the user wins.
-for _name, _value in {"GOGC": "400", "GOMEMLIMIT": "1GiB"}.items():
-    os.environ.setdefault(_name, _value)
 # What the modules of this collection call themselves at the API server; kubectl and the controllers have other names.
 OWN_AGENTS = ("python", "OpenAPI-Generator")
 

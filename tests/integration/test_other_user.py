@@ -88,7 +88,6 @@ class User:
             "TMPDIR": str(self.home / "tmp"),
             "GITOPS_REHEARSAL_CACHE": str(folder / "binaries"),
         } | dict.fromkeys(names, proxy.url)
-        self.environment |= {name: os.environ[name] for name in ("GOGC", "GOMEMLIMIT")}
 
     def run(self, *command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command as this user, without a terminal."""

@@ -49,6 +49,15 @@ def test_a_port_is_taken_by_a_cluster_that_does_not_listen_yet(tmp_path, monkeyp
     assert {*ports_of(first.paths.folder).values()} == chosen
 
 
+@pytest.mark.parametrize(("own", "seen"), [("", "400 1GiB"), ("50", "50 1GiB")])
+def test_processes_collect_garbage_less_often_unless_told_otherwise(tmp_path, monkeypatch, own, seen):
+    monkeypatch.delenv("GOGC", raising=False)
+    monkeypatch.delenv("GOMEMLIMIT", raising=False)
+    if own:
+        monkeypatch.setenv("GOGC", own)
+    assert cluster(tmp_path, "first").programs.run("/bin/sh", "-c", "echo $GOGC $GOMEMLIMIT") == f"{seen}\n"
+
+
 def test_kwokctl_does_not_choose_the_ports_itself(tmp_path):
     """It takes what is free at that moment, also the port of another cluster's API server that restarts."""
     paths = cluster(tmp_path, "first").paths
