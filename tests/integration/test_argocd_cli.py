@@ -255,7 +255,13 @@ class Cli:
         )
 
     def app(self, verb, *words):
-        return self.run(*([] if verb in self.WITH_SERVER else ["--core"]), "app", verb, *words)
+        if verb in self.WITH_SERVER:
+            return self.run("app", verb, *words)
+        done = self.run("--core", "app", verb, *words)
+        # With --core it starts a server of its own, which ends it with this error when it is quicker than the server.
+        while done.returncode and "Timed out waiting for project cache to sync" in done.stderr:
+            done = self.run("--core", "app", verb, *words)
+        return done
 
 
 class Twins:
