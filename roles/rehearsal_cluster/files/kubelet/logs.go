@@ -76,7 +76,7 @@ func parseLogOptions(query url.Values, now time.Time) (*logOptions, error) {
 }
 
 // copy writes a log, and what is appended to it as long as the client stays and the process that writes it runs.
-func (o *logOptions) copy(ctx context.Context, out io.Writer, file *os.File, process func() processState) error {
+func (o *logOptions) copy(ctx context.Context, out *flushing, file *os.File, process func() processState) error {
 	for first := true; ctx.Err() == nil; first = false {
 		// Asked before the log is read, so that what the process writes last is not missed.
 		state := process()
@@ -84,6 +84,10 @@ func (o *logOptions) copy(ctx context.Context, out io.Writer, file *os.File, pro
 			if err := o.write(out, file, !o.follow || state != running); err != nil {
 				return err
 			}
+		}
+		if first {
+			// The answer begins now, also where nothing is written for a while; what is written from here on is new.
+			out.Flush()
 		}
 		if !o.follow || state != running {
 			return o.end(out)

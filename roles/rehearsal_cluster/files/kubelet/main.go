@@ -102,7 +102,6 @@ func (k *kubelet) copyLog(ctx context.Context, out *flushing, component string, 
 		return err
 	}
 	defer file.Close()
-	out.Flush() // the answer begins now, also where nothing is written for a while
 	before := k.pid(component)
 	return options.copy(ctx, out, file, func() processState {
 		switch now := k.pid(component); {
