@@ -42,9 +42,7 @@ class Stages:
         given |= {source.name: source.read_text() for source in stages}
         if known | given == known:
             return False
-        texts = [text.replace("REHEARSAL_CA_KEY", self._ca_key()) for text in (known | given).values()]
-        groups = ", ".join(simulated_groups(texts))
-        texts = [text.replace("REHEARSAL_GROUPS", groups) for text in texts]
+        texts = completed([*(known | given).values()], self._ca_key())
         applied.write_text("\n---\n".join(texts))
         self.programs.kubectl("apply", "--server-side", "--force-conflicts", "-f", applied)
         self._remove_others(texts)
@@ -66,8 +64,20 @@ class Stages:
         path = self.paths.folder / "stages-ca.key"
         if not path.exists():
             path.touch(mode=0o600)
-            path.write_text(base64.b64encode(PKCS8_P256 + os.urandom(32)).decode())
+            path.write_text(new_key())
         return path.read_text()
+
+
+def new_key() -> str:
+    """Return a private key in base64, as Stages that sign expect it."""
+    return base64.b64encode(PKCS8_P256 + os.urandom(32)).decode()
+
+
+def completed(texts: list[str], ca_key: str) -> list[str]:
+    """Fill in what is different in each cluster: the key of the CA, and the groups of all that is simulated."""
+    texts = [text.replace("REHEARSAL_CA_KEY", ca_key) for text in texts]
+    groups = ", ".join(simulated_groups(texts))
+    return [text.replace("REHEARSAL_GROUPS", groups) for text in texts]
 
 
 def adapted(text: str) -> str:

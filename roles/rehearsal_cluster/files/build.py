@@ -55,15 +55,20 @@ def ldflags() -> str:
     return " ".join(flags)
 
 
-def cache_folder() -> Path:
-    """Return the folder for exactly these sources, flags and machine type."""
+def version_of(module: Path) -> str:
+    """Return the hash of exactly these sources, flags and machine type."""
     digest = hashlib.sha256()
-    for source in (HERE / "go.mod", HERE / "go.sum", *sorted(HERE.glob("*/*.go"))):
+    for source in (module / "go.mod", module / "go.sum", *sorted(module.glob("*/*.go"))):
         digest.update(source.read_bytes())
     digest.update(ldflags().encode())
     digest.update(f"{platform.system()}-{platform.machine()}".encode())
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Return the folder of the build."""
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monorepo.gitops" / "rehearsal"
-    return Path(os.environ.get("GITOPS_REHEARSAL_CACHE") or user) / digest.hexdigest()[:16]
+    return Path(os.environ.get("GITOPS_REHEARSAL_CACHE") or user) / version_of(HERE)
 
 
 def is_built(folder: Path) -> bool:
@@ -82,9 +87,9 @@ def find_go() -> str:
     return go
 
 
-def run_go(go: str, *args: str) -> str:
-    """Run a short go command in this folder and return what it prints."""
-    done = subprocess.run([go, *args], cwd=HERE, env=go_environment(), capture_output=True, text=True, check=False)
+def run_go(go: str, *args: str, module: Path = HERE) -> str:
+    """Run a short go command in the folder of a module and return what it prints."""
+    done = subprocess.run([go, *args], cwd=module, env=go_environment(), capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(explain(done.stderr))
     return done.stdout.strip()
@@ -118,23 +123,18 @@ def explain(output: str) -> str:
     return f"The build of the rehearsal binaries failed: {tail}"
 
 
-def compile_tools(go: str, target: Path) -> None:
-    """Run the one `go build` and print a line every 15 seconds."""
-    cores = os.cpu_count() or 1
-    print(
-        f"Building the rehearsal binaries, once per version: about {max(2, 18 // cores)} minutes on {cores} cores.",
-        flush=True,
-    )
+def compile_tools(go: str, target: Path, module: Path = HERE, packages: int = PACKAGES) -> None:
+    """Run the one `go build` of a module and print a line every 15 seconds; a full build compiles so many packages."""
     command = [go, "build", "-v", "-trimpath", "-ldflags", ldflags(), "-o", f"{target}/", "tool"]
     started = printed = time.monotonic()
     compiled, output = 0, []
-    with subprocess.Popen(command, cwd=HERE, env=go_environment(), stderr=subprocess.PIPE, text=True) as build:
+    with subprocess.Popen(command, cwd=module, env=go_environment(), stderr=subprocess.PIPE, text=True) as build:
         for line in build.stderr or ():
             output.append(line)
             compiled += not line.startswith("go: ")
             if time.monotonic() - printed >= 15:
                 printed = time.monotonic()
-                step = f"compiled {compiled} of about {PACKAGES} packages" if compiled else "downloading Go modules"
+                step = f"compiled {compiled} of about {packages} packages" if compiled else "downloading Go modules"
                 print(f"  {printed - started:4.0f} s: {step}", flush=True)
     if build.returncode:
         sys.exit(explain("".join(output[-50:])))
@@ -220,6 +220,9 @@ def build(folder: Path) -> None:
             os.environ["GOTMPDIR"] = temporary  # /tmp may be small
             staged = Path(temporary) / "staged"
             (staged / "bin").mkdir(parents=True)
+            cores = os.cpu_count() or 1
+            minutes = max(2, 18 // cores)
+            print(f"Building the rehearsal binaries, once per version: about {minutes} minutes on {cores} cores.", flush=True)
             compile_tools(go, staged / "bin")
             name_tools(staged / "bin")
             collect_manifests(go, staged)

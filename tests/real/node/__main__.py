@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start a node in namespaces of its own, run the tests of tests/real in it, and leave nothing behind."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+from conftest import ROOT  # first: this makes the clone importable as ansible_collections.monorepo.gitops
+
+from . import images, keeper, machine, programs, simulation
+from .cluster import VARIABLE, Node, Parts
+from .keeper import say
+
+STATE = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "monorepo.gitops" / "real-node"
+
+
+def prepare() -> Parts:
+    """Build what is missing, and find out what is real."""
+    rehearsal, own = programs.build(say)
+    built = images.build(programs.cache_folder(), say)
+    operators = simulation.simulated_operators(simulation.rendered(), set(built))
+    return Parts(
+        rehearsal=str(rehearsal),
+        programs=str(own),
+        archives=sorted({str(path) for path in built.values()}),
+        local=sorted(built),
+        pause=images.PAUSE,
+        coredns=images.COREDNS,
+        operators=operators,
+        stages=simulation.stage_objects(rehearsal, operators),
+        stubs={image.name: image.stub for image in images.table() if image.stub},
+    )
+
+
+def run(parts: Parts, command: list[str], folder: Path) -> int:
+    """Bring up the node and become the command; called in the namespaces."""
+    began = time.monotonic()
+    node = Node(folder)
+    os.environ[VARIABLE] = str(folder)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):  # nothing is outside
+        os.environ.pop(name, None)
+        os.environ.pop(name.upper(), None)
+    os.environ["PYTHONPATH"] = str(ROOT / "tests")
+    try:
+        node.create(parts)
+    except Exception:
+        say(f"The logs are in {keeper.logs(folder)}.")
+        raise
+    say(f"The node is ready after {time.monotonic() - began:.0f} s.")
+    os.execvp(command[0], command)
+
+
+def enter(command: list[str]) -> None:
+    """Become a command in the namespaces of the newest node that runs."""
+    found = keeper.newest(STATE)
+    if not found:
+        sys.exit("No node runs.")
+    os.environ[VARIABLE] = str(found.folder)
+    os.environ["PYTHONPATH"] = str(ROOT / "tests")
+    process = found.first.read_text()
+    os.execvp("nsenter", ["nsenter", "--target", process, *"-m -u -i -n -p -C --".split(), *command])
+
+
+def main() -> None:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="python -m real.node", description=__doc__)
+    parser.add_argument("--shell", action="store_true", help="run the arguments as a command instead of pytest")
+    parser.add_argument("--enter", action="store_true", help="the same, in the node that runs already")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of pytest, or a command")
+    given = parser.parse_args()
+    command = given.arguments or ["bash"]
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    if given.enter:
+        enter(command)
+    found = machine.missing()
+    if found:
+        sys.exit("\n".join(found))
+    STATE.mkdir(parents=True, exist_ok=True)
+    keeper.remove_leftovers(STATE)
+    if not given.shell:
+        tests = given.arguments if any(Path(word.partition("::")[0]).exists() for word in given.arguments) else []
+        command = [sys.executable, "-m", "pytest", *(tests or [str(ROOT / "tests" / "real"), *given.arguments])]
+    sys.exit(keeper.start(STATE, partial(run, prepare(), command)))
+
+
+if __name__ == "__main__":
+    main()

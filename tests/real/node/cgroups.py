@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one thing of a node that cannot be in a namespace: its cgroups, below one of our own in each hierarchy."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+MOUNTED = Path("/sys/fs/cgroup")
+TOP = "gitops-real-node"
+# What a kubelet, containerd and runc use. Others, such as systemd's, stay as they are and are not seen by the node.
+NEEDED = {"blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb", "memory", "net_cls", "net_prio", "pids"}
+
+
+def hierarchies() -> list[str]:
+    """Return the mounted hierarchies of version 1 that a node uses, each by its controllers."""
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    found = [line.split(":")[1] for line in lines]
+    return sorted(name for name in found if NEEDED & {*name.split(",")} and (MOUNTED / name).is_dir())
+
+
+def create(run: str) -> None:
+    """Create the cgroups of a run."""
+    for name in hierarchies():
+        for folder in (MOUNTED / name / TOP, MOUNTED / name / TOP / run):
+            folder.mkdir(exist_ok=True)
+            if "cpuset" in name.split(","):  # without both it takes no processes
+                for setting in ("cpuset.cpus", "cpuset.mems"):
+                    (folder / setting).write_text((folder.parent / setting).read_text())
+
+
+def join(run: str) -> None:
+    """Move this process, whose id the kernel takes from 0, into the cgroups of a run."""
+    for name in hierarchies():
+        (MOUNTED / name / TOP / run / "cgroup.procs").write_text("0")
+
+
+def mount_own(names: list[str], mount: Callable[..., None]) -> None:
+    """Mount hierarchies again, in a namespace of cgroups: their roots are the cgroups of this process."""
+    mount("tmpfs", MOUNTED, "tmpfs", options="mode=755")
+    for name in names:
+        (MOUNTED / name).mkdir()
+        mount("cgroup", MOUNTED / name, "cgroup", options=name)
+        for alias in name.split(",") if "," in name else []:
+            (MOUNTED / alias).symlink_to(name)
+
+
+def folders(run: str) -> Iterator[Path]:
+    """Return the existing cgroups of a run, the innermost first, and the top ones last."""
+    for name in hierarchies():
+        top = MOUNTED / name / TOP
+        for path, _names, _files in os.walk(top / run, topdown=False):
+            yield Path(path)
+        if top.is_dir():
+            yield top
+
+
+def remove(run: str, seconds: float = 20) -> list[str]:
+    """Remove the cgroups of a run and return those that stay; the kernel needs a moment after the last process."""
+    deadline = time.monotonic() + seconds
+    while True:
+        for folder in folders(run):
+            with contextlib.suppress(OSError):  # busy, or the top one, which another run uses
+                folder.rmdir()
+        left = [str(folder) for folder in folders(run) if folder.name != TOP]
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.1)
