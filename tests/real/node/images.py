@@ -1,0 +1,119 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make the container images of the real node, each once for its recipe, as OCI archives in a folder.
+
+`recipes` says what they are made of. Needed are root (a Debian root file system has several owners), debootstrap, npm,
+the programs of the rehearsal, and the registries of Debian, Go and npm.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from . import oci
+from .debian import Base, layer_of
+from .parts import Part
+from .recipes import BUSYBOX, COREDNS, PAUSE, SIMULATED, Image, table
+from .workshop import BuildError, Workshop
+
+__all__ = ["BUSYBOX", "COREDNS", "PAUSE", "SIMULATED", "BuildError", "Image", "build", "describe", "full_name", "table"]
+
+# Changes when the same recipes make other archives.
+FORMAT = 1
+
+
+def full_name(name: str) -> str:
+    """Return the name under which a node looks for an image of the manifests."""
+    first, slash, _rest = name.partition("/")
+    if not slash:
+        return f"docker.io/library/{name}"
+    return name if "." in first or ":" in first or first == "localhost" else f"docker.io/{name}"
+
+
+def describe(images: Iterable[Image]) -> str:
+    """Return a table of images: what is in them, and what of that is a stub."""
+    rows = [(image.name, image.contents + (f" (stub: {image.stub})" if image.stub else "")) for image in images]
+    width = max(len(name) for name, _contents in rows)
+    return "\n".join(f"{name:{width}}  {contents}" for name, contents in rows)
+
+
+def build(cache: Path, say: Callable[[str], None]) -> dict[str, Path]:
+    """Make the images that the folder does not have, delete those of other recipes, and return the archive of each."""
+    images = table()
+    groups: dict[str, list[Image]] = {}
+    for image in images:
+        groups.setdefault(image.archive, []).append(image)
+    archives = {name: cache / f"{name}-{identity(group)}.tar" for name, group in groups.items()}
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the system drops it when the process ends, however it ends
+        missing = [name for name, archive in archives.items() if not archive.exists()]
+        if missing:
+            check_machine()
+            make(cache, {archives[name]: groups[name] for name in missing}, say)
+        prune(cache, {*archives.values()})
+    return {image.name: archives[image.archive] for image in images}
+
+
+def make(cache: Path, archives: dict[Path, list[Image]], say: Callable[[str], None]) -> None:
+    """Make archives; what is only needed meanwhile goes in the end."""
+    names = sum(len(images) for images in archives.values())
+    say(f"Making {names} container images, once per recipe: up to 15 minutes.")
+    for archive, images in archives.items():
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as temporary:
+            workshop = Workshop(cache, Path(temporary), say)
+            pack(workshop, archive, images)
+            workshop.tell(f"{archive.name}: {archive.stat().st_size / 1e6:.0f} MB, {', '.join(i.name for i in images)}")
+
+
+def pack(workshop: Workshop, archive: Path, images: list[Image]) -> None:
+    """Make the images of one archive; a program is a layer of its own, made once for all images that have it."""
+    programs: dict[Part, oci.Layer] = {}
+    made = []
+    for number, image in enumerate(images):
+        layers = [*layer_of(image.base, workshop)]
+        for part in (part for part in image.parts if part.large):
+            if part not in programs:
+                target = workshop.temporary / f"program-{len(programs)}.tar"
+                programs[part] = oci.write_layer(target, part.entries(workshop))
+            layers.append(programs[part])
+        if small := [part for part in image.parts if not part.large]:
+            entries = (entry for part in small for entry in part.entries(workshop))
+            layers.append(oci.write_layer(workshop.temporary / f"image-{number}.tar", entries))
+        made.append(oci.Image(full_name(image.name), tuple(layers), image.configuration))
+    oci.write_archive(archive, made)
+
+
+def identity(images: list[Image]) -> str:
+    """Return a hash of everything that determines an archive."""
+    recipes = [
+        (image.name, image.base.identity(), [part.identity() for part in image.parts], image.configuration)
+        for image in images
+    ]
+    return hashlib.sha256(repr((FORMAT, recipes)).encode()).hexdigest()[:16]
+
+
+def check_machine() -> None:
+    """Report what is missing before the work, which takes minutes."""
+    if os.geteuid():
+        raise BuildError("Images are made as root, because their files have several owners.")
+    for program, package in {"debootstrap": "debootstrap", "unshare": "util-linux", "npm": "npm"}.items():
+        if not shutil.which(program):
+            raise BuildError(f"{program} is missing. Install it, for example: sudo apt-get install {package}")
+
+
+def prune(cache: Path, archives: set[Path]) -> None:
+    """Delete what no recipe names any more, and what interrupted runs have left."""
+    layers = {base.file(cache).with_suffix(suffix) for base in Base for suffix in (".tar", ".json")}
+    for path in [*cache.glob("*"), *cache.glob("layers/*")]:
+        if path.is_dir() and path.name.startswith(".making-"):
+            shutil.rmtree(path)
+        elif path.is_file() and path.name != ".lock" and path not in archives | layers:
+            path.unlink()
