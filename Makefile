@@ -17,7 +17,7 @@ pip := -m pip install --quiet --disable-pip-version-check
 # Code that only parses, calls and reports; the decisions are in module_utils.
 thin := 'plugins/modules/*,plugins/action/*'
 
-.PHONY: help up down clean kubeconfig setup setup-dev setup-tools check lint unit sanity docs package build test test-long bench
+.PHONY: help up down clean kubeconfig setup setup-dev setup-tools check lint unit sanity docs package build test test-long test-real bench
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -102,6 +102,10 @@ test: build check ## make check, and all tests on rehearsal clusters except the 
 
 test-long: build setup-dev ## the long tests of PART: connection, convergence, molecule, operate, variants or wait
 	@$(activate) && pytest tests/integration --long="$(or $(PART),$(error PART is empty: set it to connection, convergence, molecule, operate, variants or wait))"
+
+# With ARGS, arguments of pytest, only what they name.
+test-real: build setup-dev ## as root: start a node with real pods, run tests/real on it, and leave nothing behind
+	@$(activate) && $(if $(ARGS),,pytest tests/real/test_end.py &&) PYTHONPATH=tests python -m real.node $(ARGS)
 
 bench: build setup-dev ## measure and write docs/performance.md; PART=wait measures one part, ROUNDS=20 as often
 	@$(activate) && PYTHONPATH=tests python -m bench $(if $(PART),--part $(PART)) $(if $(ROUNDS),--rounds $(ROUNDS))

@@ -38,7 +38,7 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what cannot run here: tests of the machine in a node, of a node outside of one, harm on other clusters."""
+    """Leave out what cannot run here: tests of the machine in a node, all others outside, harm on other clusters."""
     ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
     inside = VARIABLE in os.environ or bool(OTHER)
 

@@ -222,7 +222,10 @@ def build(folder: Path) -> None:
             (staged / "bin").mkdir(parents=True)
             cores = os.cpu_count() or 1
             minutes = max(2, 18 // cores)
-            print(f"Building the rehearsal binaries, once per version: about {minutes} minutes on {cores} cores.", flush=True)
+            print(
+                f"Building the rehearsal binaries, once per version: about {minutes} minutes on {cores} cores.",
+                flush=True,
+            )
             compile_tools(go, staged / "bin")
             name_tools(staged / "bin")
             collect_manifests(go, staged)

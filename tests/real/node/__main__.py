@@ -24,7 +24,7 @@ STATE = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state
 def prepare() -> Parts:
     """Build what is missing, and find out what is real."""
     rehearsal, own = programs.build(say)
-    built = images.build(programs.cache_folder(), say)
+    built = images.build(programs.cache_folder() / "images", say)
     operators = simulation.simulated_operators(simulation.rendered(), set(built))
     return Parts(
         rehearsal=str(rehearsal),
@@ -64,8 +64,8 @@ def enter(command: list[str]) -> None:
         sys.exit("No node runs.")
     os.environ[VARIABLE] = str(found.folder)
     os.environ["PYTHONPATH"] = str(ROOT / "tests")
-    process = found.first.read_text()
-    os.execvp("nsenter", ["nsenter", "--target", process, *"-m -u -i -n -p -C --".split(), *command])
+    namespaces = [f"--{kind}" for kind in ("mount", "uts", "ipc", "net", "pid", "cgroup")]
+    os.execvp("nsenter", ["nsenter", "--target", found.first.read_text(), *namespaces, "--", *command])
 
 
 def main() -> None:
@@ -74,8 +74,9 @@ def main() -> None:
     parser.add_argument("--shell", action="store_true", help="run the arguments as a command instead of pytest")
     parser.add_argument("--enter", action="store_true", help="the same, in the node that runs already")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of pytest, or a command")
-    given = parser.parse_args()
-    command = given.arguments or ["bash"]
+    given, options = parser.parse_known_args()
+    arguments = options + given.arguments
+    command = arguments or ["bash"]
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     if given.enter:
         enter(command)
@@ -85,8 +86,8 @@ def main() -> None:
     STATE.mkdir(parents=True, exist_ok=True)
     keeper.remove_leftovers(STATE)
     if not given.shell:
-        tests = given.arguments if any(Path(word.partition("::")[0]).exists() for word in given.arguments) else []
-        command = [sys.executable, "-m", "pytest", *(tests or [str(ROOT / "tests" / "real"), *given.arguments])]
+        named = any(Path(word.partition("::")[0]).exists() for word in arguments)
+        command = [sys.executable, "-m", "pytest", *arguments, *([] if named else [str(ROOT / "tests" / "real")])]
     sys.exit(keeper.start(STATE, partial(run, prepare(), command)))
 
 

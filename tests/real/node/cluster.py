@@ -11,10 +11,10 @@ import os
 import signal
 import string
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from . import configuration, network, pki
 from .processes import CONTROL_PLANE, NODE, REAL, SIMULATED, NodeError, Processes, eventually
@@ -51,9 +51,7 @@ class Cluster:
             raise NodeError(f"kubectl {' '.join(map(str, args))}: {done.stderr.strip()}")
         return done.stdout
 
-    def try_kubectl(
-        self, *args: str | Path, given: str = "", timeout: float = 120
-    ) -> subprocess.CompletedProcess[str]:
+    def try_kubectl(self, *args: str | Path, given: str = "", timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run kubectl and return what it did, also if it failed."""
         return subprocess.run(
             self.command(*args), input=given, capture_output=True, text=True, timeout=timeout, check=False
@@ -61,8 +59,7 @@ class Cluster:
 
     def command(self, *args: str | Path) -> list[str | Path]:
         """Return a command line of kubectl."""
-        cache = Path(tempfile.gettempdir()) / "monorepo-gitops-kubectl"
-        return [self.binaries / "kubectl", "--kubeconfig", self.kubeconfig, "--cache-dir", cache, *args]
+        return [self.binaries / "kubectl", "--kubeconfig", self.kubeconfig, *args]
 
     def get(self, kind: str, name: str = "", namespace: str = "") -> dict[str, Any]:
         """Return an object, or all of a kind."""
@@ -91,6 +88,10 @@ class Node(Cluster):
         super().__init__(folder / "pki" / "admin.kubeconfig", folder / "bin-rehearsal")
         self.folder = folder
         self.processes = Processes(folder)
+
+    def command(self, *args: str | Path) -> list[str | Path]:
+        """Return a command line of kubectl, which keeps what it knows of the API with the node."""
+        return super().command("--cache-dir", self.folder / "kubectl", *args)
 
     @classmethod
     def here(cls) -> Node:
@@ -161,7 +162,13 @@ class Node(Cluster):
         for node in (REAL, SIMULATED):
             eventually(lambda node=node: self.is_ready(node), f"node {node}", seconds)
         self.kubectl(
-            "rollout", "status", "-n", "kube-system", "deployment/coredns", f"--timeout={seconds:g}s", timeout=seconds + 5
+            "rollout",
+            "status",
+            "-n",
+            "kube-system",
+            "deployment/coredns",
+            f"--timeout={seconds:g}s",
+            timeout=seconds + 5,
         )
 
     def is_ready(self, name: str) -> bool:

@@ -47,15 +47,21 @@ class Run:
         return self.folder / "first.pid"
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[bool]:
+    def locked(self, wait: bool = False) -> Iterator[bool]:
         """Say whether nobody has this run; while this goes on, this process has it."""
         with (self.folder / "lock").open("w") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except OSError:
                 yield False
             else:
                 yield True
+
+    def goes_on(self) -> bool:
+        """Return whether somebody has this run."""
+        with contextlib.suppress(FileNotFoundError), self.locked() as free:
+            return not free
+        return False
 
     def remove(self) -> None:
         """Remove cgroups and state, and keep the logs as those of the last run."""
@@ -87,11 +93,7 @@ def runs(state: Path) -> list[Run]:
 
 def newest(state: Path) -> Run | None:
     """Return the newest run that goes on."""
-    for run in runs(state):
-        with run.locked() as free:
-            if not free and run.first.exists():
-                return run
-    return None
+    return next((run for run in runs(state) if run.first.exists() and run.goes_on()), None)
 
 
 def remove_leftovers(state: Path) -> None:
@@ -148,7 +150,7 @@ def keep(run: Run, end: int, main: Callable[[Path], int]) -> int:
     """Start the first process, wait until it has ended, and remove what it leaves."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
-    with run.locked():
+    with run.locked(wait=True):  # another run may just be looking at it
         cgroups.create(run.folder.name)
         namespaces.unshare(namespaces.NEW_PROCESSES)
         go, started = os.pipe()

@@ -101,9 +101,7 @@ def create(folder: Path, server: str, node: str, hosts: tuple[str, ...], node_ho
         authority.kubeconfig(user, server)
     key = ec.generate_private_key(ec.SECP256R1())  # of the tokens of ServiceAccounts
     write_key(folder / "sa.key", key)
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     (folder / "sa.pub").write_bytes(public)
 
 

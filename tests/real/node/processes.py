@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import configuration, network
+from . import network
 
 REAL, SIMULATED = "real", "simulated"
 KIND = "node-kind"  # label of a node, and what the policy lets a pod select

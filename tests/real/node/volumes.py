@@ -1,15 +1,16 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A provisioner of volumes: each is a folder on the node.
+"""A provisioner of volumes: each is a folder on the node, or a file system in memory of the size that a claim asks for.
 
-Volumes are of the kind `local`, because Kubernetes sets the owner of their files as a pod asks for; the size is only a
-number. While this process is stopped claims stay unbound.
+Volumes are of the kind `local`, because Kubernetes sets the owner of their files as a pod asks for. The size of a
+folder is only a number. While this process is stopped claims stay unbound.
 """
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kubernetes import client, config, watch
+from kubernetes.utils import parse_quantity
 
 PROVISIONER = "gitops-real-node/folder"
 SELECTED = "volume.kubernetes.io/selected-node"
@@ -62,10 +64,14 @@ class Provisioner:
         annotations = claim.metadata.annotations or {}
         if claim.spec.volume_name or SELECTED not in annotations or not claim.spec.storage_class_name:
             return
-        if self.storage.read_storage_class(claim.spec.storage_class_name).provisioner != PROVISIONER:
+        storage_class = self.storage.read_storage_class(claim.spec.storage_class_name)
+        if storage_class.provisioner != PROVISIONER:
             return
         path = self.folder / f"pvc-{claim.metadata.uid}"
         path.mkdir(parents=True, exist_ok=True)
+        if (storage_class.parameters or {}).get("medium") == "memory" and not path.is_mount():
+            size = int(parse_quantity(claim.spec.resources.requests["storage"]))
+            run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path)
         path.chmod(0o777)  # a pod need not say which user it is
         self.core.create_persistent_volume(volume(claim, self.folder))
 
@@ -75,7 +81,10 @@ class Provisioner:
         if annotations.get(PROVISIONED_BY) != PROVISIONER or found.status.phase != "Released":
             return
         if found.spec.persistent_volume_reclaim_policy == "Delete":
-            shutil.rmtree(found.spec.local.path, ignore_errors=True)
+            path = Path(found.spec.local.path)
+            if path.is_mount():
+                run("umount", path)
+            shutil.rmtree(path, ignore_errors=True)
             self.core.delete_persistent_volume(found.metadata.name)
 
     def follow(self, name: str) -> None:
@@ -90,11 +99,16 @@ class Provisioner:
                     try:
                         act(event["object"])
                     except client.ApiException as error:
-                        if error.status not in (404, 409):  # seen before, or gone meanwhile
+                        if error.status not in (404, 409):  # gone meanwhile, or seen before
                             print(error, flush=True)
             except Exception as error:  # the API server restarts
                 print(error, flush=True)
                 time.sleep(1)
+
+
+def run(*command: str | Path) -> None:
+    """Run a program."""
+    subprocess.run(command, check=True)
 
 
 def main() -> None:

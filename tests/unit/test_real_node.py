@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The node with real pods, as far as it can be checked without one."""
+
+from __future__ import annotations
+
+import re
+import string
+
+import pytest
+import yaml
+from real.node import cluster, configuration, machine, pki, processes, programs, simulation
+
+
+def versions(folder):
+    """Return the modules of a go.mod with their versions, and what replaces them."""
+    lines = (folder / "go.mod").read_text().splitlines()
+    return {line.split(" // ")[0].removeprefix("\t") for line in lines if re.search(r" v\d", line)}
+
+
+def test_the_node_has_the_versions_of_the_rehearsal():
+    """So a build shares the compiled packages, and a kubelet has the version of its API server."""
+    assert versions(programs.HERE) - versions(programs.REHEARSAL) == set()
+    assert f"k8s.io/kubernetes {programs.builder().KUBERNETES}" in versions(programs.HERE)
+
+
+def test_what_is_missing_is_named_with_its_remedy(monkeypatch):
+    monkeypatch.setattr(machine.shutil, "which", lambda name, **_more: None if name in ("runc", "nft") else name)
+    monkeypatch.setattr(machine.os, "geteuid", lambda: 1000)
+    root, packages = machine.missing()[:2]
+    assert "needs root" in root
+    assert packages.endswith("Install them: apt-get install nftables runc")
+    monkeypatch.setattr(machine.platform, "system", lambda: "Darwin")
+    assert machine.missing() == ["A real node needs Linux, this is Darwin."]
+
+
+def workload(*images, init=()):
+    containers = {"containers": [{"image": image} for image in images]}
+    return {"spec": {"template": {"spec": containers | {"initContainers": [{"image": image} for image in init]}}}}
+
+
+@pytest.mark.parametrize(
+    ("objects", "simulated"),
+    [
+        ([workload("a:1")], []),
+        ([workload("a:1", init=["b:1"])], ["cert-manager"]),
+        ([workload("a:1"), workload("c:1")], ["cert-manager"]),
+        ([{"kind": "CustomResourceDefinition"}], ["cert-manager"]),
+    ],
+)
+def test_an_operator_is_real_if_all_its_images_are_there(objects, simulated):
+    assert simulation.simulated_operators({"cert-manager": objects}, {"a:1"}) == simulated
+
+
+def test_a_component_without_an_operator_is_not_simulated():
+    assert simulation.simulated_operators({"maildev": [workload("b:1")]}, {"a:1"}) == []
+
+
+def test_every_process_has_a_command(tmp_path):
+    """And every file in its command line belongs to what is written before it starts, or to the process itself."""
+    pki.create(tmp_path / "pki", processes.SERVER, "real", ("localhost", "127.0.0.1"), ("real",))
+    configuration.write(tmp_path, "real", "pause:1")
+    own = {"etcd", "kubelet", "volumes"}
+    for name, command in processes.COMMANDS.items():
+        for word in command(tmp_path):
+            path = word.partition("=")[2]
+            if path.startswith(str(tmp_path)) and not own & {*path.split("/")}:
+                assert (tmp_path / path).exists(), f"{name}: {word}"
+    assert {*processes.CONTROL_PLANE, *processes.NODE, "volumes"} == {*processes.COMMANDS}
+
+
+def test_the_objects_of_a_node_are_complete():
+    values = dict.fromkeys(("images", "node", "dns", "coredns"), "x")
+    for path in sorted(cluster.OBJECTS.glob("*.yaml")):
+        documents = list(yaml.safe_load_all(string.Template(path.read_text()).substitute(values)))
+        assert all(document["kind"] for document in documents), path
+
+
+def test_the_keys_of_a_node_are_private(tmp_path):
+    pki.create(tmp_path / "pki", processes.SERVER, "real", ("localhost",), ("real",))
+    for path in (tmp_path / "pki").iterdir():
+        if path.suffix in (".key", ".kubeconfig"):
+            assert path.stat().st_mode & 0o77 == 0, path
