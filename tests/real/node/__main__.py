@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from functools import partial
@@ -54,6 +55,7 @@ def run(parts: Parts, command: list[str], folder: Path) -> int:
         say(f"The logs are in {keeper.logs(folder)}.")
         raise
     say(f"The node is ready after {time.monotonic() - began:.0f} s.")
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it
     os.execvp(command[0], command)
 
 

@@ -31,7 +31,8 @@ from . import cgroups, namespaces
 
 NODE = "real"
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# How long a command may go on after Ctrl-C, which it receives as well: pytest ends its fixtures and says what it did.
+# How long a command may go on after Ctrl-C, which it receives as well: pytest ends its fixtures and says what it did. A
+# second Ctrl-C ends the run at once.
 GRACE_SECONDS = 15
 
 
@@ -120,16 +121,16 @@ def start(state: Path, main: Callable[[Path], int]) -> int:
         leave(lambda: keep(run, end, main))
     os.close(end)
 
-    def stop(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_IGN)
-        if number == signal.SIGINT:
-            signal.signal(signal.SIGALRM, lambda *_: os.close(front))
-            signal.alarm(GRACE_SECONDS)
-        else:
+    def stop(*_: object) -> None:
+        with contextlib.suppress(OSError):  # closed before
             os.close(front)
 
-    for number in ENDING:
-        signal.signal(number, stop)
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGINT, stop)
+        signal.alarm(GRACE_SECONDS)
+
+    for number in (*ENDING, signal.SIGALRM):
+        signal.signal(number, interrupt if number == signal.SIGINT else stop)
     return os.waitstatus_to_exitcode(os.waitpid(keeper, 0)[1])
 
 
