@@ -56,7 +56,10 @@ class Authority:
             .not_valid_before(now - datetime.timedelta(minutes=5))
             .not_valid_after(now + LIFETIME)
         )
-        for extension, critical in extensions:
+        # Newer versions of Python want both.
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        for extension, critical in [*extensions, (issuer, False), (own, False)]:
             builder = builder.add_extension(extension, critical)
         return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
