@@ -25,13 +25,25 @@ def hierarchies() -> list[str]:
 
 
 def create(run: str) -> None:
-    """Create the cgroups of a run."""
+    """Create the cgroups of a run.
+
+    Other work on the machine goes first, and a node that uses too much memory ends its own processes, no others.
+    """
     for name in hierarchies():
         for folder in (MOUNTED / name / TOP, MOUNTED / name / TOP / run):
             folder.mkdir(exist_ok=True)
             if "cpuset" in name.split(","):  # without both it takes no processes
                 for setting in ("cpuset.cpus", "cpuset.mems"):
                     (folder / setting).write_text((folder.parent / setting).read_text())
+        for controller, (setting, value) in limits().items():
+            if controller in name.split(","):
+                (MOUNTED / name / TOP / run / setting).write_text(str(value))
+
+
+def limits() -> dict[str, tuple[str, int]]:
+    """Return the settings of a run's cgroups: half the usual share of the processors, nine tenths of the memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {"cpu": ("cpu.shares", 512), "memory": ("memory.limit_in_bytes", memory * 9 // 10)}
 
 
 def join(run: str) -> None:
