@@ -29,8 +29,10 @@ PACKAGES = (
 USERS = {"postgres": 26, "argocd": 999, "node": 1000}
 # What no program reads: it would be half of the layer.
 EMPTY = frozenset(
-    "dev proc run sys tmp usr/include usr/share/doc usr/share/info usr/share/locale usr/share/man var/cache "
-    "var/lib/apt/lists var/lib/postgresql var/log".split()
+    (
+        *("dev", "proc", "run", "sys", "tmp", "usr/include", "var/cache", "var/lib/apt/lists", "var/lib/postgresql"),
+        *("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man", "var/log"),
+    )
 )
 # Packages neither start their servers nor create a database in a folder.
 SETTINGS = {

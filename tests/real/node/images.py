@@ -19,22 +19,28 @@ from pathlib import Path
 
 from . import oci
 from .debian import Base, layer_of
+from .image_names import argocd_before_manifest, full_name
 from .parts import Part
 from .recipes import BUSYBOX, COREDNS, PAUSE, SIMULATED, Image, table
 from .workshop import BuildError, Workshop
 
-__all__ = ["BUSYBOX", "COREDNS", "PAUSE", "SIMULATED", "BuildError", "Image", "build", "describe", "full_name", "table"]
+# What the node and its tests take from here.
+__all__ = [
+    "BUSYBOX",
+    "COREDNS",
+    "PAUSE",
+    "SIMULATED",
+    "BuildError",
+    "Image",
+    "argocd_before_manifest",
+    "build",
+    "describe",
+    "full_name",
+    "table",
+]
 
 # Changes when the same recipes make other archives.
 FORMAT = 1
-
-
-def full_name(name: str) -> str:
-    """Return the name under which a node looks for an image of the manifests."""
-    first, slash, _rest = name.partition("/")
-    if not slash:
-        return f"docker.io/library/{name}"
-    return name if "." in first or ":" in first or first == "localhost" else f"docker.io/{name}"
 
 
 def describe(images: Iterable[Image]) -> str:
@@ -56,7 +62,6 @@ def build(cache: Path, say: Callable[[str], None]) -> dict[str, Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the system drops it when the process ends, however it ends
         missing = [name for name, archive in archives.items() if not archive.exists()]
         if missing:
-            check_machine()
             make(cache, {archives[name]: groups[name] for name in missing}, say)
         prune(cache, {*archives.values()})
     return {image.name: archives[image.archive] for image in images}
@@ -64,13 +69,18 @@ def build(cache: Path, say: Callable[[str], None]) -> dict[str, Path]:
 
 def make(cache: Path, archives: dict[Path, list[Image]], say: Callable[[str], None]) -> None:
     """Make archives; what is only needed meanwhile goes in the end."""
-    names = sum(len(images) for images in archives.values())
-    say(f"Making {names} container images, once per recipe: up to 15 minutes.")
-    for archive, images in archives.items():
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as temporary:
-            workshop = Workshop(cache, Path(temporary), say)
-            pack(workshop, archive, images)
-            workshop.tell(f"{archive.name}: {archive.stat().st_size / 1e6:.0f} MB, {', '.join(i.name for i in images)}")
+    say(f"Making {sum(map(len, archives.values()))} container images, once per recipe: up to 15 minutes.")
+    workshop = Workshop(cache, cache, say)
+    mask = os.umask(0o022)  # the files are for other users
+    try:
+        for archive, images in archives.items():
+            with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as temporary:
+                workshop.temporary = Path(temporary)
+                pack(workshop, archive, images)
+            names = ", ".join(image.name for image in images)
+            workshop.tell(f"done, {archive.stat().st_size / 1e6:.0f} MB: {names}")
+    finally:
+        os.umask(mask)
 
 
 def pack(workshop: Workshop, archive: Path, images: list[Image]) -> None:
@@ -98,15 +108,6 @@ def identity(images: list[Image]) -> str:
         for image in images
     ]
     return hashlib.sha256(repr((FORMAT, recipes)).encode()).hexdigest()[:16]
-
-
-def check_machine() -> None:
-    """Report what is missing before the work, which takes minutes."""
-    if os.geteuid():
-        raise BuildError("Images are made as root, because their files have several owners.")
-    for program, package in {"debootstrap": "debootstrap", "unshare": "util-linux", "npm": "npm"}.items():
-        if not shutil.which(program):
-            raise BuildError(f"{program} is missing. Install it, for example: sudo apt-get install {package}")
 
 
 def prune(cache: Path, archives: set[Path]) -> None:

@@ -14,7 +14,6 @@ from . import cgroups
 
 # Debian package: (what shows that it is there, why it is needed)
 PACKAGES = {
-    "busybox-static": ("busybox", "images"),
     "conntrack": ("conntrack", "kube-proxy"),
     "containerd": ("containerd", "runs containers"),
     "containernetworking-plugins": ("/usr/lib/cni/ptp", "network of the pods"),

@@ -26,8 +26,8 @@ LAYER = "application/vnd.oci.image.layer.v1.tar"
 CONFIGURATION = "application/vnd.oci.image.config.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
-# Go's names of the machine types.
-MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+# The machine type in the words of Go and of the OCI.
+MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def write_archive(target: Path, images: Iterable[Image]) -> None:
     """Write images into one archive; it is complete when it has its name."""
     small: dict[str, bytes] = {}
     layers: dict[str, Layer] = {}
-    machine = {"architecture": MACHINES[platform.machine()], "os": "linux"}
+    machine = {"architecture": MACHINE, "os": "linux"}
     manifests = []
     for image in images:
         layers |= {layer.digest: layer for layer in image.layers}

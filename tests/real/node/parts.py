@@ -10,7 +10,7 @@ when one of its parts changes, and not otherwise.
 from __future__ import annotations
 
 import hashlib
-import os
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ from typing import ClassVar
 
 from .debian import content
 from .oci import Entry, tree
-from .workshop import PROGRAMS, Workshop, compile_program, go_module, go_version, rehearsal
+from .workshop import FILES, Workshop, compile_program, go_module, go_version, rehearsal
+
+ARGOCD = "github.com/argoproj/argo-cd/v3"
+ARGOCD_ENGINE = "github.com/argoproj/argo-cd/gitops-engine/v3"
 
 
 class Part(ABC):
@@ -75,16 +78,16 @@ class Link(Part):
 
 @dataclass(frozen=True)
 class Script(Part):
-    """An executable file of ours, of the folder `programs`."""
+    """An executable file of ours, of the folder `image_files`."""
 
     path: str
     name: str
 
     def identity(self) -> str:
-        return f"{self!r} {digest(PROGRAMS / self.name)}"
+        return f"{self!r} {digest(FILES / self.name)}"
 
     def entries(self, _workshop: Workshop) -> Iterator[Entry]:
-        yield Entry(self.path, source=PROGRAMS / self.name)
+        yield Entry(self.path, source=FILES / self.name)
 
 
 @dataclass(frozen=True)
@@ -141,19 +144,42 @@ class GoProgram(Part):
 
 
 @dataclass(frozen=True)
+class OtherArgocd(Part):
+    """Argo CD's program in another version than the rehearsal's, with the libraries of the rehearsal."""
+
+    large: ClassVar[bool] = True
+    path: str
+    version: str
+
+    def identity(self) -> str:
+        return f"{self!r} {rehearsal().cache_folder().name}"
+
+    def entries(self, workshop: Workshop) -> Iterator[Entry]:
+        script, folder = rehearsal(), workshop.scratch("argocd-")
+        module = (script.HERE / "go.mod").read_text()
+        for name in (ARGOCD, ARGOCD_ENGINE):
+            module = module.replace(f"{name} v{script.ARGOCD}", f"{name} {self.version}")
+        (folder / "go.mod").write_text(module)
+        shutil.copyfile(script.HERE / "go.sum", folder / "go.sum")
+        setting = f"{ARGOCD}/common.version="
+        flags = script.ldflags().replace(setting + script.ARGOCD, setting + self.version.removeprefix("v"))
+        yield Entry(self.path, source=compile_program(workshop, folder, f"{ARGOCD}/cmd", flags, "mod"))
+
+
+@dataclass(frozen=True)
 class OwnProgram(Part):
-    """A Go program of ours, of the folder `programs`."""
+    """A Go program of ours, of the folder `image_files`."""
 
     large: ClassVar[bool] = True
     path: str
     name: str
 
     def identity(self) -> str:
-        sources = [PROGRAMS / "go.mod", PROGRAMS / "go.sum", *sorted((PROGRAMS / self.name).glob("*.go"))]
+        sources = [FILES / "go.mod", FILES / "go.sum", *sorted((FILES / self.name).glob("*.go"))]
         return f"{self!r} {go_version()} {[digest(source) for source in sources]}"
 
     def entries(self, workshop: Workshop) -> Iterator[Entry]:
-        yield Entry(self.path, source=compile_program(workshop, PROGRAMS, f"./{self.name}", "-s -w", "readonly"))
+        yield Entry(self.path, source=compile_program(workshop, FILES, f"./{self.name}", "-s -w", "readonly"))
 
 
 @dataclass(frozen=True)
@@ -192,7 +218,6 @@ class NpmPackage(Part):
             f"installing {self.name} {self.version} by npm",
             *("npm", "install", "--prefix", folder, "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"),
             f"{self.name}@{self.version}",
-            env=os.environ | {"npm_config_cache": str(folder / "cache")},
         )
         yield from tree(folder / "node_modules", f"{self.path}/node_modules")
 

@@ -15,18 +15,30 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from .debian import PACKAGES, Base
-from .parts import Copied, Folder, GoFiles, GoProgram, Link, NpmPackage, OwnProgram, Part, Rehearsed, Script, Text
-from .workshop import ROOT, BuildError, go_module, rehearsal
+from .image_names import CNPG, argocd_before_manifest, argocd_containers, cnpg_containers, containers, tag, variables
+from .oci import MACHINE
+from .parts import (
+    ARGOCD,
+    Copied,
+    Folder,
+    GoFiles,
+    GoProgram,
+    Link,
+    NpmPackage,
+    OtherArgocd,
+    OwnProgram,
+    Part,
+    Rehearsed,
+    Script,
+    Text,
+)
+from .workshop import BuildError
 
 PAUSE = "gitops-real-node.invalid/pause:1"
 BUSYBOX = "gitops-real-node.invalid/busybox:1"
 COREDNS = "gitops-real-node.invalid/coredns:1"
 
-ARGOCD = "github.com/argoproj/argo-cd/v3"
-CNPG = "github.com/cloudnative-pg/cloudnative-pg"
 TEMPORAL = "go.temporal.io/server"
 TEMPORAL_UI = "github.com/temporalio/ui-server/v2"
 TEMPORAL_CLI = "github.com/temporalio/cli"
@@ -61,87 +73,62 @@ class Image:
     archive: str = ""
 
 
-def tag(name: str) -> str:
-    """Return the tag of an image."""
-    return name.partition("@")[0].rpartition(":")[2]
-
-
-# --- where the names come from ---------------------------------------------------------------------------------------
-
-
 @cache
-def variables() -> dict[str, str]:
-    """Return the variables of the roles that name one image, with their defaults."""
-    found: dict[str, str] = {}
-    for path in sorted((ROOT / "roles").glob("*/defaults/main.yml")):
-        defaults: dict[str, Any] = yaml.safe_load(path.read_text()) or {}
-        found |= {name: value for name, value in defaults.items() if name.endswith("_image") and value}
-    return {name: value for name, value in found.items() if "{{" not in value}
-
-
-def containers(manifest: Path) -> dict[str, str]:
-    """Return the containers of an official manifest with their images."""
-    found: dict[str, str] = {}
-    for text in manifest.read_text().split("\n---\n"):
-        if "\nkind: Deployment" in text or "\nkind: StatefulSet" in text:
-            pod = yaml.safe_load(text)["spec"]["template"]["spec"]
-            found |= {entry["name"]: entry["image"] for entry in pod.get("initContainers", []) + pod["containers"]}
-    return found
-
-
-@cache
-def argocd_containers() -> dict[str, str]:
-    """Return the containers of Argo CD, whose manifest is built with the rehearsal."""
-    folder: Path = rehearsal().cache_folder()
-    if not rehearsal().is_built(folder):
-        raise BuildError("The programs of the rehearsal are missing: run make build")
-    return containers(folder / "argocd" / f"v{rehearsal().ARGOCD}" / "install.yaml")
-
-
-@cache
-def cnpg_containers() -> dict[str, str]:
-    """Return the containers of CloudNativePG, whose manifest is in its Go module."""
-    defaults = yaml.safe_load((ROOT / "roles" / "cnpg_system" / "defaults" / "main.yml").read_text())
-    version = defaults["cnpg_system_version"]
-    return containers(go_module(CNPG, f"v{version}") / "releases" / f"cnpg-{version}.yaml")
-
-
-# --- what they are made of -------------------------------------------------------------------------------------------
-
-
 def table() -> list[Image]:
     """Return the images that can be made."""
-    names = variables()
-    socat = sorted({names["api_image"], names["auth_image"]})
     return [
-        *argocd_images(argocd_containers()),
-        *map(socat_image, socat),
-        maildev_image(names["maildev_image"]),
-        postgresql_image(names["common_postgresql_image"]),
+        *argocd_images(argocd_containers(), containers(argocd_before_manifest())),
+        *service_images(variables()),
         cnpg_image(cnpg_containers()["manager"]),
-        *temporal_images(names),
         *own_images(),
     ]
 
 
-def argocd_images(names: dict[str, str]) -> Iterator[Image]:
-    """Yield the images of Argo CD's manifest."""
-    binary, version = "/usr/local/bin/argocd", tag(names["argocd-server"])
+def service_images(names: dict[str, str]) -> Iterator[Image]:
+    """Yield the images that variables of the roles name."""
+    for name in sorted({names["api_image"], names["auth_image"]}):
+        yield socat_image(name)
+    yield maildev_image(names["maildev_image"])
+    yield postgresql_image(names["common_postgresql_image"])
+    yield from temporal_images(names)
+
+
+def argocd_images(now: dict[str, str], before: dict[str, str]) -> Iterator[Image]:
+    """Yield the images of two releases of Argo CD."""
+    binary = "/usr/local/bin/argocd"
+    yield argocd_image(now["argocd-server"], Rehearsed(binary, "argocd"))
+    yield argocd_image(before["argocd-server"], OtherArgocd(binary, tag(before["argocd-server"])))
+    for name in sorted({now["redis"], before["redis"]}):
+        yield redis_image(name)
+    for name in sorted({now["dex"], before["dex"]}):
+        yield Image(
+            name,
+            "busybox",
+            Base.BUSYBOX,
+            stub="no dex: Argo CD's own argocd-dex runs there, and would start dex only if one were configured",
+            configuration={"User": "1001", "Env": [PATH]},
+            archive="busybox",
+        )
+
+
+def argocd_image(name: str, program: Part) -> Image:
+    """Return Argo CD with one of its programs, which is all of them."""
+    folder, version = "/usr/local/bin", tag(name)
     programs = (
         *("server", "repo-server", "cmp-server", "application-controller", "applicationset-controller"),
         *("dex", "notifications", "k8s-auth", "commit-server"),
     )
     wrappers = ("entrypoint.sh", "hack/git-verify-wrapper.sh", "hack/gpg-wrapper.sh")
-    yield Image(
-        names["argocd-server"],
-        "Argo CD as the rehearsal has it, kustomize, Debian's git, gpg and ssh",
+    return Image(
+        name,
+        "Argo CD with the libraries of the rehearsal, kustomize, Debian's git, gpg and ssh",
         Base.DEBIAN,
         (
-            Rehearsed(binary, "argocd"),
-            Rehearsed("/usr/local/bin/kustomize", "kustomize"),
-            *(Link(f"{binary}-{program}", binary) for program in programs),
-            *(GoFiles(f"/usr/local/bin/{Path(name).name}", ARGOCD, version, name, 0o755) for name in wrappers),
-            *(Folder(f"/app/config/{name}") for name in ("ssh", "tls", "gpg/source")),
+            program,
+            Rehearsed(f"{folder}/kustomize", "kustomize"),
+            *(Link(f"{folder}/argocd-{other}", f"{folder}/argocd") for other in programs),
+            *(GoFiles(f"{folder}/{Path(file).name}", ARGOCD, version, file, 0o755) for file in wrappers),
+            *(Folder(f"/app/config/{part}") for part in ("ssh", "tls", "gpg/source")),
             Folder("/app/config/gpg/keys", 0o700, 999),
             Folder("/home/argocd", 0o775, 999),
             Link("/etc/ssh/ssh_known_hosts", "/app/config/ssh/ssh_known_hosts"),
@@ -155,8 +142,12 @@ def argocd_images(names: dict[str, str]) -> Iterator[Image]:
         },
         archive="debian",
     )
-    yield Image(
-        names["redis"],
+
+
+def redis_image(name: str) -> Image:
+    """Return redis."""
+    return Image(
+        name,
         "Debian's redis",
         Base.DEBIAN,
         (Script("/usr/local/bin/docker-entrypoint.sh", "redis.sh"), Folder("/data", 0o755, 999, 999)),
@@ -167,14 +158,6 @@ def argocd_images(names: dict[str, str]) -> Iterator[Image]:
             "Env": [PATH],
         },
         archive="debian",
-    )
-    yield Image(
-        names["dex"],
-        "busybox",
-        Base.BUSYBOX,
-        stub="no dex: Argo CD's own argocd-dex runs there, and would start dex only if one were configured",
-        configuration={"User": "1001", "Env": [PATH]},
-        archive="busybox",
     )
 
 
@@ -231,7 +214,7 @@ def postgresql_image(name: str) -> Image:
 def cnpg_image(name: str) -> Image:
     """Return CloudNativePG's operator, which is also what starts PostgreSQL in its pods."""
     version = tag(name)
-    binary = "/operator/manager_amd64"
+    binary = f"/operator/manager_{MACHINE}"
     setting = f"{CNPG}/pkg/versions.buildVersion={version}"
     return Image(
         name,

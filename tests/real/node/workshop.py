@@ -12,12 +12,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[3]
-PROGRAMS = Path(__file__).resolve().parent / "programs"
+from .programs import builder
+
+FILES = Path(__file__).resolve().parent / "image_files"
 PROGRESS_SECONDS = 15
 
 
@@ -66,15 +65,8 @@ class Workshop:
                 return
 
 
-@cache
-def rehearsal() -> Any:
-    """Return the module that builds the programs of the rehearsal."""
-    spec = spec_from_file_location("rehearsal_build", ROOT / "roles" / "rehearsal_cluster" / "files" / "build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+# The script that builds the programs of a rehearsal.
+rehearsal = cache(builder)
 
 
 @cache
