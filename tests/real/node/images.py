@@ -69,16 +69,14 @@ def build(cache: Path, say: Callable[[str], None]) -> dict[str, Path]:
 
 def make(cache: Path, archives: dict[Path, list[Image]], say: Callable[[str], None]) -> None:
     """Make archives; what is only needed meanwhile goes in the end."""
-    say(f"Making {sum(map(len, archives.values()))} container images, once per recipe: up to 15 minutes.")
-    workshop = Workshop(cache, cache, say)
+    say(f"Making {sum(map(len, archives.values()))} container images, once per recipe: up to 20 minutes.")
     mask = os.umask(0o022)  # the files are for other users
     try:
-        for archive, images in archives.items():
-            with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as temporary:
-                workshop.temporary = Path(temporary)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as temporary:
+            workshop = Workshop(cache, Path(temporary), say)
+            for archive, images in archives.items():
                 pack(workshop, archive, images)
-            names = ", ".join(image.name for image in images)
-            workshop.tell(f"done, {archive.stat().st_size / 1e6:.0f} MB: {names}")
+                workshop.tell(f"made {', '.join(image.name for image in images)}")
     finally:
         os.umask(mask)
 
@@ -87,16 +85,15 @@ def pack(workshop: Workshop, archive: Path, images: list[Image]) -> None:
     """Make the images of one archive; a program is a layer of its own, made once for all images that have it."""
     programs: dict[Part, oci.Layer] = {}
     made = []
-    for number, image in enumerate(images):
+    for image in images:
         layers = [*layer_of(image.base, workshop)]
         for part in (part for part in image.parts if part.large):
             if part not in programs:
-                target = workshop.temporary / f"program-{len(programs)}.tar"
-                programs[part] = oci.write_layer(target, part.entries(workshop))
+                programs[part] = oci.write_layer(workshop.scratch("layer-") / "tar", part.entries(workshop))
             layers.append(programs[part])
         if small := [part for part in image.parts if not part.large]:
             entries = (entry for part in small for entry in part.entries(workshop))
-            layers.append(oci.write_layer(workshop.temporary / f"image-{number}.tar", entries))
+            layers.append(oci.write_layer(workshop.scratch("layer-") / "tar", entries))
         made.append(oci.Image(full_name(image.name), tuple(layers), image.configuration))
     oci.write_archive(archive, made)
 
