@@ -25,7 +25,8 @@ PACKAGES = (
     *("busybox-static", "ca-certificates", "git", "gpg", "gpg-agent", "openssh-client", "tini", "tzdata"),
     *("nodejs", "postgresql-17", "redis-server", "redis-tools", "socat"),
 )
-# User names with the numbers that the official images have; only CloudNativePG's is needed before its package.
+# Users and groups with the numbers that the official images have, before Debian's packages choose others. Debian has
+# another group 26, which no program here uses.
 USERS = {"postgres": 26, "argocd": 999, "node": 1000}
 # What no program reads: it would be half of the layer.
 EMPTY = frozenset(
@@ -92,7 +93,7 @@ def debian(workshop: Workshop) -> Iterator[oci.Entry]:
         file.chmod(0o755 if text.startswith("#!") else 0o644)
     inside = (*alone, f"--mount-proc={root}/proc", "chroot", root)
     for name, number in USERS.items():
-        workshop.run(f"adding user {name}", *inside, "groupadd", "--gid", str(number), name)
+        workshop.run(f"adding user {name}", *inside, "groupadd", "--non-unique", "--gid", str(number), name)
         workshop.run(
             f"adding user {name}", *inside, "useradd", "-u", str(number), "-g", name, "-d", f"/home/{name}", name
         )
