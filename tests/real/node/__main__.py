@@ -67,7 +67,8 @@ def enter(command: list[str]) -> None:
     os.environ[VARIABLE] = str(found.folder)
     os.environ["PYTHONPATH"] = str(ROOT / "tests")
     namespaces = [f"--{kind}" for kind in ("mount", "uts", "ipc", "net", "pid", "cgroup")]
-    os.execvp("nsenter", ["nsenter", "--target", found.first.read_text(), *namespaces, "--", *command])
+    here = ["env", f"--chdir={Path.cwd()}"]  # in a mount namespace that a process enters it begins at /
+    os.execvp("nsenter", ["nsenter", "--target", found.first.read_text(), *namespaces, "--", *here, *command])
 
 
 def main() -> None:
