@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import subprocess
 import time
@@ -16,7 +17,7 @@ import pytest
 from .conftest import ready
 from .node import images
 from .node.cluster import Cluster, Node
-from .node.processes import REAL, SIMULATED, eventually
+from .node.processes import REAL, SIMULATED, NodeError, eventually
 
 
 def pod(name: str, *command: str, image: str = images.BUSYBOX, **spec: Any) -> dict[str, Any]:
@@ -42,6 +43,12 @@ def start(cluster: Cluster, namespace: str, *objects: dict[str, Any]) -> None:
         if item["kind"] == "Pod":
             name = item["metadata"]["name"]
             eventually(lambda name=name: ready(cluster, namespace, name), f"pod {name}")
+
+
+def address(cluster: Cluster, namespace: str, name: str) -> str:
+    """Return the address that the pod `client` finds for a name: busybox's own resolver, its wget and nc have none."""
+    said = cluster.run_in_pod(namespace, "client", "nslookup", name)
+    return re.findall(r"^Address:\s+([0-9.]+)$", said, re.MULTILINE)[-1]
 
 
 WEB = pod("web", "sh", "-c", "mkdir /www && echo hello > /www/index.html && echo started && httpd -f -p 8080 -h /www")
@@ -94,11 +101,12 @@ def test_a_pod_keeps_the_node_that_it_has_chosen(real_images: Node, namespace: s
 
 def test_a_service_is_found_by_its_name_and_answers(cluster, namespace):
     start(cluster, namespace, WEB, SERVICE, pod("client", "sleep", "1000"))
-    ask = ("wget", "-q", "-O", "-", "-T", "5", f"http://web.{namespace}.svc.cluster.local/")
+    found = address(cluster, namespace, f"web.{namespace}.svc.cluster.local")
+    assert found == cluster.get("service", "web", namespace)["spec"]["clusterIP"]
 
     def answer() -> str:
-        with contextlib.suppress(Exception):
-            return cluster.run_in_pod(namespace, "client", *ask)
+        with contextlib.suppress(NodeError):
+            return cluster.run_in_pod(namespace, "client", "wget", "-q", "-O", "-", "-T", "5", f"http://{found}/")
         return ""
 
     eventually(lambda: answer() == "hello\n", "an answer of the Service", 20)
@@ -173,9 +181,10 @@ def test_a_node_that_lost_power_comes_back(node: Node, namespace: str) -> None:
 def test_the_host_is_reached_by_its_name(node: Node, namespace: str) -> None:
     """As with Docker Desktop; the name is that of the node."""
     start(node, namespace, pod("client", "sleep", "1000"))
-    with socket.create_server(("10.88.0.1", 0)) as server:
+    host = address(node, namespace, "host.docker.internal")
+    with socket.create_server((host, 0)) as server:
         port = str(server.getsockname()[1])
-        ask = node.command("exec", "-n", namespace, "client", "--", "nc", "-w", "5", "host.docker.internal", port)
+        ask = node.command("exec", "-n", namespace, "client", "--", "nc", "-w", "5", host, port)
         with subprocess.Popen(ask, stdout=subprocess.PIPE, text=True) as asking:
             connection, _address = server.accept()
             with connection:

@@ -150,10 +150,9 @@ class Node(Cluster):
 
     def import_images(self, archives: Iterable[str]) -> None:
         """Let containerd have the images of archives."""
-        command = ["ctr", "--address", str(configuration.CONTAINERD), "--namespace", "k8s.io"]
-        eventually(configuration.CONTAINERD.exists, "containerd")
+        eventually(lambda: ctr("version").returncode == 0, "containerd")
         for archive in archives:
-            done = subprocess.run([*command, "images", "import", archive], capture_output=True, text=True, check=False)
+            done = ctr("images", "import", archive)
             if done.returncode:
                 raise NodeError(f"{archive} cannot be imported: {done.stderr.strip()}")
 
@@ -201,8 +200,16 @@ class Node(Cluster):
 
     def start(self) -> None:
         """Start the node again."""
+        self.processes.start("containerd")
+        eventually(lambda: ctr("version").returncode == 0, "containerd")  # a kubelet ends if it does not answer
         self.processes.start(*NODE)
         self.await_ready()
+
+
+def ctr(*args: str) -> subprocess.CompletedProcess[str]:
+    """Run containerd's client."""
+    command = ["ctr", "--address", str(configuration.CONTAINERD), "--namespace", "k8s.io", *args]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def containers() -> list[int]:
