@@ -147,7 +147,7 @@ def test_images_of_one_archive_share_their_layers(tmp_path):
     ],
 )
 def test_an_image_has_the_name_under_which_a_node_looks_for_it(name, full):
-    assert images.full_name(name) == full
+    assert image_names.full_name(name) == full
 
 
 # --- when they are made ----------------------------------------------------------------------------------------------
@@ -275,11 +275,6 @@ def test_a_version_follows_the_tag():
 def test_postgresql_of_another_major_version_has_no_recipe():
     with pytest.raises(BuildError, match=r"There is no recipe for example.invalid/postgres:99\.1: PACKAGES"):
         recipes.postgresql_image("example.invalid/postgres:99.1")
-
-
-def test_a_stub_is_called_one():
-    text = images.describe([recipe("a/a:1"), Image("a/longer:1", "busybox", Base.BUSYBOX, stub="no dex")])
-    assert text == "a/a:1       contents\na/longer:1  busybox (stub: no dex)"
 
 
 def test_argo_cd_has_a_recipe_for_each_container(rendered):

@@ -91,7 +91,11 @@ def main() -> None:
     if not given.shell:
         named = any(Path(word.partition("::")[0]).exists() for word in arguments)
         command = [sys.executable, "-m", "pytest", *arguments, *([] if named else [str(ROOT / "tests" / "real")])]
-    sys.exit(keeper.start(STATE, partial(run, prepare(), command)))
+    try:
+        parts = prepare()
+    except images.BuildError as error:
+        sys.exit(str(error))
+    sys.exit(keeper.start(STATE, partial(run, parts, command)))
 
 
 if __name__ == "__main__":

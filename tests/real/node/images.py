@@ -14,14 +14,14 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from . import oci
 from .debian import Base, layer_of
 from .image_names import argocd_before_manifest, full_name
 from .parts import Part
-from .recipes import BUSYBOX, COREDNS, PAUSE, SIMULATED, Image, table
+from .recipes import BUSYBOX, COREDNS, PAUSE, Image, table
 from .workshop import BuildError, Workshop
 
 # What the node and its tests take from here.
@@ -29,25 +29,14 @@ __all__ = [
     "BUSYBOX",
     "COREDNS",
     "PAUSE",
-    "SIMULATED",
     "BuildError",
-    "Image",
     "argocd_before_manifest",
     "build",
-    "describe",
-    "full_name",
     "table",
 ]
 
 # Changes when the same recipes make other archives.
 FORMAT = 1
-
-
-def describe(images: Iterable[Image]) -> str:
-    """Return a table of images: what is in them, and what of that is a stub."""
-    rows = [(image.name, image.contents + (f" (stub: {image.stub})" if image.stub else "")) for image in images]
-    width = max(len(name) for name, _contents in rows)
-    return "\n".join(f"{name:{width}}  {contents}" for name, contents in rows)
 
 
 def build(cache: Path, say: Callable[[str], None]) -> dict[str, Path]:

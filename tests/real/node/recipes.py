@@ -47,7 +47,9 @@ TEMPORAL_CLI_VERSION = "v1.3.0"
 GRPC_GATEWAY = "github.com/grpc-ecosystem/grpc-gateway => github.com/temporalio/grpc-gateway v1.17.0"
 
 UNAVAILABLE = "403 Forbidden: This module version is not available"
-# Images of the roles' variables, and of containers in official manifests, that have no recipe.
+# Images of the roles' variables that have no recipe. Of the operators, only CloudNativePG has one: cert-manager and External
+# Secrets have modules of their own in folders, which nobody else can require, Strimzi and Reflector are not in Go, and the
+# registry refuses github.com/cloudnative-pg/plugin-barman-cloud v0.15.1 as it refuses MinIO.
 SIMULATED = {
     "minio_image": f"github.com/minio/minio and github.com/minio/mc are no Go modules to be had: {UNAVAILABLE}",
     "kafka_ui_image": "a Java program of which no package is published",
