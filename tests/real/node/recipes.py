@@ -42,16 +42,16 @@ COREDNS = "gitops-real-node.invalid/coredns:1"
 TEMPORAL = "go.temporal.io/server"
 TEMPORAL_UI = "github.com/temporalio/ui-server/v2"
 TEMPORAL_CLI = "github.com/temporalio/cli"
-# The newest without a module of its own in a folder, which nobody but the module itself can use.
+# Newer ones, at least v1.9, need a module in a folder of their own, which nobody else can require.
 TEMPORAL_CLI_VERSION = "v1.3.0"
 GRPC_GATEWAY = "github.com/grpc-ecosystem/grpc-gateway => github.com/temporalio/grpc-gateway v1.17.0"
 
 UNAVAILABLE = "403 Forbidden: This module version is not available"
-# Images of the roles' variables that have no recipe. Of the operators, only CloudNativePG has one: cert-manager and External
-# Secrets have modules of their own in folders, which nobody else can require, Strimzi and Reflector are not in Go, and the
-# registry refuses github.com/cloudnative-pg/plugin-barman-cloud v0.15.1 as it refuses MinIO.
+# Images of the roles' variables that have no recipe. Of the operators, only CloudNativePG has one: cert-manager and
+# External Secrets need modules in folders of their own, which nobody else can require; Strimzi and Reflector are not in
+# Go; and github.com/cloudnative-pg/plugin-barman-cloud v0.15.1 is refused as MinIO is.
 SIMULATED = {
-    "minio_image": f"github.com/minio/minio and github.com/minio/mc are no Go modules to be had: {UNAVAILABLE}",
+    "minio_image": f"github.com/minio/minio and github.com/minio/mc cannot be downloaded: {UNAVAILABLE}",
     "kafka_ui_image": "a Java program of which no package is published",
     "common_drizzle_image": "a program of which no package is published",
 }
