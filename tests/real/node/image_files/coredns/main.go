@@ -9,9 +9,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/coremain"
 
-	_ "github.com/coredns/coredns/plugin/cache"
 	_ "github.com/coredns/coredns/plugin/errors"
-	_ "github.com/coredns/coredns/plugin/forward"
 	_ "github.com/coredns/coredns/plugin/health"
 	_ "github.com/coredns/coredns/plugin/hosts"
 	_ "github.com/coredns/coredns/plugin/kubernetes"
@@ -20,7 +18,7 @@ import (
 )
 
 func main() {
-	// The order in which plugins see a query, as in CoreDNS itself.
-	dnsserver.Directives = []string{"health", "ready", "errors", "cache", "template", "hosts", "kubernetes", "forward"}
+	// The order in which plugins see a query. Unlike in CoreDNS itself, template is the last: it answers what is left.
+	dnsserver.Directives = []string{"health", "ready", "errors", "hosts", "kubernetes", "template"}
 	coremain.Run()
 }
