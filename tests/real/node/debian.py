@@ -43,7 +43,14 @@ SETTINGS = {
 }
 # Changes when the same recipe makes something else.
 FORMAT = 1
-BUSYBOX_USERS = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+# Temporal's server does not start as a user without a name.
+BUSYBOX_USERS = """\
+root:x:0:0:root:/root:/bin/sh
+temporal:x:1000:1000:temporal:/etc/temporal:/bin/sh
+temporal-ui:x:5000:5000:temporal-ui:/home/ui-server:/bin/sh
+nobody:x:65534:65534:nobody:/:/bin/false
+"""
+BUSYBOX_GROUPS = "root:x:0:\ntemporal:x:1000:\ntemporal-ui:x:5000:\nnobody:x:65534:\n"
 
 
 class Base(Enum):
@@ -55,7 +62,7 @@ class Base(Enum):
 
     def identity(self) -> str:
         """Return what determines the layer."""
-        recipe = {Base.NOTHING: (), Base.BUSYBOX: (BUSYBOX_USERS,), Base.DEBIAN: ()}[self]
+        recipe = {Base.NOTHING: (), Base.BUSYBOX: (BUSYBOX_USERS, BUSYBOX_GROUPS), Base.DEBIAN: ()}[self]
         return repr((self.value, recipe, FORMAT, SUITE, PACKAGES, USERS, sorted(EMPTY), SETTINGS))
 
     def file(self, cache: Path) -> Path:
@@ -133,7 +140,7 @@ def busybox(workshop: Workshop) -> Iterator[oci.Entry]:
         yield oci.Entry(folder)
     yield oci.Entry("tmp", 0o1777)
     yield oci.Entry("etc/passwd", 0o644, content=BUSYBOX_USERS.encode())
-    yield oci.Entry("etc/group", 0o644, content=b"root:x:0:\nnobody:x:65534:\n")
+    yield oci.Entry("etc/group", 0o644, content=BUSYBOX_GROUPS.encode())
     yield oci.Entry("bin/busybox", source=program)
     for name in sorted(names):
         if name != "bin/busybox":
