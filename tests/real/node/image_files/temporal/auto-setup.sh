@@ -6,7 +6,8 @@ export SQL_TLS="$POSTGRES_TLS_ENABLED" SQL_TLS_CA_FILE="$POSTGRES_TLS_CA_FILE" S
 export TEMPORAL_ADDRESS="$BIND_ON_IP:7233"
 
 set_up() {
-    temporal-sql-tool --db "$1" setup-schema -v 0.0
+    # The database may not run yet.
+    until temporal-sql-tool --db "$1" setup-schema -v 0.0; do sleep 1; done
     temporal-sql-tool --db "$1" update-schema -d "schema/postgresql/v12/$2/versioned"
 }
 
