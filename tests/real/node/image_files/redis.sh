@@ -1,4 +1,8 @@
 #!/bin/sh
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
 # The entry point of the official image: options alone are for the server.
 case "${1:-}" in -*) set -- redis-server "$@" ;; esac
 exec "$@"

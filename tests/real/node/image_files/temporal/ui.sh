@@ -1,4 +1,8 @@
 #!/bin/sh
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
 # Stub of the entry point of temporalio/ui: the configuration from the environment, then the server of the pages.
 set -eu
 dockerize -template config-template.yaml:config/docker.yaml
