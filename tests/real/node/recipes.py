@@ -107,6 +107,8 @@ def argocd_images(now: dict[str, str], before: dict[str, str]) -> Iterator[Image
             name,
             "busybox",
             Base.BUSYBOX,
+            # argocd-dex ends at once when there is no dex on PATH.
+            (Link("/usr/local/bin/dex", "/bin/false"),),
             stub="no dex: Argo CD's own argocd-dex runs there, and would start dex only if one were configured",
             configuration={"User": "1001", "Env": [PATH]},
             archive="busybox",
