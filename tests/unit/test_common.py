@@ -1,0 +1,12 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The database of role common."""
+
+from __future__ import annotations
+
+
+def test_a_restart_of_the_database_does_not_wait_for_the_connections_of_the_services(rendered):
+    """Without the field CloudNativePG waits three minutes, and PostgreSQL refuses new connections meanwhile."""
+    (cluster,) = [item for item in rendered("dev")["common"] if item["kind"] == "Cluster"]
+    assert cluster["spec"]["smartShutdownTimeout"] == 10
