@@ -193,7 +193,8 @@ class Node(Cluster):
         """End the node as a loss of power does: containerd, kubelet, kube-proxy and every container at once."""
         self.processes.stop(*reversed(NODE), number=signal.SIGKILL)
         for process in containers():
-            os.kill(process, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ended with the first process of its container
+                os.kill(process, signal.SIGKILL)
         eventually(lambda: not containers(), "the end of all containers")
         for namespace in Path("/run/netns").glob("cni-*"):
             subprocess.run(["ip", "netns", "delete", namespace.name], check=True)
