@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from kubernetes import config, dynamic
 
+from .clients import Database, Temporal
 from .environment import RealEnvironment
 from .node import programs
 from .node.cluster import VARIABLE, Cluster, Node
@@ -23,6 +26,7 @@ from .node.processes import eventually
 
 OTHER, OTHER_UID = os.environ.get("GITOPS_REAL_KUBECONFIG", ""), os.environ.get("GITOPS_REAL_UID", "")
 LEFT_OUT = pytest.StashKey[list[str]]()
+TIMES = pytest.StashKey[dict[str, float]]()
 
 
 def pytest_report_header() -> list[str]:
@@ -37,6 +41,7 @@ def pytest_report_header() -> list[str]:
     ]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what cannot run here: tests of the machine in a node, all others outside, harm on other clusters."""
     ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
@@ -48,13 +53,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return inside and not (OTHER and item.get_closest_marker("harms_node"))
 
     left_out = [item for item in ours if not runs(item)]
-    items[:] = [item for item in items if item not in left_out]
+    items[:] = sorted((item for item in items if item not in left_out), key=place)
     config.hook.pytest_deselected(items=left_out)
     config.stash[LEFT_OUT] = [item.nodeid for item in left_out]
 
 
+def place(item: pytest.Item) -> int:
+    """Return when a test runs: first those of an empty cluster, then the first runs of site.yml, then all others."""
+    uses_site = "first_run" in getattr(item, "fixturenames", ())
+    return uses_site + (uses_site and item.path.stem != "test_site")
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """List what was left out."""
+    """List how long the site took, and what was left out."""
+    if times := config.stash.get(TIMES, {}):
+        terminalreporter.section("seconds")
+    for what, seconds in times.items():
+        terminalreporter.write_line(f"{seconds:7.0f}  {what}")
     for test in config.stash.get(LEFT_OUT, []):
         terminalreporter.write_line(f"Left out: {test}")
 
@@ -97,6 +112,48 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 def environment(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> RealEnvironment:
     """Return an inventory for the cluster; nothing has run yet."""
     return RealEnvironment(tmp_path_factory.mktemp("environment"), cluster)
+
+
+@pytest.fixture(scope="session")
+def times(pytestconfig: pytest.Config) -> dict[str, float]:
+    """Return the seconds that are listed in the end."""
+    return pytestconfig.stash.setdefault(TIMES, {})
+
+
+@pytest.fixture(scope="session")
+def first_run(environment: RealEnvironment, times: dict[str, float]) -> subprocess.CompletedProcess[str]:
+    """Run site.yml on the empty cluster."""
+    began = time.monotonic()
+    done = environment.site()
+    times["first run of site.yml"] = time.monotonic() - began
+    for entry in sorted(environment.report()["applications"], key=lambda entry: float(entry["seconds"])):
+        times[f"  until {entry['name']} was {entry['sync']} and {entry['health']}"] = float(entry["seconds"])
+    return done
+
+
+@pytest.fixture
+def site(environment: RealEnvironment, first_run: subprocess.CompletedProcess[str]) -> RealEnvironment:
+    """Return the environment after a first run that succeeded."""
+    assert first_run.returncode == 0, first_run.stdout[-6000:]
+    return environment
+
+
+@pytest.fixture(scope="session")
+def database(cluster: Cluster, first_run: subprocess.CompletedProcess[str]) -> Iterator[Database]:
+    """Return a client of the database."""
+    assert first_run.returncode == 0, "there is no database"
+    client = Database(cluster)
+    yield client
+    client.remove()
+
+
+@pytest.fixture(scope="session")
+def temporal(cluster: Cluster, first_run: subprocess.CompletedProcess[str]) -> Iterator[Temporal]:
+    """Return a client of Temporal."""
+    assert first_run.returncode == 0, "there is no Temporal"
+    client = Temporal(cluster)
+    yield client
+    client.remove()
 
 
 @pytest.fixture

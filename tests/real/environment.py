@@ -43,14 +43,14 @@ class RealEnvironment(Environment):
 
     def on_node(self, node: Node) -> dict[str, Any]:
         """Return the variables for a node of this suite."""
-        repository = node.folder / "repositories" / f"{self.inventory.parent.parent.name}.git"
-        command = ["git", "init", "--quiet", "--bare", "--initial-branch=main", repository]
+        self.repository = node.folder / "repositories" / f"{self.inventory.parent.parent.name}.git"
+        command = ["git", "init", "--quiet", "--bare", "--initial-branch=main", self.repository]
         subprocess.run(command, check=True, umask=0o022)
         parts = node.parts
         return {
             "gitops_repo_url": f"file://{MOUNT}",
-            "gitops_repo_push_url": str(repository),
-            "argocd_repo_mount": {"host_path": str(repository), "mount_path": MOUNT},
+            "gitops_repo_push_url": str(self.repository),
+            "argocd_repo_mount": {"host_path": str(self.repository), "mount_path": MOUNT},
             "argocd_manifest_alternatives": [str(p) for p in Path(parts.rehearsal).glob("argocd/*/install.yaml")],
             # Nothing is pulled.
             "argocd_image_pull_policy": "IfNotPresent",
