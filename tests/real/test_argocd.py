@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Argo CD itself: an image that does not exist, an upgrade, and the folder from which it reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from integration.conftest import ARGO, message, words
+
+from .environment import MOUNT, RealEnvironment
+from .node.cluster import Cluster
+from .node.image_names import ARGOCD_BEFORE, argocd_before_manifest
+from .node.processes import eventually
+
+pytestmark = pytest.mark.harms_node
+WRONG = "nowhere.invalid/argocd"
+OWNER = 1000
+
+
+def test_an_image_that_does_not_exist_is_named_and_the_next_run_recovers(site, real_images):
+    real_images.set_real_images([*real_images.real_images(), f"{WRONG}:1"])
+    names = [{"name": "quay.io/argoproj/argocd", "newName": WRONG, "newTag": "1"}]
+    broken = {"argocd_images": names, "argocd_rollout_timeout": 20}
+    said = message(site.site("--tags", "argocd", "-e", json.dumps(broken)), site)
+    controller = r"StatefulSet argocd/argocd-application-controller: [^;]*\(pod argocd-application-controller-0: "
+    assert re.search(rf'{controller}(ErrImagePull|ImagePullBackOff) [^;]*"{WRONG}:1"', said), said
+    server = r"Deployment argocd/argocd-server: [^;]*\(pod argocd-server-\S+: "
+    assert re.search(rf'{server}(ErrImagePull|ImagePullBackOff) [^;]*"{WRONG}:1"', said), said
+
+    recovered = site.site()
+    words(recovered)
+    # Kubernetes itself would wait for this pod forever.
+    said = re.sub(r"\s+", " ", recovered.stderr)
+    assert "Pod argocd/argocd-application-controller-0 was deleted: it belongs to an older revision" in said
+    assert "changed=0 " in words(site.site("--tags", "argocd"))
+
+
+def version(cluster: Cluster) -> str:
+    """Return what the process of Argo CD says of itself."""
+    command = ("exec", "-n", "argocd", "deployment/argocd-server", "--", "argocd", "version", "--client", "--short")
+    return cluster.kubectl(*command).split()[-1].partition("+")[0]
+
+
+def test_an_upgrade_from_the_release_before(site, cluster):
+    """After the way back to it, which is the same with the other version."""
+    manifest = argocd_before_manifest()
+    before = {
+        "argocd_version": ARGOCD_BEFORE,
+        "argocd_manifest_sha256": hashlib.sha256(manifest.read_bytes()).hexdigest(),
+        "argocd_manifest_alternatives": [str(manifest)],
+    }
+    now = version(cluster)
+    upgrade = ("playbooks/upgrade_argocd.yml", "-e", "secrets=false")
+    said = words(site.playbook(*upgrade, "-e", json.dumps(before)))
+    assert f"Argo CD {now} -> {ARGOCD_BEFORE}" in said
+    assert version(cluster) == ARGOCD_BEFORE
+    said = words(site.playbook(*upgrade))
+    assert f"Argo CD {ARGOCD_BEFORE} -> {now}" in said
+    assert version(cluster) == now
+    assert "changed=0 " in words(site.site())
+
+
+@pytest.fixture
+def repository(site: RealEnvironment) -> Iterator[Path]:
+    """Return the folder of the repository, which meanwhile belongs to a user who is neither root nor Argo CD's."""
+    give(site.repository, OWNER)
+    yield site.repository
+    give(site.repository, 0)
+
+
+def give(folder: Path, user: int) -> None:
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, user, user)
+
+
+def test_the_folder_of_another_user_is_read_and_what_that_user_pushes_is_deployed(
+    site: RealEnvironment, cluster: Cluster, repository: Path, tmp_path: Path
+) -> None:
+    ask = ("HOME=/dev/null", "git", "ls-remote", f"file://{MOUNT}", "HEAD")
+    server = ("exec", "-n", "argocd", "deployment/argocd-repo-server", "-c", "argocd-repo-server", "--", "env")
+    assert "dubious ownership" in cluster.try_kubectl(*server, "-u", "GIT_CONFIG_GLOBAL", *ask).stderr
+    before = cluster.kubectl(*server, *ask).split()[0]
+    assert before == site.report()["commit"]
+
+    commit = push(repository, tmp_path)
+    assert commit != before
+    words(site.playbook("playbooks/refresh.yml", "-e", "all=true", "-e", "hard=true"))
+    eventually(lambda: revisions(site) == {commit}, "the commit in all Applications", 60, pause=1)
+
+
+def push(repository: Path, folder: Path) -> str:
+    """Push a commit, and return it."""
+    settings = folder / "gitconfig"
+    settings.write_text("[user]\nname = Owner\nemail = owner@example.com\n[safe]\ndirectory = *\n")
+
+    def git(*args: str) -> str:
+        command = ["git", "-C", str(folder / "clone"), *args]
+        given = os.environ | {"GIT_CONFIG_GLOBAL": str(settings)}
+        done = subprocess.run(command, env=given, umask=0o022, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    (folder / "clone").mkdir()
+    git("clone", "--quiet", str(repository), ".")
+    git("commit", "--quiet", "--allow-empty", "--message=By the owner")
+    git("push", "--quiet")
+    return git("rev-parse", "HEAD")
+
+
+def revisions(site: RealEnvironment) -> set[str]:
+    items = (site.live(f"{ARGO}/applications") or {})["items"]
+    assert {item["status"]["sync"]["status"] for item in items} == {"Synced"}
+    return {item["status"]["sync"]["revision"] for item in items}
