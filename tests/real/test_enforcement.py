@@ -128,7 +128,9 @@ def service(lab: Lab) -> Iterator[str]:  # noqa: ARG001  (this thread is in its 
     """Translate 10.96.0.7:443 to port 8080 of shop/web, as kube-proxy does."""
     nft(
         "table ip service { chain prerouting { type nat hook prerouting priority dstnat;"
-        f" ip daddr 10.96.0.7 tcp dport 443 dnat to {WEB_POD}:8080; }}; }}"
+        f" ip daddr 10.96.0.7 tcp dport 443 dnat to {WEB_POD}:8080; }}; "
+        "chain postrouting { type nat hook postrouting priority srcnat;"
+        f" ip saddr {WEB_POD} ip daddr {WEB_POD} masquerade; }}; }}"
     )
     yield "10.96.0.7"
     nft("delete table ip service")
@@ -140,6 +142,12 @@ def test_a_policy_sees_the_pod_and_the_target_port_behind_a_service(lab, service
         rule = {"to": [{"ipBlock": {"cidr": f"{block}/32"}}], "ports": [{"port": port}]}
         enforce(policy("team", ANYBODY, ("Egress",), egress=[rule]))
         assert bool(lab.ask(TEAM_CLIENT, service, 443)) == opens, (block, port)
+
+
+def test_a_pod_reaches_itself_behind_a_service(lab, service):
+    enforce(policy("shop", ANYBODY, ("Ingress", "Egress")))
+    assert lab.ask(WEB_POD, service, 443) == f"{WEB_POD}:8080"
+    assert not lab.ask(DATABASE, service, 443)
 
 
 def test_an_open_connection_stays_open_and_a_new_one_is_refused(lab):

@@ -176,7 +176,7 @@ def rules(policy: Object, direction: str, pod: Object, cluster: Cluster) -> Iter
             if who is None:
                 continue
             own = match_names(names, pod) if direction == "Ingress" else []
-            yield from (f"{who} {match} return".strip() for match in numbers + own)
+            yield from (" ".join(filter(None, (who, match, "return"))) for match in numbers + own)
             # In the other direction each pod that is reached has names of its own.
             for other in cluster.selected(peer, namespace) if direction == "Egress" and names else []:
                 yield from (f"ip daddr {address(other)} {match} return" for match in match_names(names, other))
