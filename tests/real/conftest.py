@@ -20,9 +20,13 @@ from kubernetes import config, dynamic
 
 from .clients import Database, Temporal
 from .environment import RealEnvironment
-from .node import programs
+from .field import enforce, field
+from .node import network, programs
 from .node.cluster import VARIABLE, Cluster, Node
+from .node.policies import Enforcement
 from .node.processes import eventually
+
+__all__ = ["enforce", "field"]  # fixtures
 
 OTHER, OTHER_UID = os.environ.get("GITOPS_REAL_KUBECONFIG", ""), os.environ.get("GITOPS_REAL_UID", "")
 LEFT_OUT = pytest.StashKey[list[str]]()
@@ -96,6 +100,13 @@ def node(cluster: Cluster) -> Node:
 def api(cluster: Cluster) -> Api:
     """Return plain requests to the API server."""
     return Api(dynamic.DynamicClient(config.new_client_from_config(str(cluster.kubeconfig))))
+
+
+@pytest.fixture
+def network_policies(node: Node, api: Api) -> Iterator[Enforcement]:  # noqa: ARG001  (a node of this suite)
+    """Let the node enforce NetworkPolicies until the end of a test: all of them are in force when `apply` returns."""
+    with Enforcement(api, {network.NODE: "the node", network.CONTROL_PLANE: "the API server"}) as enforcement:
+        yield enforcement
 
 
 @pytest.fixture

@@ -46,6 +46,19 @@ def policy(where: str, selector: Object, types: tuple[str, ...] = ("Ingress",), 
     return {"metadata": {"namespace": where, "name": "policy"}, "spec": spec}
 
 
+# The pods of the tests of NetworkPolicies. The same names of ports have other numbers in other pods.
+WEB, DNS = {"web": (80, "TCP"), "dns": (53, "UDP")}, {"web": (8080, "TCP"), "dns": (54, "UDP")}
+PODS = [
+    pod("shop", "web", "10.244.0.11", {"app": "web", "tier": "front"}, WEB),
+    pod("shop", "database", "10.244.0.12", {"app": "database", "tier": "back"}, DNS),
+    pod("shop", "job", "10.244.0.13", {"tier": "back"}),
+    pod("team", "web", "10.244.0.21", {"app": "web"}, DNS),
+    pod("team", "client", "10.244.0.22", {"app": "client", "tier": "front"}),
+    pod("other", "client", "10.244.0.31", {"app": "client"}, WEB),
+]
+NAMESPACES = [namespace("shop", team="a"), namespace("team", team="a"), namespace("other")]
+
+
 class Lab:
     """A network namespace for each address, connected to that of the node as the plugin `ptp` does it.
 
@@ -124,7 +137,7 @@ class Servers:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
-    def add(self, address: str, space: int) -> None:
+    def add(self, address: str, space: int | Path) -> None:
         """Listen on all ports of an address."""
         for kind, ports in ((socket.SOCK_STREAM, TCP_PORTS), (socket.SOCK_DGRAM, UDP_PORTS)):
             for port in ports:

@@ -16,28 +16,20 @@ from typing import Any
 
 import pytest
 
-from .lab import MACHINE, NODE, TCP_PORTS, UDP_PORTS, Lab, namespace, pod, policy
+from .chance import Chance
+from .lab import MACHINE, NAMESPACES, NODE, PODS, Lab, policy
 from .node.connections import inside
 from .node.policies import load, nft, remove, ruleset
 from .node.refusals import Refusals
-from .specification import Connection, Situation
+from .specification import Situation
 
 SEED = int(os.environ.get("SEED", "1"))
 ROUNDS = int(os.environ.get("ROUNDS", "25"))
 CHECKS = 40  # in each round
-WEB, DNS = {"web": (80, "TCP"), "dns": (53, "UDP")}, {"web": (8080, "TCP"), "dns": (54, "UDP")}
-PODS = [
-    pod("shop", "web", "10.244.0.11", {"app": "web", "tier": "front"}, WEB),
-    pod("shop", "database", "10.244.0.12", {"app": "database", "tier": "back"}, DNS),
-    pod("shop", "job", "10.244.0.13", {"tier": "back"}),
-    pod("team", "web", "10.244.0.21", {"app": "web"}, DNS),
-    pod("team", "client", "10.244.0.22", {"app": "client", "tier": "front"}),
-    pod("other", "client", "10.244.0.31", {"app": "client"}, WEB),
-]
 NAMES = {entry["status"]["podIP"]: f"{entry['metadata']['namespace']}/{entry['metadata']['name']}" for entry in PODS}
 WEB_POD, DATABASE, JOB, TEAM_WEB, TEAM_CLIENT, OTHER_CLIENT = NAMES
-NAMESPACES = [namespace("shop", team="a"), namespace("team", team="a"), namespace("other")]
 ANYBODY: dict[str, Any] = {}
+pytestmark = pytest.mark.harms_node  # it needs the rights of the node, not the cluster
 
 
 @pytest.fixture(scope="module")
@@ -179,85 +171,12 @@ def test_removal_opens_everything_and_leaves_no_table(lab):
 
 # --- random policies -------------------------------------------------------------------------------------------------
 
-SELECTORS: list[dict[str, Any]] = [
-    ANYBODY,
-    {"matchLabels": {"app": "web"}},
-    {"matchLabels": {"app": "client", "tier": "front"}},
-    {"matchExpressions": [{"key": "app", "operator": "In", "values": ["web", "database"]}]},
-    {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["web"]}]},
-    {"matchExpressions": [{"key": "tier", "operator": "Exists"}]},
-    {"matchLabels": {"tier": "back"}, "matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]},
-]
-OF_NAMESPACES: list[dict[str, Any]] = [
-    ANYBODY,
-    {"matchLabels": {"team": "a"}},
-    {"matchLabels": {"kubernetes.io/metadata.name": "other"}},
-    {"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]},
-]
-BLOCKS: list[dict[str, Any]] = [
-    {"cidr": "0.0.0.0/0"},
-    {"cidr": "0.0.0.0/0", "except": ["10.244.0.0/24"]},
-    {"cidr": "10.244.0.0/24", "except": ["10.244.0.8/29", "10.244.0.11/32", "10.244.0.22/32"]},
-    {"cidr": f"{MACHINE}/32"},
-    {"cidr": f"{NODE}/32"},
-    {"cidr": "2001:db8::/32"},
-]
-PORTS: list[dict[str, Any]] = [
-    {"port": 80, "protocol": "TCP"},
-    {"port": 80},
-    {"port": 81, "endPort": 90, "protocol": "TCP"},
-    {"port": 53, "protocol": "UDP"},
-    {"protocol": "TCP"},
-    {"protocol": "UDP"},
-    {"port": "web", "protocol": "TCP"},
-    {"port": "dns", "protocol": "UDP"},
-    {"port": "dns", "protocol": "TCP"},
-    {"port": "unknown"},
-]
-
-
-def peer(chance: random.Random) -> dict[str, Any]:
-    return chance.choice(
-        [
-            {"podSelector": chance.choice(SELECTORS)},
-            {"namespaceSelector": chance.choice(OF_NAMESPACES)},
-            {"namespaceSelector": chance.choice(OF_NAMESPACES), "podSelector": chance.choice(SELECTORS)},
-            {"ipBlock": chance.choice(BLOCKS)},
-        ]
-    )
-
-
-def rule(chance: random.Random, peers: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if chance.random() < 0.8:
-        found[peers] = [peer(chance) for _ in range(chance.choice((0, 1, 1, 2)))]
-    if chance.random() < 0.8:
-        found["ports"] = chance.sample(PORTS, chance.choice((0, 1, 1, 2)))
-    return found
-
-
-def random_policy(chance: random.Random) -> dict[str, Any]:
-    types = chance.choice((("Ingress",), ("Egress",), ("Ingress", "Egress")))
-    fields = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}
-    rules = {
-        field: [rule(chance, peers) for _ in range(chance.choice((0, 1, 1, 2)))]
-        for field, peers in (fields[direction] for direction in types)
-    }
-    return policy(chance.choice(NAMESPACES)["metadata"]["name"], chance.choice(SELECTORS), types, **rules)
-
-
-def random_connection(chance: random.Random) -> Connection:
-    source, target = chance.choice([NODE, MACHINE, *NAMES]), chance.choice([NODE, MACHINE, *NAMES])
-    protocol, ports = chance.choice((("TCP", TCP_PORTS), ("UDP", UDP_PORTS)))
-    return Connection(source, target, chance.choice(ports), protocol)
-
 
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_random_policies_are_enforced_as_the_specification_says(lab, number):
-    chance = random.Random(SEED * 100_000 + number)
-    policies = [random_policy(chance) for _ in range(chance.randint(1, 6))]
+    chance = Chance(random.Random(SEED * 100_000 + number), list(NAMES))
+    policies, connections = chance.policies(), chance.connections(CHECKS)
     situation = Situation(policies, PODS, NAMESPACES, NODE)
-    connections = {random_connection(chance): None for _ in range(CHECKS)}
     expected, wrong = {}, []
     with Refusals(NAMES) as refused:
         enforce(*policies)

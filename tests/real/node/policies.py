@@ -6,14 +6,16 @@
 All policies become one table of nftables, loaded in one transaction, so they are in force when `Enforcement.apply`
 returns. Enforced are connections that the node forwards (between pods, from and to other machines) and those from
 pods to the node itself. What the node opens itself, such as the probes of the kubelet, is never blocked, and a pod
-always reaches itself: so does every network plugin. What is blocked is answered by ICMP at once, and reported to
-`refusals.Refusals`. Connections that are open when a policy comes stay open.
+always reaches itself: so does every network plugin. What is refused is answered by ICMP at once, and is in
+`Enforcement.refused.seen()`. Connections that are open when a policy comes stay open.
 
-Limits: one real node, IPv4 only; SCTP is untried. A policy sees pods after the translation of Services, so Service
-addresses and Service ports open nothing. What changes between two calls of `apply` is not enforced yet: while
-something else changes the cluster, use the Enforcement as a context manager. It applies again whenever a policy, pod
-or namespace changes; until it has seen the address of a new pod, this pod is open. `apply` remains the
-acknowledgement: what the API server had when it was called is in force when it returns.
+The context of an Enforcement also follows: it applies again whenever a policy, pod or namespace changes, for a run of
+site.yml or whatever else changes the cluster. Until it has seen the address of a new pod, this pod is open. `apply`
+remains the acknowledgement: what the API server had when it was called is in force when it returns.
+
+Limits: one real node and IPv4 only. SCTP is not tried. A policy sees pods after the translation of Services, so the
+address and the port of a Service open nothing. A named port in an egress rule is that of the pods that are reached,
+also within an ipBlock; other implementations differ there, so a policy should give numbers.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses, ip_network
 from pathlib import Path
@@ -29,9 +31,10 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
 
+from .refusals import LOG_GROUP, Refusals
+
 Object = dict[str, Any]
 TABLE = "network-policies"
-LOG_GROUP = 101
 # direction: (field of the rules, field of the peers in a rule, the peer's side in a packet)
 DIRECTIONS = {"Ingress": ("ingress", "from", "saddr"), "Egress": ("egress", "to", "daddr")}
 POLICIES = "/apis/networking.k8s.io/v1/networkpolicies"
@@ -256,25 +259,27 @@ def remove() -> None:
 
 
 class Enforcement:
-    """Enforces the policies that an API server has, in the network namespace of the threads that use it."""
+    """Enforces the policies of a cluster in the network namespace of the thread that enters it.
 
-    def __init__(self, api: Api) -> None:
+    `names` are those of addresses that are no pods.
+    """
+
+    def __init__(self, api: Api, names: Mapping[str, str] | None = None) -> None:
         self.api = api
-        self.names: dict[str, str] = {}  # address: namespace/name of the pod that had it last
-        self.passes = 0
+        self._names = dict(names or {})  # a pod that has ended keeps its name until another one gets its address
+        self.refused = Refusals(self._names)
         self._lock = threading.Lock()
         self._changed, self._stopped = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
         self._failure: Exception | None = None
 
     def apply(self) -> dict[str, str]:
-        """Enforce what the API server has now; return the resource version of each list."""
+        """Enforce what the API server has now; return the version of each list."""
         with self._lock:
             lists = {path: self._list(path) for path in (POLICIES, PODS, NAMESPACES)}
             pods = lists[PODS]["items"]
             load(ruleset(lists[POLICIES]["items"], pods, lists[NAMESPACES]["items"]))
-            self.names |= {address(pod): full_name(pod) for pod in pods if is_subject(pod)}
-            self.passes += 1
+            self._names |= {address(pod): full_name(pod) for pod in pods if is_subject(pod)}
         return {path: answer["metadata"]["resourceVersion"] for path, answer in lists.items()}
 
     def _list(self, path: str) -> Object:
@@ -284,9 +289,10 @@ class Enforcement:
         return answer
 
     def __enter__(self) -> Enforcement:
+        self.refused.__enter__()
         versions = self.apply()
-        jobs = [threading.Thread(target=self._watch, args=item, daemon=True) for item in versions.items()]
-        self._threads = [*jobs, threading.Thread(target=self._follow, daemon=True)]
+        watches = [threading.Thread(target=self._watch, args=item, daemon=True) for item in versions.items()]
+        self._threads = [*watches, threading.Thread(target=self._follow, daemon=True)]
         for thread in self._threads:
             thread.start()
         return self
@@ -297,6 +303,7 @@ class Enforcement:
         for thread in self._threads:
             thread.join()
         remove()
+        self.refused.__exit__()
         if self._failure:
             raise self._failure
 
@@ -312,6 +319,7 @@ class Enforcement:
                         self._changed.set()
                     if self._stopped.is_set():
                         return
+            self._stopped.wait(PAUSE_SECONDS)
 
     def _follow(self) -> None:
         """Apply after each change until the end."""

@@ -14,8 +14,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .policies import LOG_GROUP
-
+LOG_GROUP = 101  # of policies.py
 # Of linux/netfilter/nfnetlink_log.h. A type has the number of the subsystem in its upper byte.
 NETLINK_NETFILTER = 12
 CONFIG, PACKET = 4 << 8 | 1, 4 << 8 | 0
