@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import subprocess
 from itertools import count
+from pathlib import Path
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY, Api
 
@@ -46,7 +47,7 @@ class KubeRouter:
             "metrics-addr": "127.0.0.1",
             "metrics-port": "20245",
         }
-        command = [self.node.folder / "judge" / "kube-router", *(f"--{key}={value}" for key, value in options.items())]
+        command = [Path(self.node.parts.judge) / "kube-router", *(f"--{key}={value}" for key, value in options.items())]
         with self.node.processes.log("kube-router").open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:

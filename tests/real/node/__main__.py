@@ -24,12 +24,13 @@ STATE = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state
 
 def prepare() -> Parts:
     """Build what is missing, and find out what is real."""
-    rehearsal, own = programs.build(say)
+    rehearsal, own, judge = programs.build(say)
     built = images.build(programs.cache_folder() / "images", say)
     operators = simulation.simulated_operators(simulation.rendered(), set(built))
     return Parts(
         rehearsal=str(rehearsal),
         programs=str(own),
+        judge=str(judge),
         archives=sorted({str(path) for path in built.values()}),
         local=sorted(built),
         pause=images.PAUSE,

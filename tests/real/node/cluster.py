@@ -29,6 +29,7 @@ class Parts:
 
     rehearsal: str  # folder of the rehearsal's build
     programs: str  # folder of kubelet and kube-proxy
+    judge: str  # folder of kube-router
     archives: list[str]  # of images
     local: list[str]  # names of these images, as the manifests have them
     pause: str

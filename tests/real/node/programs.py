@@ -19,7 +19,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent.parent
 REHEARSAL = ROOT / "roles" / "rehearsal_cluster" / "files"
 # Number of packages that are compiled after a build of the rehearsal's programs; used for the progress lines only.
-PACKAGES = 400
+PACKAGES, PACKAGES_OF_JUDGE = 400, 1000
+JUDGE = HERE.parent / "judge"
 
 
 def cache_folder() -> Path:
@@ -37,27 +38,45 @@ def builder() -> ModuleType:
     return module
 
 
-def build(say: Callable[[str], None]) -> tuple[Path, Path]:
-    """Build what is missing; return the folders of the rehearsal's build and of the node's."""
+def build(say: Callable[[str], None]) -> tuple[Path, Path, Path]:
+    """Build what is missing; return the folders of the rehearsal's build, of the node's programs and of the judge."""
     script = builder()
     rehearsal = script.cache_folder()
     if not script.is_built(rehearsal):
         script.build(rehearsal)
-    folder = cache_folder() / "programs" / script.version_of(HERE)
+
+    def copy_stages(target: Path) -> None:
+        kwok = script.run_go(script.find_go(), "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok")
+        shutil.copy(Path(kwok) / "kustomize" / "crd" / "bases" / "kwok.x-k8s.io_stages.yaml", target)
+
+    say_what = "Building %s, once per version: about 2 minutes."
+    node = compiled("programs", HERE, PACKAGES, lambda: say(say_what % "kubelet and kube-proxy"), copy_stages)
+    judge = compiled("judge", JUDGE, PACKAGES_OF_JUDGE, lambda: say(say_what % "kube-router"))
+    return rehearsal, node, judge
+
+
+def compiled(
+    name: str,
+    module: Path,
+    packages: int,
+    announce: Callable[[], None],
+    complete: Callable[[Path], None] = lambda _target: None,
+) -> Path:
+    """Return the folder with the programs of a Go module; build and complete it if it is not there."""
+    script = builder()
+    folder: Path = cache_folder() / name / script.version_of(module)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            say("Building kubelet and kube-proxy, once per version: about 2 minutes.")
+            announce()
             for old in folder.parent.iterdir():
                 if old.is_dir():
                     shutil.rmtree(old)
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".build-") as temporary:
                 staged = Path(temporary) / "staged"
                 staged.mkdir()
-                script.compile_tools(script.find_go(), staged, HERE, PACKAGES)
-                crd = Path("kustomize", "crd", "bases", "kwok.x-k8s.io_stages.yaml")
-                kwok = script.run_go(script.find_go(), "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok")
-                shutil.copyfile(Path(kwok) / crd, staged / crd.name)
+                script.compile_tools(script.find_go(), staged, module, packages)
+                complete(staged)
                 staged.rename(folder)
-    return rehearsal, folder
+    return folder

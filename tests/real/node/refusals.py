@@ -102,6 +102,7 @@ class Refusals:
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join()
+        self._collect()
         self._socket.close()
 
     def _configure(self, number: int, content: bytes) -> None:
@@ -132,7 +133,8 @@ class Refusals:
 
     def seen(self) -> list[Refusal]:
         """Return what was refused until now, each once, in the order of the first time."""
-        self._collect()
+        if not self._stopped.is_set():
+            self._collect()
         if self._lost:
             raise RuntimeError("More was refused than the buffer could hold: the list is not complete.")
         return list(dict.fromkeys(self._found))
