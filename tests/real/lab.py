@@ -143,6 +143,7 @@ class Servers:
             for port in ports:
                 with inside(space):
                     listener = socket.socket(socket.AF_INET, kind)
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for the tests of the next file
                 listener.bind((address, port))
                 if kind == socket.SOCK_STREAM:
                     listener.listen(64)
