@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent.parent
 REHEARSAL = ROOT / "roles" / "rehearsal_cluster" / "files"
 # Number of packages that are compiled after a build of the rehearsal's programs; used for the progress lines only.
-PACKAGES, PACKAGES_OF_JUDGE = 400, 1000
+PACKAGES, PACKAGES_OF_JUDGE = 400, 700
 JUDGE = HERE.parent / "judge"
 
 
