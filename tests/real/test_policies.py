@@ -146,8 +146,9 @@ def test_probes_pass_what_others_may_not(field, enforce):
         time.sleep(4)  # a probe each second, of which one that fails is enough
         assert field.is_ready("shop/probed")
         events = field.node.get("events", namespace="shop")["items"]
-        of_pod = [event for event in events if event["involvedObject"].get("uid") == pod["metadata"]["uid"]]
-        assert "Unhealthy" not in {event["reason"] for event in of_pod if event["lastTimestamp"] > started(pod)}
+        unhealthy = [event for event in events if event["reason"] == "Unhealthy"]
+        of_pod = [event for event in unhealthy if event["involvedObject"]["uid"] == pod["metadata"]["uid"]]
+        assert not [event for event in of_pod if event["lastTimestamp"] > started(pod)]
     finally:
         field.node.kubectl("delete", "pod", "probed", "-n", "shop")
 
