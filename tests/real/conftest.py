@@ -33,6 +33,10 @@ LEFT_OUT = pytest.StashKey[list[str]]()
 TIMES = pytest.StashKey[dict[str, float]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="write tests/fixtures/kubelet anew")
+
+
 def pytest_report_header() -> list[str]:
     """Say what is real and what is simulated."""
     if VARIABLE not in os.environ:
