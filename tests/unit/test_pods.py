@@ -51,3 +51,18 @@ def test_the_state_of_a_pod_is_that_of_kubectl():
     pod = {"spec": {"containers": [{}, {}]}, "status": {"phase": "Running", "containerStatuses": statuses}}
     assert pod_state(pod) == "Running 1/2, 3 restarts"
     assert pod_state({"spec": {"containers": [{}]}, "status": {"phase": "Pending"}}) == "Pending 0/1"
+
+
+def test_a_pod_that_somebody_ended_says_who_and_why():
+    ended = {"name": "c", "state": {"terminated": {"exitCode": 137, "reason": "Error"}}}
+    status = {"phase": "Failed", "reason": "Evicted", "message": "too much", "containerStatuses": [ended]}
+    assert pod_trouble({"metadata": {"name": "p"}, "status": status}) == "pod p: Evicted: too much"
+    assert pod_trouble({"metadata": {"name": "p"}, "status": {"phase": "Failed", "reason": "NodeLost"}}) == (
+        "pod p: NodeLost"
+    )
+
+
+def test_a_pod_without_a_word_of_anybody_says_whether_it_has_a_node():
+    assert pod_not_ready({"metadata": {"name": "p"}, "status": {"phase": "Pending"}}) == "Pending: it has no node yet"
+    placed = {"metadata": {"name": "p"}, "spec": {"nodeName": "n"}, "status": {"phase": "Pending"}}
+    assert pod_not_ready(placed) == "Pending: condition Ready is missing, no controller has answered"

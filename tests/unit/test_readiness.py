@@ -93,6 +93,15 @@ def parents(**types):
             item(("apps/v1", "Deployment"), 1, spec={"replicas": 1}, status={"observedGeneration": 1}),
             "0 of 1 pods are available, 0 of the newest revision",
         ),
+        (
+            item(
+                ("apps/v1", "Deployment"),
+                1,
+                spec={"replicas": 1},
+                status={"observedGeneration": 1} | conditions(ReplicaFailure="True"),
+            ),
+            "0 of 1 pods are available, 0 of the newest revision: about ReplicaFailure",
+        ),
         (item(("apiextensions.k8s.io/v1", "CustomResourceDefinition")), "not Established"),
     ],
 )

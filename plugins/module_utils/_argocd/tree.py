@@ -193,7 +193,9 @@ def child_of(owner: Node, kind: Kind, item: Manifest) -> Node:
 def reason_of(item: Manifest) -> str:
     """Return why an object is not ready, or nothing."""
     if item["metadata"].get("deletionTimestamp"):
-        return f"it is being deleted since {item['metadata']['deletionTimestamp']}"
+        finalizers = ", ".join(item["metadata"].get("finalizers") or [])
+        since = f"it is being deleted since {item['metadata']['deletionTimestamp']}"
+        return since + (f" and waits for its finalizers: {finalizers}" if finalizers else "")
     if item["kind"] == "Pod":
         return pod_not_ready(item)
     if item["kind"] == "ReplicaSet":

@@ -27,7 +27,10 @@ BROKEN = {
 
 
 def trouble(pod: Manifest) -> str:
-    """Return why a pod does not run: what a container waits for, how it exited, or why it is not scheduled."""
+    """Return why a pod does not run: who ended it, what a container waits for, how it exited, or why it has no node."""
+    status = pod.get("status") or {}
+    if status.get("phase") == "Failed" and status.get("reason"):
+        return f"{status['reason']}: {status.get('message', '')}".rstrip(": ")
     for container in containers_of(pod):
         state = container.get("state") or {}
         waiting, terminated = state.get("waiting") or {}, state.get("terminated") or {}
@@ -35,7 +38,7 @@ def trouble(pod: Manifest) -> str:
             return f"{waiting['reason']} {waiting.get('message', '')}".rstrip() + last_exit(container)
         if terminated.get("exitCode"):
             return f"container {container['name']} {exited(terminated)}"
-    for condition in (pod.get("status") or {}).get("conditions") or []:
+    for condition in status.get("conditions") or []:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return f"not scheduled: {condition.get('message', '')}"
     return ""
@@ -72,7 +75,10 @@ def pod_not_ready(pod: Manifest) -> str:
         return ""
     if why := trouble(pod):
         return why
-    why = untrue(pod, "Ready")
+    conditions = (pod.get("status") or {}).get("conditions")
+    # A scheduler that waits for a volume says nothing.
+    waits = not conditions and not (pod.get("spec") or {}).get("nodeName")
+    why = "it has no node yet" if waits else untrue(pod, "Ready")
     return why if phase == "Running" else f"{phase or 'Unknown'}: {why}"
 
 

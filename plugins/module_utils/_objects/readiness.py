@@ -74,8 +74,15 @@ def pending_rollout(workload: Manifest) -> str:
     surplus = status.get("replicas", wanted) - wanted
     if updated < newest or ready < wanted or surplus > 0:
         text = f"{ready} of {wanted} pods are available, {updated} of the newest revision"
-        return f"{text}, {surplus} more than wanted" if surplus > 0 else text
+        return (f"{text}, {surplus} more than wanted" if surplus > 0 else text) + refused_pods(workload)
     return ""
+
+
+def refused_pods(workload: Manifest) -> str:
+    """Return why the API server refuses the pods of a workload, or nothing."""
+    wanted = ("ReplicaFailure", "True")
+    found = [entry for entry in conditions_of(workload) if (entry["type"], entry["status"]) == wanted]
+    return f": {found[0].get('message', '')}" if found else ""
 
 
 def unfinished_job(job: Manifest) -> str:
