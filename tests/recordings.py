@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a real kubelet and the controllers write when a pod has a trouble: fixtures/kubelet/<trouble>/<kind>.yaml.
 
-Names, times, addresses and identifiers that differ from one recording to the next have fixed values, and of equal events
-there is one, so that a second recording is the same.
+Names, times, addresses and identifiers that differ from one recording to the next have fixed values, and of equal
+events there is one, so that a second recording is the same.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ ALWAYS_THE_SAME = (
 )
 
 
-# --- the signs of a trouble ----------------------------------------------------------------------------------------------
+# --- the signs of a trouble ------------------------------------------------------------------------------------------
 
 
 def signs(objects: Iterable[Manifest]) -> set[str]:
@@ -92,7 +92,7 @@ def troubled(objects: Iterable[Manifest]) -> Manifest | None:
     return next(iter(replaced or pods), None)
 
 
-# --- the same in every recording -----------------------------------------------------------------------------------------
+# --- the same in every recording -------------------------------------------------------------------------------------
 
 
 def normalised(objects: Iterable[Manifest], namespace: str, trouble: str) -> list[Manifest]:
@@ -100,7 +100,7 @@ def normalised(objects: Iterable[Manifest], namespace: str, trouble: str) -> lis
     found = sorted((reduced(item) for item in objects), key=place)
     text = json.dumps(found)
     for old, new in made_up_names(found):
-        text = re.sub(rf"(?<![\w-]){re.escape(old)}(?![\w-])", new, text)
+        text = re.sub(rf"(?<![a-z0-9-]){re.escape(old)}(?![a-z0-9-])", new, text)
     text = text.replace(namespace, trouble)
     for pattern, replacement in ALWAYS_THE_SAME:
         text = pattern.sub(replacement, text)
@@ -118,7 +118,9 @@ def reduced(item: Manifest) -> Manifest:
     metadata |= {"resourceVersion": "1"} if "resourceVersion" in metadata else {}
     found = item | {"metadata": metadata}
     if item["kind"] == "Event":
-        found["metadata"] = {key: metadata[key] for key in ("name", "namespace", "creationTimestamp") if key in metadata}
+        found["metadata"] = {
+            key: metadata[key] for key in ("name", "namespace", "creationTimestamp") if key in metadata
+        }
         about = {key: value for key, value in item["involvedObject"].items() if key != "resourceVersion"}
         found |= {"involvedObject": about} | ({"count": 1} if item.get("count") else {})
         found.pop("series", None)
@@ -149,8 +151,10 @@ def made_up_names(objects: list[Manifest]) -> Iterator[tuple[str, str]]:
     owners = [item["metadata"]["name"] for item in objects if item["kind"] in ("ReplicaSet", "Job")]
     for owner in owners:
         named = [name for name in pods if re.fullmatch(rf"{re.escape(owner)}-{SUFFIX}", name)]
-        yield from ((name, f"{owner}-{letter * 5}") for name, letter in zip(named, string.ascii_lowercase, strict=False))
-        others = set(re.findall(rf"(?<![\w-]){re.escape(owner)}-{SUFFIX}(?![\w-])", text)) - {*named}
+        yield from (
+            (name, f"{owner}-{letter * 5}") for name, letter in zip(named, string.ascii_lowercase, strict=False)
+        )
+        others = set(re.findall(rf"(?<![a-z0-9-]){re.escape(owner)}-{SUFFIX}(?![a-z0-9-])", text)) - {*named}
         yield from ((name, f"{owner}-zzzzz") for name in sorted(others))
 
 
@@ -175,7 +179,7 @@ def events(objects: list[Manifest]) -> list[Manifest]:
     return found
 
 
-# --- files ---------------------------------------------------------------------------------------------------------------
+# --- files -----------------------------------------------------------------------------------------------------------
 
 
 class Dumper(yaml.SafeDumper):
@@ -192,9 +196,7 @@ def write(trouble: str, objects: list[Manifest], logs: dict[str, str], version: 
     for path in folder.iterdir():
         path.unlink()
     for kind in {item["kind"]: None for item in objects}:
-        texts = [
-            yaml.dump(item, Dumper=Dumper, sort_keys=True, width=110) for item in objects if item["kind"] == kind
-        ]
+        texts = [yaml.dump(item, Dumper=Dumper, sort_keys=True, width=110) for item in objects if item["kind"] == kind]
         (folder / f"{kind.lower()}.yaml").write_text(HEADER.format(version=version) + "---\n".join(texts))
     for name, text in logs.items():
         (folder / f"{name}.log").write_text(text)

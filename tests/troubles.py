@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The troubles that a pod can have: the objects that provoke each, and the signs by which it shows.
 
-The same objects are created on a real node, which records what its kubelet and the controllers write, and in a rehearsal,
-where Stages made from these recordings write it.
+The same objects are created on a real node, where it is recorded what its kubelet and the controllers write, and in a
+rehearsal, where Stages made of these recordings write it.
 """
 
 from __future__ import annotations
@@ -206,7 +206,8 @@ TROUBLES: dict[str, Trouble] = {
                     "sh",
                     "-c",
                     "dd if=/dev/zero of=/tmp/file bs=1048576 count=8; sleep 1000",
-                    resources={"limits": {"ephemeral-storage": "1Mi"}},
+                    # A simulated node has no such storage to give away.
+                    resources={"limits": {"ephemeral-storage": "1Mi"}, "requests": {"ephemeral-storage": "0"}},
                 )
             )
         ],
@@ -214,7 +215,12 @@ TROUBLES: dict[str, Trouble] = {
     ),
     "failing-hook": Trouble(
         [job(container("sh", "-c", "echo no schema >&2; exit 1"))],
-        ("job Failed True BackoffLimitExceeded", "pod Failed", "main terminated Error", "event Job BackoffLimitExceeded"),
+        (
+            "job Failed True BackoffLimitExceeded",
+            "pod Failed",
+            "main terminated Error",
+            "event Job BackoffLimitExceeded",
+        ),
     ),
     # --- there is no place for it -------------------------------------------------------------------------------------
     "no-room": Trouble(

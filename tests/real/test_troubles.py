@@ -1,13 +1,14 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The troubles of pods, as a real kubelet and the controllers report them; `--record` writes tests/fixtures/kubelet anew.
+"""The troubles of pods, as a real kubelet and the controllers report them; `--record` writes tests/fixtures/kubelet.
 
 Other tests use what was recorded, and Stages made of it write the same in a rehearsal.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import threading
 from collections.abc import Iterator
@@ -39,13 +40,13 @@ class Empty(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 (the name that the base class calls)
 
     def log_message(self, *_args: Any) -> None:
         """Say nothing."""
 
 
-@pytest.fixture(scope="module")
+@contextlib.contextmanager
 def registry() -> Iterator[None]:
     """Serve a registry on the node, so that an image is not found instead of its registry."""
     host, _sep, port = REGISTRY.partition(":")
@@ -62,14 +63,15 @@ def on_real_node(_name: str, item: Manifest) -> Manifest:
 
 
 @pytest.fixture(scope="module")
-def provocation(cluster: Cluster, api: Api, registry: None) -> Iterator[Provocation]:
+def provocation(cluster: Cluster, api: Api) -> Iterator[Provocation]:
     """Provoke all troubles but the loss of the node."""
     ours = isinstance(cluster, Node)
     names = [name for name in NAMES if ours or not TROUBLES[name].own_node]
     run = Provocation(api, names, on_real_node if ours else lambda _name, item: item)
     try:
-        run.start()
-        run.watch(SECONDS)
+        with registry():
+            run.start()
+            run.watch(SECONDS)
         yield run
     finally:
         run.end()
@@ -132,6 +134,14 @@ def logs(cluster: Cluster, run: Provocation, name: str) -> dict[str, str]:
     for pod in pods:
         for entry in recordings.container_statuses(pod):
             if entry["restartCount"]:
-                options = ("logs", "--previous", "-n", run.namespace(name), pod["metadata"]["name"], "-c", entry["name"])
+                options = (
+                    "logs",
+                    "--previous",
+                    "-n",
+                    run.namespace(name),
+                    pod["metadata"]["name"],
+                    "-c",
+                    entry["name"],
+                )
                 found[entry["name"]] = cluster.kubectl(*options)
     return found
