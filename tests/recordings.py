@@ -43,6 +43,9 @@ ALWAYS_THE_SAME = (
     (re.compile(rf"(?<={TIME[:-1]})\.\d+Z"), ".000000Z"),
     (re.compile(r"[0-9a-f]{64}"), "0" * 64),
     (re.compile(rf"kube-api-access-{SUFFIX}"), "kube-api-access-aaaaa"),
+    # How often a container was restarted depends on when somebody looks.
+    (re.compile(r'"restartCount": [1-9]\d*'), '"restartCount": 1'),
+    (re.compile(r"back-off \d[\dms]* restarting"), "back-off 10s restarting"),
 )
 
 
@@ -124,6 +127,9 @@ def reduced(item: Manifest) -> Manifest:
         about = {key: value for key, value in item["involvedObject"].items() if key != "resourceVersion"}
         found |= {"involvedObject": about} | ({"count": 1} if item.get("count") else {})
         found.pop("series", None)
+    if item["kind"] == "Pod":
+        # With cgroups of version 1 the limits of the pod as a whole come and go.
+        found["status"] = {key: value for key, value in item.get("status", {}).items() if key != "resources"}
     if item["kind"] in ("Pod", "Deployment", "StatefulSet", "ReplicaSet", "Job"):
         found = json.loads(json.dumps(found))
         spec = found["spec"] if item["kind"] == "Pod" else found["spec"]["template"]["spec"]

@@ -63,11 +63,13 @@ def on_real_node(_name: str, item: Manifest) -> Manifest:
 
 
 @pytest.fixture(scope="module")
-def provocation(cluster: Cluster, api: Api) -> Iterator[Provocation]:
-    """Provoke all troubles but the loss of the node."""
-    ours = isinstance(cluster, Node)
-    names = [name for name in NAMES if ours or not TROUBLES[name].own_node]
-    run = Provocation(api, names, on_real_node if ours else lambda _name, item: item)
+def provocation(request: pytest.FixtureRequest, cluster: Cluster, api: Api) -> Iterator[Provocation]:
+    """Provoke all troubles that are asked for, but not the loss of the node."""
+    tests = [
+        item for item in request.session.items if getattr(item, "originalname", "") == test_a_trouble_shows.__name__
+    ]
+    names = [item.callspec.params["name"] for item in tests]
+    run = Provocation(api, names, on_real_node if isinstance(cluster, Node) else lambda _name, item: item)
     try:
         with registry():
             run.start()
@@ -133,7 +135,7 @@ def logs(cluster: Cluster, run: Provocation, name: str) -> dict[str, str]:
     found = {}
     for pod in pods:
         for entry in recordings.container_statuses(pod):
-            if entry["restartCount"]:
+            if entry["restartCount"] and pod["status"]["phase"] != "Failed":
                 options = (
                     "logs",
                     "--previous",
