@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-import string
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,13 +35,14 @@ TIME = "2026-01-01T00:00:00Z"
 ADDRESS = "10.244.0.10"
 NODE_ADDRESS = "10.88.0.1"
 # The letters of names that Kubernetes makes up.
-SUFFIX = "[bcdfghjklmnpqrstvwxz2456789]{5}"
+LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+SUFFIX = f"[{LETTERS}]{{5}}"
 UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ALWAYS_THE_SAME = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?=\.\d+Z|Z)"), TIME[:-1]),
     (re.compile(rf"(?<={TIME[:-1]})\.\d+Z"), ".000000Z"),
     (re.compile(r"[0-9a-f]{64}"), "0" * 64),
-    (re.compile(rf"kube-api-access-{SUFFIX}"), "kube-api-access-aaaaa"),
+    (re.compile(rf"kube-api-access-{SUFFIX}"), "kube-api-access-bbbbb"),
     # How often a container was restarted depends on when somebody looks.
     (re.compile(r'"restartCount": [1-9]\d*'), '"restartCount": 1'),
     (re.compile(r"back-off \d[\dms]* restarting"), "back-off 10s restarting"),
@@ -101,14 +101,14 @@ def troubled(objects: Iterable[Manifest]) -> Manifest | None:
 def normalised(objects: Iterable[Manifest], namespace: str, trouble: str) -> list[Manifest]:
     """Return objects of a namespace as they are in every recording of a trouble."""
     found = sorted((reduced(item) for item in objects), key=place)
-    text = json.dumps(found)
+    text = json.dumps(found, sort_keys=True)
     for old, new in made_up_names(found):
         text = re.sub(rf"(?<![a-z0-9-]){re.escape(old)}(?![a-z0-9-])", new, text)
     text = text.replace(namespace, trouble)
     for pattern, replacement in ALWAYS_THE_SAME:
         text = pattern.sub(replacement, text)
-    for number, uid in enumerate(dict.fromkeys(UID.findall(text)), 1):
-        text = text.replace(uid, f"00000000-0000-4000-8000-{number:012d}")
+    numbers = {uid: number for number, uid in enumerate(dict.fromkeys(UID.findall(text)), 1)}
+    text = UID.sub(lambda found: f"00000000-0000-4000-8000-{numbers[found[0]]:012d}", text)
     for address, fixed in addresses(found):
         text = re.sub(rf"(?<![\d.]){re.escape(address)}(?![\d.])", fixed, text)
     rest: list[Manifest] = json.loads(text)
@@ -128,8 +128,9 @@ def reduced(item: Manifest) -> Manifest:
         found |= {"involvedObject": about} | ({"count": 1} if item.get("count") else {})
         found.pop("series", None)
     if item["kind"] == "Pod":
-        # With cgroups of version 1 the limits of the pod as a whole come and go.
-        found["status"] = {key: value for key, value in item.get("status", {}).items() if key != "resources"}
+        # With cgroups of version 1 the resources of the pod as a whole come and go.
+        mine = ("resources", "allocatedResources")
+        found["status"] = {key: value for key, value in item.get("status", {}).items() if key not in mine}
     if item["kind"] in ("Pod", "Deployment", "StatefulSet", "ReplicaSet", "Job"):
         found = json.loads(json.dumps(found))
         spec = found["spec"] if item["kind"] == "Pod" else found["spec"]["template"]["spec"]
@@ -157,9 +158,7 @@ def made_up_names(objects: list[Manifest]) -> Iterator[tuple[str, str]]:
     owners = [item["metadata"]["name"] for item in objects if item["kind"] in ("ReplicaSet", "Job")]
     for owner in owners:
         named = [name for name in pods if re.fullmatch(rf"{re.escape(owner)}-{SUFFIX}", name)]
-        yield from (
-            (name, f"{owner}-{letter * 5}") for name, letter in zip(named, string.ascii_lowercase, strict=False)
-        )
+        yield from ((name, f"{owner}-{letter * 5}") for name, letter in zip(named, LETTERS, strict=False))
         others = set(re.findall(rf"(?<![a-z0-9-]){re.escape(owner)}-{SUFFIX}(?![a-z0-9-])", text)) - {*named}
         yield from ((name, f"{owner}-zzzzz") for name in sorted(others))
 
