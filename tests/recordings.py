@@ -147,7 +147,7 @@ def place(item: Manifest) -> tuple[str, ...]:
     """Return the place of an object: events last, pods in the order of their creation."""
     about = item.get("involvedObject") or {}
     created = item["metadata"].get("creationTimestamp", "") if item["kind"] == "Pod" else ""
-    event = [about.get("kind", ""), item.get("reason", ""), item.get("message", "")] if about else []
+    event = [about["kind"], about["name"], item["reason"], item.get("message", "")] if about else []
     return ("~" if about else item["kind"], created, *(event or [item["metadata"]["name"]]))
 
 
@@ -173,11 +173,9 @@ def addresses(objects: list[Manifest]) -> Iterator[tuple[str, str]]:
 
 def events(objects: list[Manifest]) -> list[Manifest]:
     """Return the different events; their own names are made of the time."""
-    different: dict[str, Manifest] = {}
+    different: dict[tuple[str, ...], Manifest] = {}
     for item in (item for item in objects if item["kind"] == "Event"):
-        about = item["involvedObject"]
-        key = json.dumps([about["kind"], about["name"], item["reason"], item["message"]])
-        different.setdefault(key, item)
+        different.setdefault(place(item), item)
     found = [different[key] for key in sorted(different)]
     for number, item in enumerate(found, 1):
         item["metadata"]["name"] = f"{item['involvedObject']['name']}.{number:x}"
@@ -211,7 +209,8 @@ def read(trouble: str) -> list[Manifest]:
     """Return the recorded objects of a trouble."""
     paths = sorted((FOLDER / trouble).glob("*.yaml"))
     assert paths, f"no recording of {trouble}"
-    return [item for path in paths for item in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader)]
+    items = [item for path in paths for item in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader)]
+    return sorted(items, key=place)
 
 
 def of_kind(trouble: str, kind: str) -> list[Manifest]:
