@@ -27,8 +27,8 @@ HEADER = """---
 # these troubles it has (README.md).
 """
 WIDTH = 110
-# Its scheduler and its controllers write the rest themselves.
-BY_THE_CLUSTER = ("default-scheduler",)
+# What says nothing of a trouble, and what a rehearsal's own scheduler reports.
+LEFT_OUT = ("Created", "FailedScheduling", "Pulled", "Pulling", "Scheduled", "Started")
 HOST_IPS = "{{ $hostIPs := NodeIPsWith .spec.nodeName }}\n"
 POD_IPS = (
     "{{ $podIPs := PodIPsWith .spec.nodeName (or .spec.hostNetwork false) .metadata.uid .metadata.name"
@@ -37,8 +37,6 @@ POD_IPS = (
 ADDRESSES = {
     "hostIP": "hostIP: {{ index $hostIPs 0 | Quote }}",
     "hostIPs": "hostIPs: [{ip: {{ index $hostIPs 0 | Quote }}}]",
-    "podIP": "podIP: {{ index $podIPs 0 | Quote }}",
-    "podIPs": "podIPs: [{ip: {{ index $podIPs 0 | Quote }}}]",
 }
 MOUNTS = """volumeMounts:
 {{ range .volumeMounts }}
@@ -60,8 +58,32 @@ REPEATED = {
 
 
 def stages() -> list[Manifest]:
-    """Return a Stage for each trouble that one writes, and the one that ends it."""
-    return [*(stage(name) for name, trouble in TROUBLES.items() if trouble.by_stage), over()]
+    """Return a Stage for each trouble that one writes, the one before them, and the one that ends it."""
+    return [address(), *(stage(name) for name in by_stage()), over()]
+
+
+def by_stage() -> list[str]:
+    return [name for name, trouble in TROUBLES.items() if trouble.by_stage]
+
+
+def has_address(name: str) -> bool:
+    """Return whether the pod with a trouble has an address: the kubelet gives it one before it starts containers."""
+    pod = recordings.troubled(recordings.read(name))
+    return bool(pod and "podIP" in pod["status"])
+
+
+def address() -> Manifest:
+    """Return the Stage that gives an address, each time another one, to a pod that will not run before its trouble."""
+    names = [name for name in by_stage() if has_address(name) and name not in LATER]
+    expressions = [
+        {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
+        {"key": TROUBLE, "operator": "In", "values": names},
+        {"key": ".status.podIP", "operator": "DoesNotExist"},
+    ]
+    template = (
+        f"{POD_IPS}podIP: {{{{ index $podIPs 0 | Quote }}}}\npodIPs: [{{ip: {{{{ index $podIPs 0 | Quote }}}}}}]\n"
+    )
+    return made("pod-trouble-address", expressions, [patch(template, "status")])
 
 
 def stage(name: str) -> Manifest:
@@ -75,11 +97,13 @@ def stage(name: str) -> Manifest:
         {"key": TROUBLE, "operator": "In", "values": [name]},
         {"key": SIMULATED, "operator": "NotIn", "values": [name]},
     ]
+    if has_address(name):
+        expressions.append({"key": ".status.podIP", "operator": "Exists"})
     if name in LATER:
         expressions.append({"key": ".status.phase", "operator": "In", "values": ["Running"]})
     # First: a Stage begins again when its pod changes.
     steps = [patch(f"metadata: {{annotations: {{{annotation(SIMULATED)}: {name}}}}}\n")]
-    steps += [patch(HOST_IPS + POD_IPS + Template(pod).status(), "status")]
+    steps += [patch(HOST_IPS + Template(pod).status(), "status")]
     found = [item for item in recording if item["kind"] == "Event" and concerns(item, pod)]
     steps += [{"apply": {"template": Template(pod).event(item, number)}} for number, item in enumerate(found, 1)]
     steps += [{"delete": True}] if goes else []
@@ -119,10 +143,9 @@ def annotation(key: str) -> str:
 
 
 def concerns(event: Manifest, pod: Manifest) -> bool:
-    """Return whether an event is about a pod, and nobody in a rehearsal reports it."""
+    """Return whether an event tells of a pod's trouble."""
     about = event["involvedObject"]
-    same = (about["kind"], about["name"]) == ("Pod", pod["metadata"]["name"])
-    return same and event.get("reportingComponent") not in BY_THE_CLUSTER
+    return (about["kind"], about["name"]) == ("Pod", pod["metadata"]["name"]) and event["reason"] not in LEFT_OUT
 
 
 class Template:
@@ -137,7 +160,7 @@ class Template:
             (re.escape(metadata["uid"]), "{{ $.metadata.uid }}"),
             (rf"(?<=_){namespace}(?=\()|(?<= ){namespace}(?=/)", "{{ $.metadata.namespace }}"),
             (rf"{recordings.TIME[:-1]}(?:\.\d+)?Z", "{{ Now }}"),
-            (re.escape(recordings.ADDRESS), "{{ index $podIPs 0 }}"),
+            (re.escape(recordings.ADDRESS), "{{ $.status.podIP }}"),
             (rf"\[{first}\]", names("initContainers")),
             (r"\[main\]", names("containers")),
         ]
@@ -159,7 +182,7 @@ class Template:
         return "".join(
             f"{line}\n"
             for key, value in self.pod["status"].items()
-            if key not in ("qosClass", "resources", "allocatedResources")
+            if key not in ("qosClass", "podIP", "podIPs")
             for line in self.part(key, value)
         )
 
@@ -220,7 +243,7 @@ class Template:
         ]
         text = "".join(f"{line}\n" for line in lines).replace('"NODE"', "{{ .spec.nodeName | Quote }}")
         head = f"{{{{ $container := index .spec.{kind} 0 }}}}\n"
-        return head + (POD_IPS if "$podIPs" in text else "") + text
+        return head + text
 
 
 ABOUT = {key: f"{{{{ .metadata.{key} | Quote }}}}" for key in ("name", "namespace", "uid")}

@@ -54,6 +54,13 @@ options:
     type: list
     elements: path
     default: []
+  storage_classes:
+    description:
+      - Names of StorageClasses that the cluster has, in addition to its default one. A claim gets a volume whichever
+        class it names, also one that does not exist.
+    type: list
+    elements: str
+    default: []
   components:
     description:
       - Components to restart or stop, such as V(argocd-repo-server) or V(kube-apiserver). Only with O(state=restarted)
@@ -151,7 +158,7 @@ def apply_state(cluster: RehearsalCluster, params: dict[str, Any]) -> bool:
         return bool([name for name in components or ARGOCD if cluster.restart(name)])
     if state == "present":
         return False
-    changed = cluster.start([Path(stage) for stage in params["stages"]])
+    changed = cluster.start([Path(stage) for stage in params["stages"]], params["storage_classes"])
     if state == "argocd_started":
         changed = cluster.start_argocd(params["timeout"]) or changed
     return changed
@@ -189,6 +196,7 @@ def main() -> None:
             "binaries": {"type": "path"},
             "launcher": {"type": "path", "required": True},
             "stages": {"type": "list", "elements": "path", "default": []},
+            "storage_classes": {"type": "list", "elements": "str", "default": []},
             "components": {"type": "list", "elements": "str", "default": []},
             "argocd_namespace": {"type": "str", "default": "argocd"},
             "timeout": {"type": "int", "default": 60},

@@ -342,7 +342,7 @@ def environment(test_environment: Environment) -> Environment:
 @pytest.fixture(scope="session")
 def complete_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     """Bring up every component of inventories/dev from nothing with stand-ins."""
-    environment = bring_up(Environment(tmp_path_factory.mktemp("complete")))
+    environment = bring_up(Environment(tmp_path_factory.mktemp("complete"), minio_storage_class="fast-ssd"))
     yield environment
     take_down(environment)
 

@@ -69,6 +69,11 @@ def test_every_namespace_belongs_to_an_application_and_outlives_it(complete):
     assert set(options.values()) == {"Prune=false,Delete=false"}
 
 
+def test_the_storage_class_that_the_inventory_names_exists(complete):
+    assert complete.live(CLAIM)["spec"]["storageClassName"] == "fast-ssd"
+    assert complete.live("/apis/storage.k8s.io/v1/storageclasses/fast-ssd")["metadata"]["name"] == "fast-ssd"
+
+
 def test_a_second_run_of_everything_changes_nothing(complete):
     head = complete.git("rev-parse", "main")
     assert "changed=0 " in run(complete)

@@ -107,7 +107,7 @@ def test_a_pod_that_cannot_start_says_why(environment, kubeconfigs):
     assert api.request("PATCH", path, body=body, content_type=patch)[0] == 200
     words = (
         r"Pod maildev/\S+: container maildev has not started: "
-        r'ImagePullBackOff \(Back-off pulling image "rehearsal-fail/maildev:1" \(simulated\)\)'
+        r'ImagePullBackOff \(Back-off pulling image "rehearsal-fail/maildev:1": ErrImagePull: .+ not found\)'
     )
     end = time.monotonic() + 20
     while not [note for note in logs(kubeconfigs["logs"])["notes"] if re.fullmatch(words, note)]:

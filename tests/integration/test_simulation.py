@@ -274,7 +274,7 @@ class Simulation:
         self.folder, self.history = folder, {}
 
     def start(self):
-        self.cluster.start(STAGES)
+        self.cluster.start(STAGES, ["fast-ssd"])
         self.apply(simulated_crds())
         self.cluster.programs.kubectl("wait", "--for=condition=Established", "crd", "--all")
         self.api = Api(
@@ -540,6 +540,11 @@ def test_volumes_of_any_class_are_bound_and_removed(simulation):
         "default": "Bound",
         "fails": "Pending",
     }
+    # As the provisioner of a class that exists.
+    events = simulation.api.request("GET", "/api/v1/namespaces/one/events")[1]["items"]
+    about = {(event["involvedObject"]["name"], event["reason"]) for event in events}
+    assert not about & {("fast", "ProvisioningFailed"), ("fails", "ProvisioningFailed")}
+    assert ("fails", "ExternalProvisioning") in about
     volume = claims["fast"]["spec"]["volumeName"]
     simulation.cluster.programs.kubectl("delete", "persistentvolumeclaim", "fast", "-n", "one")
     simulation.wait(10, lambda: simulation.get("PersistentVolume", volume) is None)

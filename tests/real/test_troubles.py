@@ -130,20 +130,12 @@ def write(cluster: Cluster, run: Provocation, name: str) -> None:
 
 
 def logs(cluster: Cluster, run: Provocation, name: str) -> dict[str, str]:
-    """Return what containers said that have been restarted."""
+    """Return what containers said last that wait to be restarted."""
     pods = cluster.get("pod", namespace=run.namespace(name))["items"]
     found = {}
     for pod in pods:
         for entry in recordings.container_statuses(pod):
             if entry["restartCount"] and pod["status"]["phase"] != "Failed":
-                options = (
-                    "logs",
-                    "--previous",
-                    "-n",
-                    run.namespace(name),
-                    pod["metadata"]["name"],
-                    "-c",
-                    entry["name"],
-                )
-                found[entry["name"]] = cluster.kubectl(*options)
+                where = ("-n", run.namespace(name), pod["metadata"]["name"], "-c", entry["name"])
+                found[entry["name"]] = cluster.kubectl("logs", *where)
     return found

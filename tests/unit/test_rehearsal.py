@@ -23,8 +23,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports i
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.programs import last_lines
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.stages import (
     SIMULATE,
+    TROUBLE,
     adapted,
     simulated_groups,
+    storage_class,
 )
 from rendering import programs
 
@@ -100,14 +102,21 @@ def expressions_of(text):
     return yaml.safe_load(text)["spec"]["selector"]["matchExpressions"]
 
 
-def test_a_pod_whose_image_is_told_to_fail_does_not_become_ready():
-    image = '.spec.containers[] | select(.image | test("rehearsal-fail")) | .name'
-    given = stage("pod-ready")
-    assert expressions_of(adapted(given)) == [
-        *expressions_of(given),
-        {"key": image, "operator": "DoesNotExist"},
-    ]
-    assert yaml.safe_load(adapted(stage("pod-delete"))) == yaml.safe_load(stage("pod-delete"))
+def test_a_pod_that_is_told_to_have_a_trouble_is_left_to_its_stage():
+    """One that comes later lets the pod run at first, and some keep a pod that is deleted."""
+    names = ("pod-ready", "pod-complete", "pod-delete")
+    ready, complete, delete = (expressions_of(adapted(stage(name)))[1:] for name in names)
+    unless = '. == "evicted" or . == "node-gone" or . == "stuck-finalizer"'
+    assert ready == [{"key": f"({TROUBLE}) | select(({unless}) | not)", "operator": "DoesNotExist"}]
+    assert complete == [{"key": TROUBLE, "operator": "DoesNotExist"}]
+    assert delete == [{"key": TROUBLE, "operator": "NotIn", "values": ["node-gone", "stuck-finalizer"]}]
+    assert yaml.safe_load(adapted(stage("pod-other"))) == yaml.safe_load(stage("pod-other"))
+
+
+def test_a_storage_class_gets_its_volumes_from_the_stages():
+    item = yaml.safe_load(storage_class("fast-ssd"))
+    assert (item["kind"], item["metadata"]) == ("StorageClass", {"name": "fast-ssd"})
+    assert item["provisioner"] == "kwok.x-k8s.io/volume"
 
 
 def test_volumes_of_every_class_are_provided_and_a_claim_may_fail_or_be_slow():

@@ -239,6 +239,13 @@ def test_stages_are_applied_when_they_changed(machine, tmp_path):
     assert key in (machine.folder / "stages.yaml").read_text()
 
 
+def test_storage_classes_are_applied_once(machine):
+    assert machine("started", storage_classes=["fast", "slow"])["changed"] is True
+    items = yaml.safe_load_all((machine.folder / "stages.yaml").read_text())
+    assert [item["metadata"]["name"] for item in items if item["kind"] == "StorageClass"] == ["fast", "slow"]
+    assert machine("started", storage_classes=["slow"])["changed"] is False
+
+
 def test_what_does_not_run_is_started_again(machine):
     machine("started")
     os.kill(machine.pid("kube-scheduler"), signal.SIGKILL)

@@ -24,7 +24,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.expectation import Reader
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.pods import pod_not_ready, pod_state
-from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import WORKLOADS, not_ready
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import (
+    WORKLOADS,
+    conditions_of,
+    not_ready,
+)
 
 Manifest = dict[str, Any]
 Node = dict[str, Any]
@@ -194,7 +198,7 @@ def reason_of(item: Manifest) -> str:
     """Return why an object is not ready, or nothing."""
     if item["metadata"].get("deletionTimestamp"):
         finalizers = ", ".join(item["metadata"].get("finalizers") or [])
-        since = f"it is being deleted since {item['metadata']['deletionTimestamp']}"
+        since = f"it is being deleted since {item['metadata']['deletionTimestamp']}{disruption(item)}"
         return since + (f" and waits for its finalizers: {finalizers}" if finalizers else "")
     if item["kind"] == "Pod":
         return pod_not_ready(item)
@@ -203,6 +207,12 @@ def reason_of(item: Manifest) -> str:
         failed = [entry for entry in conditions if (entry["type"], entry["status"]) == ("ReplicaFailure", "True")]
         return str(failed[0].get("message", "")) if failed else ""
     return not_ready(item)
+
+
+def disruption(pod: Manifest) -> str:
+    """Return who ended a pod that could have gone on, or nothing."""
+    found = [entry for entry in conditions_of(pod) if (entry["type"], entry["status"]) == ("DisruptionTarget", "True")]
+    return f" ({found[0].get('message') or found[0].get('reason')})" if found else ""
 
 
 def owns(node: Node, item: Manifest, kind: Kind) -> bool:

@@ -63,11 +63,11 @@ class RehearsalCluster:
         """Return whether kwokctl finished creating the cluster."""
         return (self.paths.folder / "created").exists()
 
-    def start(self, stages: list[Path]) -> bool:
-        """Create or start the cluster and apply the Stages; return whether anything was done."""
+    def start(self, stages: list[Path], storage_classes: list[str]) -> bool:
+        """Create or start the cluster, apply Stages and StorageClasses; return whether anything was done."""
         with self.locked():
             changed = self._create() if not self.created() else self.processes.start_stopped(CONTROL_PLANE)
-            return self.stages.apply(stages) or changed
+            return self.stages.apply(stages, storage_classes) or changed
 
     def start_argocd(self, timeout: int) -> bool:
         """Start Argo CD's processes, restart those whose configuration changed, and wait until all are ready."""

@@ -20,6 +20,12 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.program
 
 # Annotation on a simulated object that selects its behaviour.
 SIMULATE = '.metadata.annotations["rehearsal.monorepo.gitops/simulate"]'
+# The trouble of a pod: by that annotation, or by an image whose name says that it cannot be pulled. And what it shows.
+TROUBLE = f'{SIMULATE} // ([.spec.containers[] | select(.image | test("rehearsal-fail")) | "wrong-image"][0])'
+SIMULATED = '.metadata.annotations["rehearsal.monorepo.gitops/simulated"]'
+# Troubles of pods that have run, and of those that the simulated kubelet does not let go.
+LATER = ("evicted", "node-gone", "stuck-finalizer")
+KEPT = ("node-gone", "stuck-finalizer")
 # A P-256 key in PKCS #8, up to its 32 bytes.
 PKCS8_P256 = bytes.fromhex("3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420")
 
@@ -30,8 +36,8 @@ class Stages:
     def __init__(self, paths: Paths, programs: Programs) -> None:
         self.paths, self.programs = paths, programs
 
-    def apply(self, stages: list[Path]) -> bool:
-        """Apply KWOK's own and the given Stages if they changed, and ensure that there is a node.
+    def apply(self, stages: list[Path], storage_classes: list[str]) -> bool:
+        """Apply KWOK's own and the given Stages and StorageClasses if they changed, and ensure that there is a node.
 
         Stages of an earlier run stay: a playbook that only reads from the cluster does not pass all of them.
         """
@@ -40,6 +46,7 @@ class Stages:
         own = sorted((self.paths.build / "stages").glob("*.yaml"))
         given = {source.name: adapted(source.read_text()) for source in own}
         given |= {source.name: source.read_text() for source in stages}
+        given |= {f"storage-class-{name}.yaml": storage_class(name) for name in storage_classes}
         if known | given == known:
             return False
         texts = completed([*(known | given).values()], self._ca_key())
@@ -83,8 +90,8 @@ def completed(texts: list[str], ca_key: str) -> list[str]:
 def adapted(text: str) -> str:
     """Adapt KWOK's own Stages to a rehearsal.
 
-    pod-ready skips pods whose image is meant to fail. Volumes of every StorageClass are provided, not only KWOK's own,
-    and an annotation makes a claim fail or wait.
+    A pod that is told to have a trouble is left to the Stage of that trouble. Volumes of every StorageClass are
+    provided, not only KWOK's own, and an annotation makes a claim fail or wait.
     """
     text = text.replace("{{ .spec.storageClassName", '{{ default "" .spec.storageClassName')
     stage = _yaml.load(text)
@@ -96,14 +103,30 @@ def adapted(text: str) -> str:
         if "kwok-volume" not in expression.get("cel", {}).get("expression", "")
     ]
     if stage["metadata"]["name"] == "pod-ready":
-        image = '.spec.containers[] | select(.image | test("rehearsal-fail")) | .name'
-        expressions.append({"key": image, "operator": "DoesNotExist"})
+        later = " or ".join(f'. == "{name}"' for name in LATER)
+        expressions.append({"key": f"({TROUBLE}) | select(({later}) | not)", "operator": "DoesNotExist"})
+    if stage["metadata"]["name"] == "pod-complete":
+        expressions.append({"key": TROUBLE, "operator": "DoesNotExist"})
+    if stage["metadata"]["name"] == "pod-delete":
+        expressions.append({"key": TROUBLE, "operator": "NotIn", "values": [*KEPT]})
     if stage["metadata"]["name"] == "pvc-provision":
         expressions.append({"key": SIMULATE, "operator": "NotIn", "values": ["fail"]})
         delay = {"jq": {"expression": f'if {SIMULATE} == "slow" then "20s" else "200ms" end'}}
         stage["spec"]["delay"] = {"durationFrom": delay}
     stage["spec"]["selector"]["matchExpressions"] = expressions
     return _yaml.dump(stage, sort_keys=False)
+
+
+def storage_class(name: str) -> str:
+    """Return a StorageClass whose volumes the Stages provide, as those of any other."""
+    item = {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": name},
+        "provisioner": "kwok.x-k8s.io/volume",
+        "volumeBindingMode": "Immediate",
+    }
+    return _yaml.dump(item)
 
 
 def stages_in(texts: list[str]) -> list[dict[str, Any]]:
