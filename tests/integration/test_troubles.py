@@ -8,7 +8,6 @@ Those that have nothing to do with a kubelet are provoked as on a real cluster.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 import pytest
 import recordings
 import replay
+import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
 from kubernetes import config, dynamic
@@ -75,7 +75,7 @@ def provocation(api: Api) -> Iterator[Provocation]:
     run.end()
 
 
-def told(objects: list[Manifest]) -> tuple[Manifest, list[Manifest]]:
+def told(objects: list[Manifest]) -> str:
     """Return status and events of the pod with the trouble; its name and identifier differ with its template."""
     pod = recordings.troubled(objects)
     assert pod
@@ -87,10 +87,10 @@ def told(objects: list[Manifest]) -> tuple[Manifest, list[Manifest]]:
         for item in objects
         if item["kind"] == "Event" and replay.concerns(item, pod)
     ]
-    text = json.dumps([status, sorted(events, key=str)])
+    text = yaml.safe_dump({"status": status, "events": events}, width=1000)
     for name in (pod["metadata"]["name"], pod["metadata"]["uid"]):
         text = text.replace(name, "this")
-    return tuple(json.loads(text))
+    return text
 
 
 @pytest.mark.parametrize("name", BY_STAGE)
