@@ -37,6 +37,9 @@ POD_IPS = (
 ADDRESSES = {
     "hostIP": "hostIP: {{ index $hostIPs 0 | Quote }}",
     "hostIPs": "hostIPs: [{ip: {{ index $hostIPs 0 | Quote }}}]",
+    "podIP": "podIP: {{ .status.podIP | Quote }}",
+    # KWOK may have given it two of the same family.
+    "podIPs": "podIPs: [{ip: {{ .status.podIP | Quote }}}]",
 }
 MOUNTS = """volumeMounts:
 {{ range .volumeMounts }}
@@ -182,7 +185,7 @@ class Template:
         return "".join(
             f"{line}\n"
             for key, value in self.pod["status"].items()
-            if key not in ("qosClass", "podIP", "podIPs")
+            if key != "qosClass"
             for line in self.part(key, value)
         )
 
