@@ -35,6 +35,8 @@ TUNABLES = {
     "kernel/keys/root_maxkeys": 1000000,
     "kernel/keys/root_maxbytes": 25000000,
 }
+# Where a kubelet has its state; within the namespace, this is a folder of the node's state.
+KUBELET = Path("/var/lib/kubelet")
 
 
 def system_call(name: str, *arguments: Any) -> None:
@@ -85,6 +87,10 @@ def furnish(folder: Path) -> None:
     # CNI keeps its results below /var/lib, a kubelet its links to logs below /var/log.
     for path in ("/var/lib", "/var/log"):
         layer(path, folder / "layers" / path[1:].replace("/", "-"))
+    # A kubelet has sockets there, whose paths may have 107 letters; those below a folder of state may be longer.
+    for path in (folder / "kubelet", KUBELET):
+        path.mkdir(exist_ok=True)
+    mount(folder / "kubelet", KUBELET, flags=BIND)
     values = Path("/run/sysctl")
     values.mkdir()
     for name, value in TUNABLES.items():

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import network
+from .namespaces import KUBELET
 
 REAL, SIMULATED = "real", "simulated"
 KIND = "node-kind"  # label of a node, and what the policy lets a pod select
@@ -108,7 +109,7 @@ def kubelet(folder: Path) -> list[str]:
         "kubelet",
         *flags(config=folder / "kubelet.yaml", kubeconfig=folder / "pki" / "kubelet.kubeconfig"),
         *flags(hostname_override=REAL, node_ip=network.NODE, node_labels=f"{KIND}={REAL}"),
-        *flags(root_dir=folder / "kubelet", cert_dir=folder / "kubelet" / "pki"),
+        *flags(root_dir=KUBELET, cert_dir=KUBELET / "pki"),
     ]
 
 
