@@ -199,8 +199,9 @@ def write(trouble: str, objects: list[Manifest], logs: dict[str, str], version: 
     for path in folder.iterdir():
         path.unlink()
     for kind in {item["kind"]: None for item in objects}:
-        texts = [yaml.dump(item, Dumper=Dumper, sort_keys=True, width=110) for item in objects if item["kind"] == kind]
-        (folder / f"{kind.lower()}.yaml").write_text(HEADER.format(version=version) + "---\n".join(texts))
+        items = [item for item in objects if item["kind"] == kind]
+        text = yaml.dump({"apiVersion": "v1", "kind": "List", "items": items}, Dumper=Dumper, sort_keys=True, width=110)
+        (folder / f"{kind.lower()}.yaml").write_text(HEADER.format(version=version) + text)
     for name, text in logs.items():
         (folder / f"{name}.log").write_text(text)
 
@@ -209,7 +210,7 @@ def read(trouble: str) -> list[Manifest]:
     """Return the recorded objects of a trouble."""
     paths = sorted((FOLDER / trouble).glob("*.yaml"))
     assert paths, f"no recording of {trouble}"
-    items = [item for path in paths for item in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader)]
+    items = [item for path in paths for item in yaml.load(path.read_text(), Loader=yaml.CSafeLoader)["items"]]
     return sorted(items, key=place)
 
 

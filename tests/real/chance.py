@@ -65,11 +65,11 @@ class Chance:
 
     def policies(self) -> list[Object]:
         """Return some policies."""
-        return [self._policy() for _ in range(self.random.randint(1, 6))]
+        return [self._policy() for _index in range(self.random.randint(1, 6))]
 
     def connections(self, number: int) -> list[Connection]:
         """Return connections, each once; one of the ends may be the node or another machine."""
-        return list(dict.fromkeys(self._connection() for _ in range(number)))
+        return list(dict.fromkeys(self._connection() for _index in range(number)))
 
     def _connection(self) -> Connection:
         ends = [NODE, MACHINE, *self.addresses]
@@ -79,7 +79,7 @@ class Chance:
     def _policy(self) -> Object:
         types = self.random.choice((("Ingress",), ("Egress",), *([] if self.careful else [("Ingress", "Egress")])))
         rules = {
-            field: [self._rule(peers) for _ in range(self._number())]
+            field: [self._rule(peers) for _index in range(self._number())]
             for field, peers in (FIELDS[direction] for direction in types)
         }
         where = self.random.choice(NAMESPACES)["metadata"]["name"]
@@ -91,7 +91,7 @@ class Chance:
     def _rule(self, peers: str) -> Object:
         rule: Object = {}
         if self.random.random() < 0.8:
-            found = [self._peer() for _ in range(self._number())]
+            found = [self._peer() for _index in range(self._number())]
             blocks = [peer for peer in found if "ipBlock" in peer]
             rule[peers] = [peer for peer in found if not (self.careful and peer in blocks[1:])]
         if self.random.random() < 0.8:
