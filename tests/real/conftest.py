@@ -37,8 +37,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", action="store_true", help="write tests/fixtures/kubelet anew")
 
 
-def pytest_report_header() -> list[str]:
-    """Say what is real and what is simulated."""
+def pytest_configure() -> None:
+    """Say first what is real and what is simulated."""
+    print("\n".join(what_is_real()), flush=True)
+
+
+def what_is_real() -> list[str]:
+    """Return lines about what runs for real."""
     if VARIABLE not in os.environ:
         return [f"cluster of {OTHER}: everything is real" if OTHER else "no node"]
     parts = Node.here().parts
