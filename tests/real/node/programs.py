@@ -49,7 +49,7 @@ def build(say: Callable[[str], None]) -> tuple[Path, Path, Path]:
         kwok = script.run_go(script.find_go(), "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok")
         shutil.copy(Path(kwok) / "kustomize" / "crd" / "bases" / "kwok.x-k8s.io_stages.yaml", target)
 
-    say_what = "Building %s, once per version: about 2 minutes."
+    say_what = "Building %s, once per version: about 2 to 4 minutes."
     node = compiled("programs", HERE, PACKAGES, lambda: say(say_what % "kubelet and kube-proxy"), copy_stages)
     judge = compiled("judge", JUDGE, PACKAGES_OF_JUDGE, lambda: say(say_what % "kube-router"))
     return rehearsal, node, judge
