@@ -26,8 +26,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._objects.expectati
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.pods import pod_not_ready, pod_state
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import (
     WORKLOADS,
-    conditions_of,
     not_ready,
+    true_condition,
 )
 
 Manifest = dict[str, Any]
@@ -211,8 +211,8 @@ def reason_of(item: Manifest) -> str:
 
 def disruption(pod: Manifest) -> str:
     """Return who ended a pod that could have gone on, or nothing."""
-    found = [entry for entry in conditions_of(pod) if (entry["type"], entry["status"]) == ("DisruptionTarget", "True")]
-    return f" ({found[0].get('message') or found[0].get('reason')})" if found else ""
+    found = true_condition(pod, "DisruptionTarget")
+    return f" ({found.get('message') or found.get('reason')})" if found else ""
 
 
 def owns(node: Node, item: Manifest, kind: Kind) -> bool:

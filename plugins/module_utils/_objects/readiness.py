@@ -80,15 +80,14 @@ def pending_rollout(workload: Manifest) -> str:
 
 def refused_pods(workload: Manifest) -> str:
     """Return why the API server refuses the pods of a workload, or nothing."""
-    wanted = ("ReplicaFailure", "True")
-    found = [entry for entry in conditions_of(workload) if (entry["type"], entry["status"]) == wanted]
-    return f": {found[0].get('message', '')}" if found else ""
+    failure = true_condition(workload, "ReplicaFailure")
+    return f": {failure.get('message', '')}" if failure else ""
 
 
 def unfinished_job(job: Manifest) -> str:
     """Return why a Job has not succeeded, or nothing."""
-    if failed := [entry for entry in conditions_of(job) if (entry["type"], entry["status"]) == ("Failed", "True")]:
-        return f"it failed: {failed[0].get('message') or failed[0].get('reason') or 'no reason given'}"
+    if failed := true_condition(job, "Failed"):
+        return f"it failed: {failed.get('message') or failed.get('reason') or 'no reason given'}"
     wanted = (job.get("spec") or {}).get("completions", 1)
     done = (job.get("status") or {}).get("succeeded", 0)
     return "" if done >= wanted else f"{done} of {wanted} pods have succeeded"
@@ -97,6 +96,12 @@ def unfinished_job(job: Manifest) -> str:
 def conditions_of(item: Manifest) -> list[Manifest]:
     """Return the conditions of an object."""
     return (item.get("status") or {}).get("conditions") or []
+
+
+def true_condition(item: Manifest, kind: str) -> dict[str, Any]:
+    """Return a condition of an object that is true, or nothing."""
+    found = (entry for entry in conditions_of(item) if (entry["type"], entry["status"]) == (kind, "True"))
+    return next(found, {})
 
 
 def in_phase(phase: str) -> Callable[[Manifest], str]:

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.programs import COLLECT_LESS
+
 from . import network
 from .namespaces import KUBELET
 
@@ -21,8 +23,6 @@ REAL, SIMULATED = "real", "simulated"
 KIND = "node-kind"  # label of a node, and what the policy lets a pod select
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 NODE = ("containerd", "kubelet", "kube-proxy")
-# Go collects garbage less often, which saves a fifth of the CPU time; the limit bounds what that costs.
-MEMORY = {"GOGC": "400", "GOMEMLIMIT": "1GiB"}
 ETCD = "http://127.0.0.1:2379"
 ETCD_PEER = "http://127.0.0.1:2380"
 SERVER = f"https://{network.CONTROL_PLANE}:6443"
@@ -168,7 +168,7 @@ class Processes:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=MEMORY | os.environ | {"PATH": programs},
+                    env=COLLECT_LESS | os.environ | {"PATH": programs},
                     start_new_session=True,  # Ctrl-C is for the tests
                 )
             (self.folder / "pids" / name).write_text(str(process.pid))
