@@ -77,7 +77,7 @@ def test_one_application_with_tree_history_and_events(faulty):
     pattern = rf"^ *Deployment {IMAGE}/{IMAGE} .*\n +ReplicaSet \S+\n +Pod \S+ +Pending 0/1; ImagePullBackOff "
     assert re.search(pattern, done.stdout, re.MULTILINE), done.stdout
     assert re.search(r"^ *0 +[0-9a-f]{12} +\S+Z +automated sync$", done.stdout, re.MULTILINE)
-    assert re.search(r"Warning +Failed +Pod \S+ +The image could not be pulled", done.stdout)
+    assert re.search(r'Warning +Failed +Pod \S+ +Failed to pull image "rehearsal-fail:1": ', done.stdout)
     assert "maildev" not in done.stdout
     assert done.stdout.count("What to do: docs/runbooks/not_healthy.md\n") == 1
 

@@ -9,6 +9,7 @@ import json
 from copy import deepcopy
 
 import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import writing
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import Moment, decide, find
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Proof
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import (
@@ -240,14 +241,19 @@ def test_what_somebody_else_paused_in_between_is_no_change_of_ours():
     assert json.loads(cluster.config_map["data"]["web"])["by"] == "berta"
 
 
-def test_an_endless_conflict_ends():
-    cluster = Cluster(application(), ["configmaps"] * 99)
-    with pytest.raises(GitopsError, match="was changed by somebody else at each of 10 attempts: run the task again"):
+def test_an_endless_conflict_ends(monkeypatch):
+    monkeypatch.setattr(writing, "PATIENCE", 0.1)
+    cluster = Cluster(application(), ["configmaps"] * 9999)
+    with pytest.raises(GitopsError) as caught:
         pause(cluster)
+    assert str(caught.value) == (
+        "ConfigMap gitops-paused or an Application was changed by somebody else at each attempt in 0.1 s: try again."
+    )
 
 
-def decided(item, allow=False, fresh=True, **options):
+def decided(item, allow=False, fresh=True, finished_at=0.0, **options):
     entry = Tracked(item["metadata"]["name"], 0.0)
+    entry.finished_at = finished_at
     entry.application = item
     entry.barrier.proof = Proof.FRESH if fresh else Proof.ASKED
     records = {entry.name: record(uid=item["metadata"]["uid"])}
@@ -292,6 +298,15 @@ def test_what_is_paused_and_in_order_is_ready():
 
 def test_its_state_must_be_known_first():
     assert decided(paused_like("manual_out_of_sync"), fresh=False).verdict.state == WAIT
+
+
+def test_what_self_heal_put_right_before_the_pause_must_stay_so():
+    item = paused_like("self_healed")
+    status = item["status"]
+    status["operationState"]["finishedAt"], status["reconciledAt"] = "2026-11-26T17:23:30Z", "2026-11-26T17:23:31Z"
+    found = decided(item, finished_at=15.0).verdict
+    assert (found.state, found.code) == (WAIT, "self-heal")
+    assert decided(item, finished_at=10.0).verdict.state == READY
 
 
 def test_a_record_that_does_not_fit_changes_nothing():

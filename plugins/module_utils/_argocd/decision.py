@@ -46,7 +46,7 @@ OVERLOOKED = (Code.STARTING, Code.TERMINATING)
 BACK_OFF_OTHERS = (5, 10, 20, 30)
 SUPERSEDED_SECONDS = 1.0
 # While one of these is found it is not known yet in which state a paused Application is; all of them end by themselves.
-NOT_KNOWN_YET = (Code.NOT_FOUND, Code.REFRESHING, Code.ERROR, Code.REVISION, Code.POST_SYNC)
+NOT_KNOWN_YET = (Code.NOT_FOUND, Code.REFRESHING, Code.ERROR, Code.REVISION, Code.POST_SYNC, Code.SELF_HEAL)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,16 +17,19 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
-TRIES = 10
+PATIENCE = 30.0  # seconds; Argo CD writes the status of a busy Application several times a second
+PAUSE = 0.1  # seconds between two attempts
 Done = TypeVar("Done")
 
 
 def without_conflict(attempt: Callable[[], Done | None], what: str) -> Done:
     """Decide and write until nothing changed in between, which an attempt says by its result."""
-    for _try in range(TRIES):
-        if (done := attempt()) is not None:
-            return done
-    raise GitopsError(f"{what} was changed by somebody else at each of {TRIES} attempts: run the task again.")
+    end = time.monotonic() + PATIENCE
+    while (done := attempt()) is None:
+        if time.monotonic() > end:
+            raise GitopsError(f"{what} was changed by somebody else at each attempt in {PATIENCE:g} s: try again.")
+        time.sleep(PAUSE)
+    return done
 
 
 def write(api: Api, application: Application, spec: dict[str, Any]) -> bool:
