@@ -47,8 +47,9 @@ attributes:
     details: A refresh is not a change.
 notes:
   - Needs the rights to list, watch and patch Applications. Without watch it lists every second.
-  - "Error C(did not process a refresh): the application controller is not running, does not serve the namespace, or the
-    Application has the annotation C(argocd.argoproj.io/skip-reconcile). Look at the pods of the controller."
+  - "Error C(did not process a refresh): the application controller has no ready pod."
+  - "Error C(has not answered yet): the application controller is busy, or does not serve the namespace."
+  - "Error C(skip-reconcile): the annotation makes the controller ignore the Application; remove it."
   - "Error C(is being deleted): remove what blocks the deletion; M(monorepo.gitops.argocd_app_delete) names it."
 seealso:
   - module: monorepo.gitops.argocd_app_wait
@@ -118,9 +119,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import carry_out
 
-# The message of an answer that does not come says more than that of a wait that ends.
-MORE_SECONDS = 2
-
 
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Refresh and return the result of the module."""
@@ -131,7 +129,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     options = Options(
         request=None,
         refresh=params["refresh"],
-        timeout=params["wait_timeout"] + MORE_SECONDS,
+        timeout=params["wait_timeout"],
         refresh_timeout=params["wait_timeout"],
         done="refreshed",
     )

@@ -36,7 +36,9 @@ options:
     type: list
     elements: str
   applicationsets:
-    description: Names of ApplicationSets whose Applications are waited for.
+    description:
+      - Names of ApplicationSets whose Applications are waited for. One that has no Application within
+        O(not_found_grace) is a failure, unless O(label_selectors) may leave them out.
     type: list
     elements: str
   sync:
@@ -46,7 +48,9 @@ options:
     type: bool
     default: true
   health:
-    description: Accepted health statuses. An empty list accepts any.
+    description:
+      - Accepted health statuses. An empty list accepts any.
+      - With V(Suspended) in it, what is paused or suspended is accepted.
     type: list
     elements: str
     default: [Healthy]
@@ -58,7 +62,9 @@ options:
     type: bool
     default: true
   revision:
-    description: Commit, or its first characters, that the Application must be compared with. Not the name of a branch.
+    description:
+      - Commit, or its first characters, that the Application must be compared with. Not the name of a branch.
+      - For a Helm chart it is the whole version, for an OCI artifact the digest.
     type: str
   revisions:
     description: The same for an Application with several sources, in their order.
@@ -77,7 +83,9 @@ options:
     type: int
     default: 300
   refresh_timeout:
-    description: Seconds after which a refresh that the controller has not processed is a failure.
+    description:
+      - Seconds after which a refresh that the controller has not processed is a failure, if the controller has no ready
+        pod. One that is scaled to 0 is named sooner; one that has a ready pod may be busy, and is waited for.
     type: int
     default: 60
   stable_for:
@@ -85,9 +93,11 @@ options:
     type: float
     default: 0
   allow_degraded_seconds:
-    description: Seconds for which an Application may be Degraded; many are Degraded for a while during an upgrade.
+    description:
+      - Seconds for which an Application may be Degraded; many are Degraded for a while during an upgrade.
+      - A cause that cannot get better by itself is a failure sooner.
     type: float
-    default: 10
+    default: 60
   not_found_grace:
     description: Seconds until an Application that does not exist, or a selection that is empty, is a failure.
     type: int
@@ -118,8 +128,9 @@ options:
   on_paused:
     description:
       - What to do about an Application that people have paused with M(monorepo.gitops.argocd_app_pause).
-      - V(wait) asks for no pauses, and waits for it like for any other. With V(fail) and V(allow) nothing is waited for
-        or done as soon as its state is known. If it is not ready then, V(fail) is an error, and V(allow) is not.
+      - V(wait) asks for no pauses, and waits for it like for any other. With V(fail) and V(allow) nothing is done.
+        V(allow) accepts it as soon as its state is known. V(fail) waits for a rollout or an operation, which go on
+        without automated sync; what cannot become ready by itself is an error at once.
     type: str
     choices: [wait, fail, allow]
     default: wait
@@ -152,19 +163,27 @@ notes:
     also to get the ConfigMap C(gitops-paused).
   - What blocks a deletion and which manager rewrites a field is read from the objects, as far as this is allowed and
     they are in the same cluster as Argo CD.
-  - A failure ends with the page that says what to do, such as C(docs/runbooks/not_healthy.md) below the folder of this
-    collection.
+  - With the rights to get AppProjects, to list the Deployments and StatefulSets of Argo CD and to get what is suspended
+    some waits end earlier and say more. Without them they end when the time is up.
+  - A failure has a line for each Application, the 20 worst, and the page or command that goes on from there, such as
+    C(docs/runbooks/not_healthy.md) below the folder of this collection.
   - "Error C(names, label_selectors and applicationsets are empty): a variable that should name Applications is empty."
-  - "Error C(did not process a refresh): the application controller is not running, or does not serve the Application."
+  - "Error C(did not process a refresh): the application controller has no ready pod."
+  - "Error C(skip-reconcile): the annotation makes the controller ignore the Application; remove it."
+  - "Error C(its dependency ... failed): see the Application that is named."
   - "Error C(ComparisonError ...): the manifests cannot be rendered or compared; the message is the repo-server's."
-  - "Error C(sync Failed ...): each rejected resource follows in brackets with the API server's message."
+  - "Error C(sync Failed ...): each rejected resource follows with the API server's message."
+  - "Error C(sync fails in the same way each time): Argo CD would try again, but what it says cannot change."
+  - "Error C(Suspended ...): resume what is paused or suspended, or accept it with O(health)."
+  - "Error C(sync window): the AppProject does not allow a sync now."
+  - "Error C(Git has none of its objects any more): Argo CD deletes nothing; bring them back, or sync with pruning."
   - "Error C(automated sync is off): nothing syncs this Application; sync it, or enable automated sync."
   - "Error C(PostSync hook ...): the hook failed; fix it and sync again, which also runs the hook again."
   - "Error C(is being deleted): remove what blocks the deletion, or wait until it is created again."
   - "Error C(SharedResourceWarning): both Applications have the object in Git; remove it from one of them."
   - "Error C(is written by manager): leave the field out of Git, or add it to C(spec.ignoreDifferences)."
   - "Error C(paused since): resume it with M(monorepo.gitops.argocd_app_pause), or set V(on_paused=allow)."
-  - "Error C(Prune=false keeps ...): delete the object, or exclude it with the annotation that the message names."
+  - "Warning C(Prune=false keeps ...): the Application is ready; the command that follows removes what left Git."
   - Which status the controller writes when is described in its source, C(controller/appcontroller.go) at v3.6.1.
 seealso:
   - module: monorepo.gitops.argocd_app_info
@@ -194,7 +213,10 @@ applications:
     namespace: {description: Namespace., type: str}
     project: {description: AppProject., type: str}
     state: {description: "V(ready), V(waiting) or V(failed).", type: str}
+    code: {description: "The rule that decided, such as V(degraded).", type: str}
     reason: {description: "What is pending, or why it failed.", type: str}
+    since: {description: "When that began by the clock of the cluster, where this is known.", type: str}
+    next_step: {description: The command or the page that goes on from there., type: str}
     paused:
       description: "Since when and by whom it is paused, or nothing."
       returned: when O(on_paused) is not V(wait)
@@ -272,6 +294,8 @@ def options(params: dict[str, Any], records: dict[str, Record] | None) -> Option
     return Options(
         request=request,
         timeout=params["wait_timeout"],
+        # With labels those of an ApplicationSet may be left out on purpose.
+        applicationsets=[] if params["label_selectors"] else params["applicationsets"] or [],
         paused=records,
         allow_paused=params["on_paused"] == "allow",
         **{key: params[key] for key in SAME_NAME},
@@ -347,7 +371,7 @@ def main() -> None:
             wait_timeout={"type": "int", "default": 300},
             refresh_timeout={"type": "int", "default": 60},
             stable_for={"type": "float", "default": 0},
-            allow_degraded_seconds={"type": "float", "default": 10},
+            allow_degraded_seconds={"type": "float", "default": 60},
             not_found_grace={"type": "int", "default": 10},
             fail_fast={"type": "bool", "default": False},
             resync_failed={"type": "bool", "default": False},

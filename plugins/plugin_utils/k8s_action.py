@@ -8,6 +8,7 @@ Used by action plugins of the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 from copy import deepcopy
@@ -74,5 +75,12 @@ class Tail:
         text = self.path.read_bytes()[self.offset :]
         end = text.rfind(b"\n") + 1
         self.offset += end
+        display = Display()
+        columns = display.columns if sys.stdout.isatty() else 0
         for line in text[:end].decode(errors="replace").splitlines():
-            Display().display(f"  {line}")
+            display.display(fitting(f"  {line}", columns))
+
+
+def fitting(line: str, columns: int) -> str:
+    """Return a line that is not wrapped where it is shown; 0 columns are as many as it has."""
+    return line if not columns or len(line) <= columns else f"{line[: columns - 1]}…"

@@ -18,8 +18,9 @@ import time
 
 import pytest
 import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.message import failure_message
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, failure_message
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.stages import stages_in
 
 from .conftest import LONG, numbers

@@ -19,9 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.message import failure_message
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import parse_time
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, failure_message
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter
 
 from .conftest import LONG, numbers
 
@@ -240,7 +241,7 @@ def test_drift_does_not_last_as_long_as_self_heal_pauses(environment, rounds):
     assert api.request("DELETE", "/api/v1/namespaces/rounds-a/configmaps/rounds-a")[0] == 200
     ready, results, waiter = wait(environment, timeout=12)
     assert not ready
-    reason = "changed in the cluster (ConfigMap rounds-a/rounds-a); self-heal pauses after 6 syncs of this revision"
+    reason = "missing in the cluster (ConfigMap rounds-a/rounds-a); self-heal pauses after 6 syncs of this revision"
     assert results["rounds-a"]["reason"] == reason
     ready, results, waiter = wait(environment, resync_failed=True)
     assert ready, told(waiter)
@@ -255,8 +256,8 @@ def test_a_failed_hook_is_not_forgotten_when_everything_is_synced_and_healthy(en
     rounds.state["rounds-b"]["value"] = f"hook {time.time()}"
     rounds.state["rounds-b"]["more"] = [failing_hook()]
     commit = rounds.push("a hook fails")
-    words = "sync Failed: one or more synchronization tasks completed unsuccessfully (retried 1 times). "
-    words += "[PostSync hook Job rounds-b/migrate: Job was active longer than specified deadline]"
+    words = "sync Failed: PostSync hook Job rounds-b/migrate: Job was active longer than specified deadline "
+    words += "(retried 1 times)"
     ready, results, waiter = wait(environment, revisions=(commit,))
     found = {key: results["rounds-b"][key] for key in ("state", "reason", "sync", "health")}
     assert found == {"state": "failed", "reason": words, "sync": "Synced", "health": "Healthy"}
@@ -366,7 +367,7 @@ def test_a_field_that_is_rewritten_again_and_again_is_never_ready(environment, r
     assert list(mistakes(api, rounds, results, commit)) == []
 
 
-def test_what_prune_false_keeps_is_called_a_leftover(environment, rounds):
+def test_what_prune_false_keeps_is_ready_and_named(environment, rounds):
     """Argo CD heals it for ever, but nobody rewrites it."""
     kept = config_map("kept", annotations={"argocd.argoproj.io/sync-options": "Prune=false"})
     rounds.state["rounds-a"]["more"] = [kept]
@@ -374,14 +375,16 @@ def test_what_prune_false_keeps_is_called_a_leftover(environment, rounds):
     rounds.state["rounds-a"]["more"] = []
     commit = rounds.push("leaves Git")
     ready, results, waiter = wait(environment, revisions=(commit,), resync_failed=True)
-    words = "Prune=false keeps ConfigMap rounds-a/kept, which left Git: delete it, or annotate it with "
-    words += "argocd.argoproj.io/compare-options: IgnoreExtraneous"
-    assert not ready
-    assert (results["rounds-a"]["state"], results["rounds-a"]["reason"]) == ("failed", words)
-    assert results["rounds-a"]["resyncs"] == 0
+    words = "Prune=false keeps ConfigMap rounds-a/kept, which left Git; "
+    words += "to remove: kubectl delete configmap/kept -n rounds-a"
+    assert ready, told(waiter)
+    assert (results["rounds-a"]["state"], results["rounds-a"]["reason"]) == ("ready", words)
+    assert words in results["rounds-a"]["warnings"]
+    assert (results["rounds-a"]["sync"], results["rounds-a"]["resyncs"]) == ("OutOfSync", 0)
     assert environment.api().request("DELETE", "/api/v1/namespaces/rounds-a/configmaps/kept")[0] == 200
     ready, results, waiter = wait(environment, revisions=(commit,))
     assert ready, told(waiter)
+    assert results["rounds-a"]["sync"] == "Synced"
 
 
 @pytest.mark.usefixtures("rounds")
@@ -455,15 +458,27 @@ def test_a_wait_that_fails_fast_does_not_wait_for_the_others(environment, rounds
     assert waiter.elapsed() < 60
 
 
-def test_a_stopped_controller_is_named(environment, rounds):
+def scale_controller(environment, replicas):
+    """Scale the workload of the controller, whose pods are simulated: its process does not follow."""
+    path = "/apis/apps/v1/namespaces/argocd/statefulsets/argocd-application-controller"
+    assert environment.api().request("PATCH", path, body={"spec": {"replicas": replicas}})[0] == 200
+
+
+def test_a_stopped_controller_is_named_where_it_has_no_pod_and_waited_for_otherwise(environment, rounds):
     environment.rehearsal("stopped", "argocd-application-controller")
     rounds.push("nobody looks")
-    ready, results, waiter = wait(environment, timeout=60, refresh_timeout=5)
+    ready, results, waiter = wait(environment, timeout=8, refresh_timeout=4)
+    assert not ready
+    words = "the application controller has not answered yet, although its pod is ready: it is busy, or does not serve "
+    assert [result["state"] for result in results.values() if words in result["reason"]] == ["waiting"] * len(NAMES)
+    scale_controller(environment, 0)
+    ready, results, waiter = wait(environment, timeout=60)
+    scale_controller(environment, 1)
     environment.rehearsal("argocd_started")
     assert not ready
     assert waiter.elapsed() < 30
-    words = "the application controller did not process a refresh within 5 s: is it running"
-    assert [result["reason"] for result in results.values() if not result["reason"].startswith(words)] == []
+    words = "StatefulSet argocd/argocd-application-controller is scaled to 0"
+    assert [result["reason"] for result in results.values() if not result["reason"].endswith(words)] == []
 
 
 def test_a_controller_that_comes_back_is_waited_for(environment, rounds):
@@ -500,12 +515,97 @@ def test_an_api_server_that_restarts_in_the_middle_is_survived(environment, roun
     assert list(mistakes(environment.api(), rounds, results, commit)) == []
 
 
+@pytest.fixture
+def patient(environment, rounds):
+    """Let Argo CD try again for minutes, as it does by default."""
+    spec = specification(rounds.url, "rounds-a")
+    policy = spec["syncPolicy"] | {"retry": {"limit": 5, "backoff": {"duration": "3s", "factor": 2}}}
+    apply(environment.api(), "Application", "applications", "rounds-a", spec | {"syncPolicy": policy})
+    yield
+    apply(environment.api(), "Application", "applications", "rounds-a", spec)
+
+
+@pytest.mark.usefixtures("patient")
+def test_what_cannot_get_better_is_final_long_before_argo_cd_gives_up(environment, rounds):
+    assert wait(environment)[0]
+    rounds.state["rounds-a"]["broken"] = "rejected"
+    commit = rounds.push("rejected")
+    ready, results, waiter = wait(environment, 60, revisions=(commit,), resync_failed=True)
+    rounds.state["rounds-a"]["broken"] = ""
+    assert not ready
+    assert waiter.elapsed() < 20
+    words = "sync fails in the same way each time: Deployment rounds-a/rounds-a: "
+    assert results["rounds-a"]["reason"].startswith(f'{words}Deployment.apps "rounds-a" is invalid: '), told(waiter)
+    assert (results["rounds-a"]["code"], results["rounds-a"]["resyncs"]) == ("rejected", 0)
+    unknown = {"apiVersion": "nobody.example/v1", "kind": "Nothing", "metadata": {"name": "a"}}
+    rounds.state["rounds-a"]["more"] = [unknown]
+    ready, results, waiter = wait(environment, 60, revisions=(rounds.push("a kind that nobody brings"),))
+    rounds.state["rounds-a"]["more"] = []
+    assert not ready
+    assert waiter.elapsed() < 30
+    words = "no CustomResourceDefinition in the cluster brings Nothing.nobody.example"
+    assert results["rounds-a"]["reason"].endswith(words), told(waiter)
+    ready, results, waiter = wait(environment, 60, revisions=(rounds.push("repaired"),), resync_failed=True)
+    assert ready, told(waiter)
+
+
+def test_what_is_paused_is_named_at_once_with_the_option_that_accepts_it(environment, rounds):
+    paused = manifests("paused", {"value": "", "image": "web:1", "replicas": 1, "broken": "", "more": []})[1]
+    paused["spec"]["paused"] = True
+    rounds.state["rounds-b"]["more"] = [paused]
+    commit = rounds.push("paused")
+    ready, results, waiter = wait(environment, revisions=(commit,))
+    assert not ready
+    assert waiter.elapsed() < 20
+    assert results["rounds-b"]["reason"] == (
+        "Suspended: Deployment rounds-b/paused Suspended (Deployment is paused); health: [Healthy, Suspended] accepts "
+        "it (gitops_accepted_health in an inventory)"
+    )
+    request = Request(health=frozenset({"Healthy", "Suspended"}), revisions=(commit,))
+    waiter = Waiter(environment.api(), "argocd", Options(request=request, timeout=TIMEOUT), nothing_else, list(NAMES))
+    assert waiter.wait(), told(waiter)
+
+
+def test_a_closed_sync_window_is_named(environment, rounds):
+    window = {"kind": "deny", "schedule": "* * * * *", "duration": "1h", "applications": ["rounds-a"]}
+    project = f"{ARGO}/appprojects/rounds"
+    assert environment.api().request("PATCH", project, body={"spec": {"syncWindows": [window]}})[0] == 200
+    rounds.state["rounds-a"]["value"] = f"window {time.time()}"
+    commit = rounds.push("while the window is closed")
+    ready, results, waiter = wait(environment, 60, revisions=(commit,), resync_failed=True)
+    assert environment.api().request("PATCH", project, body={"spec": {"syncWindows": None}})[0] == 200
+    assert not ready
+    assert waiter.elapsed() < 20
+    assert results["rounds-a"]["reason"] == (
+        "OutOfSync: ConfigMap rounds-a/rounds-a; automated sync does not begin while a sync window of AppProject "
+        "rounds is closed (deny * * * * * for 1h, UTC)"
+    )
+    ready, results, waiter = wait(environment, revisions=(commit,))
+    assert ready, told(waiter)
+
+
+@pytest.mark.usefixtures("rounds")
+def test_an_application_that_argo_cd_ignores_is_named(environment):
+    application, skip = f"{ARGO}/applications/rounds-a", "argocd.argoproj.io/skip-reconcile"
+    body = {"metadata": {"annotations": {skip: "true"}}}
+    assert environment.api().request("PATCH", application, body=body)[0] == 200
+    ready, results, waiter = wait(environment)
+    assert environment.api().request("PATCH", application, body={"metadata": {"annotations": {skip: None}}})[0] == 200
+    assert not ready
+    assert (results["rounds-a"]["state"], results["rounds-a"]["refreshes"]) == ("failed", 0)
+    assert results["rounds-a"]["next_step"] == f"kubectl annotate application rounds-a -n argocd {skip}-"
+    ready, results, waiter = wait(environment)
+    assert ready, told(waiter)
+
+
 def test_an_application_that_does_not_exist_is_named(environment):
     settings = Options(request=Request(), not_found_grace=1, timeout=5)
     waiter = Waiter(environment.api(), "argocd", settings, nothing_else, ["nobody"])
     assert not waiter.wait()
     message = failure_message(waiter.results(), 5, "")
-    assert message == "0 of 1 Applications are ready. Application nobody: does not exist."
+    assert message == (
+        "0 of 1 Applications are ready.\nApplication nobody: does not exist.\nWhat to do: docs/runbooks/status.md"
+    )
 
 
 def test_a_group_that_the_cluster_does_not_know_is_no_error(environment):

@@ -12,6 +12,8 @@ from pathlib import Path
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import is_untouched
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import CONTROLLER
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.failures import Failure
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Proof
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import (
     Operations,
@@ -19,18 +21,24 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations
     terminate_operation,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import selection
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import INSTEAD_OF_SELF_HEAL, REFRESH, STAMP
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
+    INSTEAD_OF_SELF_HEAL,
+    REFRESH,
+    SKIP,
+    STAMP,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
     FAILED,
     READY,
     WAIT,
     Action,
+    Evidence,
     Options,
     Request,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import ERROR_ROUNDS
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, failure_message
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter
 
 from .test_verdict import recorded
 
@@ -287,8 +295,15 @@ def status_of_kind(health="Healthy", sync="Synced", phase="Succeeded", revision=
     return application
 
 
+class Nothing:
+    """An API server without objects."""
+
+    def request(self, *_args):
+        return 404, {}
+
+
 def waiter_of_several(applications, **options):
-    waiter = Waiter(None, "argocd", Options(request=Request(), **options), bool, list(applications))
+    waiter = Waiter(Nothing(), "argocd", Options(request=Request(), **options), bool, list(applications))
     for name, application in applications.items():
         application["metadata"]["name"] = name
         waiter.tracked[name].application, waiter.tracked[name].barrier.proof = application, Proof.FRESH
@@ -455,7 +470,7 @@ def test_what_a_dependency_needs_is_decided_before_what_depends_on_it():
         assert not waiter._done(100.0)
         waiter.tracked["kafka"].resyncs = waiter.options.resync_limit
         waiter._judge(101.0)
-        assert states(waiter) == {"kafka-ui": (FAILED, "sync-failed"), "kafka": (FAILED, "sync-failed")}
+        assert states(waiter) == {"kafka-ui": (FAILED, "dependency"), "kafka": (FAILED, "sync-failed")}
         assert waiter._done(101.0)
 
 
@@ -510,22 +525,131 @@ def test_selection_by_name_by_owner_and_by_label():
     assert selection([], [], labelled=True)(version(1))
 
 
-def test_the_message_names_failures_first_and_then_what_is_waited_for():
-    entries = [
-        {"name": "slow", "state": "waiting", "reason": "Progressing: Deployment x"},
-        {"name": "bad", "state": "failed", "reason": "sync Failed"},
-        {"name": "good", "state": "ready", "reason": ""},
-    ]
-    assert failure_message(entries, 20.04, "") == (
-        "1 of 3 Applications are ready. Application bad: sync Failed. "
-        "Application slow was not ready after 20 s: Progressing: Deployment x."
+def decided(**options):
+    """Return a wait for one Application whose refresh nobody answers."""
+    waiter = waiter_of_several({"a": status_of_kind()}, refresh_timeout=60, **options)
+    entry = waiter.tracked["a"]
+    entry.barrier.reset()
+    entry.barrier.ask(100.0)
+    return waiter, entry
+
+
+SILENT = "refresh requested 61 s ago; the application controller has not answered yet"
+
+
+def test_a_silent_controller_is_a_failure_only_where_it_has_no_pod():
+    waiter, entry = decided()
+
+    def told(now, *evidence):
+        waiter.inquiry.known = dict.fromkeys([CONTROLLER], *evidence) if evidence else {}
+        waiter._judge(now)
+        return entry.verdict.state, entry.verdict.reason
+
+    stopped = "StatefulSet argocd/argocd-application-controller"
+    assert told(161.0) == (WAIT, f"{SILENT}, which nothing explains: does it run, and serve this namespace and shard?")
+    assert told(161.0, Evidence()) == (
+        WAIT,
+        f"{SILENT}, although its pod is ready: it is busy, or does not serve this namespace or shard",
     )
-    assert failure_message([], 20, "") == (
-        "No Application matches: check names, label_selectors, applicationsets and namespace."
+    gone = Evidence(f"{stopped} has no ready pod")
+    assert told(159.0, gone) == (WAIT, f"{SILENT.replace('61', '59')}: {gone.text}")
+    assert told(161.0, gone) == (
+        FAILED,
+        f"the application controller did not process a refresh within 61 s: {gone.text}",
     )
-    assert failure_message(entries, 20, "The API server x does not answer: refused") == (
-        "The API server x does not answer: refused (after 20 s)"
+    scaled = Evidence(f"{stopped} is scaled to 0", final=True)
+    assert told(104.0, scaled)[0] == WAIT
+    assert told(106.0, scaled) == (
+        FAILED,
+        f"the application controller did not process a refresh within 6 s: {scaled.text}",
     )
+
+
+def test_an_application_that_the_controller_ignores_is_named_at_once():
+    waiter, entry = decided()
+    entry.application["metadata"] |= {"annotations": {SKIP: "true"}, "namespace": "argocd"}
+    entry.barrier.reset()
+    waiter._judge(100.0)
+    assert (entry.verdict.state, entry.verdict.code, entry.decision.action) == (FAILED, "skip-reconcile", Action.NONE)
+    assert entry.verdict.reason == (
+        "has the annotation argocd.argoproj.io/skip-reconcile, so the application controller ignores it: remove the "
+        "annotation"
+    )
+    assert entry.verdict.next_step == ("kubectl annotate application a -n argocd argocd.argoproj.io/skip-reconcile-")
+    waiter.options.refresh = "none"
+    waiter._judge(101.0)
+    assert entry.verdict.state == READY
+
+
+def test_what_depends_on_a_failed_application_fails_with_it_at_once():
+    late = status_of_kind("Progressing")
+    waiter = waiter_of_several(
+        {"a": status_of_kind(phase="Failed"), "b": late, "c": status_of_kind(), "d": status_of_kind("Progressing")},
+        depends_on={"b": ["a"], "c": ["a"], "d": ["b"]},
+    )
+    waiter._judge(100.0)
+    assert states(waiter) == {
+        "a": (FAILED, "sync-failed"),
+        "b": (FAILED, "dependency"),
+        "c": (READY, "ready"),
+        "d": (FAILED, "dependency"),
+    }
+    assert waiter._done(100.0)
+    assert waiter.tracked["b"].verdict.reason == "its dependency a failed; Progressing: no resource says why"
+    # It may become ready in the next moment.
+    waiter.tracked["b"].barrier.reset()
+    waiter._judge(101.0)
+    assert states(waiter)["b"] == (WAIT, "refreshing")
+
+
+def with_error(message):
+    application = status_of_kind(sync="Unknown")
+    application["status"]["conditions"] = [{"type": "ComparisonError", "message": message}]
+    return application
+
+
+def test_an_error_is_not_final_while_a_dependency_is_outstanding():
+    late = status_of_kind("Progressing")
+    final = "application repo x is not permitted in project 'y'"
+    waiter = waiter_of_several({"a": late, "b": with_error(final)}, depends_on={"b": ["a"]})
+    entry = waiter.tracked["b"]
+    for now in (100.0, 101.0):
+        entry.error_rounds = 9
+        waiter._judge(now)
+        assert states(waiter)["b"] == (WAIT, "error")
+    assert entry.verdict.reason == f"waits for a; ComparisonError: {final}"
+    late["status"]["health"]["status"] = "Healthy"
+    waiter._judge(102.0)
+    # What was confirmed before says nothing.
+    assert (states(waiter)["b"], entry.error_rounds) == ((WAIT, "error"), 0)
+    entry.error_rounds = 1
+    waiter._judge(103.0)
+    assert states(waiter)["b"] == (FAILED, "error")
+
+
+def test_another_error_was_not_confirmed_by_the_one_before():
+    application = with_error("rpc error: code = Unavailable desc = connection error")
+    waiter = waiter_of_several({"a": application})
+    waiter._judge(100.0)
+    entry = waiter.tracked["a"]
+    entry.error_rounds = 9
+    application["status"]["conditions"][0]["message"] = "resource :Secret is not permitted in project a"
+    waiter._judge(101.0)
+    assert (states(waiter)["a"], entry.error_rounds, entry.since) == ((WAIT, "error"), 0, 100.0)
+    entry.error_rounds = 1
+    waiter._judge(102.0)
+    assert states(waiter)["a"] == (FAILED, "error")
+
+
+def test_a_sync_that_can_only_fail_is_not_started_again():
+    application = status_of_kind(phase="Failed")
+    waiter = waiter_of_several({"a": application}, resync_failed=True)
+    entry = waiter.tracked["a"]
+    waiter._judge(100.0)
+    assert states(waiter)["a"] == (WAIT, "resync")
+    entry.failures.last = Failure(("new",), ('Service a/b: Service "b" is invalid: no',), 2)
+    waiter._judge(101.0)
+    assert (states(waiter)["a"], entry.decision.action) == ((FAILED, "rejected"), Action.NONE)
 
 
 def test_a_refresh_is_content_with_a_fresh_status_of_any_kind():

@@ -40,10 +40,9 @@ def test_the_result_is_that_of_the_operation_and_the_application_is_ready(api_se
 def test_a_failed_sync_names_the_object_and_what_the_api_server_said(api_server):
     result = sync(api_server("sync_failed"), names=["manual"])
     assert result["msg"].startswith(
-        "0 of 1 Applications are ready. Application manual: sync Failed: one or more objects failed to apply"
+        '0 of 1 Applications are ready.\nApplication manual: sync Failed: ConfigMap manual/manual: ConfigMap "'
     )
-    assert "[ConfigMap manual/manual: " in result["msg"]
-    assert result["msg"].endswith("]. What to do: docs/runbooks/not_healthy.md#sync-failures")
+    assert result["msg"].endswith("\nWhat to do: docs/runbooks/not_healthy.md#sync-failures")
     assert result["msg"].count("docs/runbooks") == 1
     assert (result["changed"], result["applications"][0]["phase"]) == (True, "Failed")
 

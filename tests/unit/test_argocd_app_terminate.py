@@ -42,6 +42,6 @@ def test_check_mode_says_what_would_be_ended(api_server):
 def test_a_controller_that_does_not_end_it_is_an_error(api_server):
     result = terminate(api_server("terminate_without_controller"), names=["manual"], wait_timeout=2)
     assert result["msg"].startswith(
-        "0 of 1 Applications are idle. Application manual was not idle after 2 s: operation of ansible, Terminating "
+        "0 of 1 Applications are idle.\nApplication manual was not idle after 2 s: operation of ansible, Terminating "
     )
     assert result["changed"] is True

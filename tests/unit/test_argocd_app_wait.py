@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import decision, verdict, watch
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import decision, differences, evidence, watch
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import wait as wait_module
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Code
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait
@@ -64,13 +64,27 @@ def test_check_mode_of_a_first_run_finds_no_argo_cd(api_server):
 def test_an_application_that_does_not_exist_is_named(api_server):
     result = wait(api_server("wait_not_found"), names=["three"], not_found_grace=0)
     assert result["msg"] == (
-        "0 of 1 Applications are ready. Application three: does not exist. What to do: docs/runbooks/status.md"
+        "0 of 1 Applications are ready.\nApplication three: does not exist.\nWhat to do: docs/runbooks/status.md"
     )
 
 
-def test_a_selection_that_matches_nothing_is_said(api_server):
-    result = wait(api_server("wait_nothing_selected"), applicationsets=["three"], not_found_grace=0)
-    assert result["msg"] == "No Application matches: check names, label_selectors, applicationsets and namespace."
+BROKEN = {"type": "ErrorOccurred", "status": "True", "message": "rpc error: code = Unknown desc = no such branch"}
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "words"),
+    [
+        (404, {}, "does not exist in namespace argocd"),
+        (200, {"status": {}}, "generates no Applications: check its generators and its revision"),
+        (200, {"status": {"conditions": [BROKEN]}}, "generates no Applications: no such branch"),
+    ],
+)
+def test_an_applicationset_without_applications_is_named(api_server, status, answer, words):
+    server = api_server("wait_nothing_selected")
+    path = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applicationsets/three"
+    server.insert(len(server.steps), {"request": f"GET {path}", "status": status, "answer": answer})
+    result = wait(server, applicationsets=["three"], not_found_grace=0)
+    assert result["msg"] == f"ApplicationSet three {words}."
 
 
 def test_missing_rights_to_list(api_server):
@@ -99,15 +113,16 @@ def test_without_the_right_to_watch_it_lists(api_server, monkeypatch):
 
 def test_a_sync_that_failed_names_the_object_and_what_the_api_server_said(api_server):
     result = wait(api_server("wait_sync_failed"), label_selectors=["team=broken"])
-    assert "Application broken: sync Failed: one or more objects failed to apply" in result["msg"]
-    assert 'ConfigMap broken/broken: ConfigMap "broken" is invalid' in result["msg"]
+    words = 'Application broken: sync Failed: ConfigMap broken/broken: ConfigMap "broken" is invalid: '
+    assert words in result["msg"]
     assert result["changed"] is False
 
 
 def test_what_failed_is_synced_again_as_often_as_it_may_be(api_server):
     server = api_server("wait_resync_in_vain")
-    result = wait(server, label_selectors=["team=broken"], resync_failed=True, resync_limit=1)
-    assert "Application broken: sync Failed" in result["msg"]
+    result = wait(server, label_selectors=["team=broken"], resync_failed=True)
+    # The second attempt says the same, and nothing of it can change.
+    assert "Application broken: sync fails in the same way each time: ConfigMap broken/broken: " in result["msg"]
     assert (result["changed"], result["applications"][0]["resyncs"]) == (True, 1)
 
 
@@ -125,7 +140,7 @@ def test_a_sync_that_failed_is_started_again_when_its_dependency_is_ready(api_se
 def test_a_failed_dependency_fails_what_depends_on_it(api_server):
     settings = {"resync_failed": True, "resync_limit": 0, "depends_on": {"late": ["broken"]}}
     result = wait(api_server("wait_failed_dependency"), label_selectors=["team in (broken, late)"], **settings)
-    assert "Application late: its dependency broken failed; sync Failed: one or more obj" in result["msg"]
+    assert "Application late: its dependency broken failed; sync Failed: " in result["msg"]
 
 
 def test_the_first_failure_may_end_the_wait(api_server):
@@ -140,19 +155,19 @@ def test_what_holds_a_deletion_is_named(api_server):
     result = wait(api_server("wait_held"), label_selectors=["team=held"], wait_timeout=2)
     since = result["msg"].partition("(since ")[2].partition(")")[0]
     assert result["msg"] == (
-        f"0 of 1 Applications are ready. Application held was not ready after 2 s: is being deleted (since {since}); "
-        "finalizer resources-finalizer.argocd.argoproj.io; held by ConfigMap held/held (finalizer tests/keep). "
+        f"0 of 1 Applications are ready.\nApplication held was not ready after 2 s: is being deleted (since {since}); "
+        "finalizer resources-finalizer.argocd.argoproj.io; held by ConfigMap held/held (finalizer tests/keep).\n"
         "What to do: docs/runbooks/not_healthy.md"
     )
 
 
 def test_who_changed_an_object_is_named(api_server, monkeypatch):
-    for module in (decision, verdict):
+    for module in (decision, differences):
         monkeypatch.setattr(module, "DRIFT_SECONDS", 0.6)
     result = wait(api_server("wait_drift"), label_selectors=["team=drifted"])
     assert result["msg"] == (
-        "0 of 1 Applications are ready. Application drifted: changed in the cluster (ConfigMap drifted/drifted) "
-        "and selfHeal is off: sync it; data.value of ConfigMap drifted/drifted is written by manager rewriter. "
+        "0 of 1 Applications are ready.\nApplication drifted: changed in the cluster (ConfigMap drifted/drifted) "
+        "and selfHeal is off: sync it; data.value of ConfigMap drifted/drifted is written by manager rewriter.\n"
         "What to do: docs/runbooks/not_healthy.md"
     )
     assert result["requests"]["read"] == 1
@@ -166,9 +181,16 @@ def test_an_operation_that_retries_an_older_revision_is_ended(api_server):
     assert server.steps_of("PATCH")[1]["body"]["status"] == {"operationState": {"phase": "Terminating"}}
 
 
-def test_a_controller_that_does_not_answer_is_named(api_server):
-    result = wait(api_server("wait_without_controller"), label_selectors=["name=one"], refresh_timeout=1)
-    assert "Application one: the application controller did not process a refresh within 1 s" in result["msg"]
+def test_a_controller_that_does_not_answer_is_named(api_server, monkeypatch):
+    server = api_server("wait_without_controller")
+    controller = {"metadata": {"name": "argocd-application-controller"}, "spec": {"replicas": 1}, "status": {}}
+    for kind, items in (("deployments", []), ("statefulsets", [controller])):
+        path = f"/apis/apps/v1/namespaces/argocd/{kind}?labelSelector=app.kubernetes.io%2Fname%3D{evidence.CONTROLLER}"
+        server.insert(len(server.steps), {"request": f"GET {path}", "status": 200, "answer": {"items": items}})
+    monkeypatch.setattr(evidence, "UNANSWERED", 0.0)
+    result = wait(server, label_selectors=["name=one"], refresh_timeout=1)
+    assert "Application one: the application controller did not process a refresh within 1 s: " in result["msg"]
+    assert "StatefulSet argocd/argocd-application-controller has no ready pod" in result["msg"]
 
 
 def test_a_timestamp_that_an_older_argo_cd_leaves_is_taken_away(api_server):
@@ -201,8 +223,8 @@ def test_another_revision_is_named_when_it_was_confirmed(api_server):
     result = wait(api_server("wait_other_revision"), label_selectors=["name=one"], revision="0000")
     found = result["applications"][0]
     assert result["msg"] == (
-        f"0 of 1 Applications are ready. Application one: is at revision {found['revision']} instead of 0000: "
-        "its branch has moved on, or its targetRevision names another one. What to do: docs/runbooks/not_healthy.md"
+        f"0 of 1 Applications are ready.\nApplication one: is at revision {found['revision']} instead of 0000: "
+        "its branch has moved on, or its targetRevision names another one.\nWhat to do: docs/runbooks/not_healthy.md"
     )
 
 
@@ -230,7 +252,7 @@ def test_a_sync_for_which_somebody_else_was_quicker_is_tried_again(api_server, m
     server.insert(server.steps.index(sync), sync | {"status": status, "answer": {}})
     result = wait(server, label_selectors=["team=broken"], resync_failed=True, resync_limit=1)
     assert (result["changed"], result["applications"][0]["resyncs"]) == (True, 1)
-    assert "Application broken: sync Failed" in result["msg"]
+    assert "Application broken: sync fails in the same way each time: " in result["msg"]
 
 
 PAUSED = "paused since 2026-11-27T"
@@ -239,9 +261,9 @@ PAUSED = "paused since 2026-11-27T"
 def test_what_people_have_paused_is_named_and_not_waited_for(api_server):
     result = wait(api_server("wait_paused"), names=["gateway", "maildev"], on_paused="fail", resync_failed=True)
     found = {entry["name"]: entry for entry in result["applications"]}
-    assert result["msg"].startswith(f"1 of 2 Applications are ready. Application maildev: {PAUSED}")
+    assert result["msg"].startswith(f"1 of 2 Applications are ready.\nApplication maildev: {PAUSED}")
     assert result["msg"].endswith(
-        "OutOfSync (Deployment maildev/maildev): resume it, or allow that it is paused. "
+        "OutOfSync (Deployment maildev/maildev): resume it, or allow that it is paused (on_paused).\n"
         "What to do: docs/runbooks/pause.md"
     )
     assert (found["gateway"]["paused"], found["gateway"]["state"]) == ("", "ready")

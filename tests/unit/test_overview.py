@@ -101,8 +101,8 @@ def test_a_new_application_says_that_nobody_has_compared_it():
 
 def test_a_sync_that_failed_names_the_object_and_what_the_api_server_said():
     found = reasons(recorded("sync_failed"))
-    assert found[0].startswith("sync Failed: one or more synchronization tasks completed unsuccessfully"), found
-    assert "[Deployment rounds-a/rounds-a: " in found[0]
+    words = 'sync Failed: Deployment rounds-a/rounds-a: Deployment.apps "rounds-a" is invalid: '
+    assert found[0].startswith(words), found
     assert not [text for text in found if text.startswith("SyncError")], "it is the same once more"
     assert found[-1].startswith("OutOfSync: "), found
 

@@ -275,13 +275,25 @@ def test_a_run_neither_waits_for_what_is_paused_nor_syncs_it():
     found = decided(paused_like("manual_out_of_sync"))
     assert (found.verdict.state, found.verdict.code, found.action) == (FAILED, "paused", Action.NONE)
     assert found.verdict.reason.startswith(f"{TEXT}; OutOfSync (")
-    assert found.verdict.reason.endswith("): resume it, or allow that it is paused")
+    assert found.verdict.reason.endswith("): resume it, or allow that it is paused (on_paused)")
 
 
-@pytest.mark.parametrize("name", ["sync_failed", "progressing"])
-def test_no_other_state_of_it_is_waited_for_or_mended(name):
-    found = decided(paused_like(name))
+def test_what_cannot_go_on_without_automated_sync_is_neither_waited_for_nor_mended():
+    found = decided(paused_like("sync_failed"))
     assert (found.verdict.state, found.verdict.code, found.action) == (FAILED, "paused", Action.NONE)
+
+
+def test_a_rollout_goes_on_and_so_does_an_operation():
+    found = decided(paused_like("progressing"))
+    assert (found.verdict.state, found.verdict.code) == (WAIT, "paused")
+    assert found.verdict.reason.startswith(f"{TEXT}; Progressing: Deployment rounds-a/rounds-a Progressing")
+    assert decided(paused_like("progressing"), allow=True).verdict.state == READY
+    found = decided(paused_like("retrying"))
+    assert (found.verdict.state, found.verdict.code) == (WAIT, "paused")
+    superseded = paused_like("retrying")
+    superseded["status"]["sync"]["revision"] = "f" * 40
+    found = decided(superseded)
+    assert (found.verdict.state, found.action in (Action.SYNC, Action.TERMINATE)) == (WAIT, False)
 
 
 def test_it_may_be_in_any_state_where_that_is_allowed():

@@ -234,7 +234,8 @@ def test_a_failure_of_ours_has_the_objects_that_were_rejected():
     result = application["status"]["operationState"]["syncResult"]
     state, reason, _action = judged(order, in_phase(application, order, "Failed", "rejected", syncResult=result))
     assert state == FAILED
-    assert reason.startswith("sync Failed: rejected [Deployment rounds-a/rounds-a: error when patching ")
+    words = 'sync Failed: rejected [Deployment rounds-a/rounds-a: Deployment.apps "rounds-a" is invalid: '
+    assert reason.startswith(words)
     assert order.is_over is False
 
 

@@ -9,10 +9,25 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import (
+    REPO_SERVER,
+    kind_question,
+    project_question,
+    suspended_question,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.failures import Failure
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import details
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import INSTEAD_OF_SELF_HEAL
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import FAILED, READY, WAIT, Request, Seen
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
+    FAILED,
+    READY,
+    WAIT,
+    Evidence,
+    Request,
+    Seen,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import ERROR_ROUNDS, verdict
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.finding import Finding
 
 
 def recorded(name):
@@ -64,15 +79,124 @@ def test_progressing_waits_and_names_the_resource():
 def test_degraded_fails_after_its_grace_only():
     application = reconciled_late("progressing")
     application["status"]["health"]["status"] = "Degraded"
-    assert judged(application, seconds=9) == (WAIT, "degraded")
-    assert judged(application, seconds=11) == (FAILED, "degraded")
+    assert judged(application, seconds=59) == (WAIT, "degraded")
+    assert judged(application, seconds=61) == (FAILED, "degraded")
     assert judged(application, Request(health=frozenset({"Degraded", "Healthy"}))) == (READY, "ready")
+
+
+@pytest.mark.parametrize("health", ["Degraded", "Progressing"])
+def test_a_cause_that_is_final_needs_no_grace_and_is_what_is_said(health):
+    application = reconciled_late("progressing")
+    application["status"]["health"]["status"] = health
+    final = Finding("Deployment a/b: Pod b-1: InvalidImageName", final=True, next_step="kubectl describe pod/b-1 -n a")
+    assert judged(application, seconds=4, causes=(final,))[0] == WAIT
+    found = verdict(application, Request(), Seen(seconds=6, causes=(final,)))
+    assert (found.state, found.reason) == (FAILED, f"{health}: {final.text}")
+    assert (found.cause, found.next_step, found.since) == (final.text, final.next_step, "2026-11-24T16:19:21Z")
+    passing = Finding("Deployment a/b: Pod b-1: Unhealthy")
+    assert judged(application, seconds=6, causes=(passing,))[0] == WAIT
+
+
+def test_what_is_broken_is_named_before_what_is_on_its_way():
+    application = reconciled_late("progressing")
+    entries = [("Progressing", name) for name in "abcdef"] + [("Missing", "x"), ("Degraded", "y"), ("Healthy", "z")]
+    application["status"]["resources"] = [
+        {"kind": "Deployment", "name": name, "status": "Synced", "health": {"status": status}}
+        for status, name in entries
+    ]
+    assert verdict(application, Request()).reason == (
+        "Progressing: Deployment x Missing, Deployment y Degraded, Deployment a Progressing, "
+        "Deployment b Progressing, Deployment c Progressing and 3 more"
+    )
+    for entry in application["status"]["resources"]:
+        entry["health"]["status"] = "Degraded"
+    assert verdict(application, Request()).reason.endswith("Deployment z Degraded")
+
+
+def suspended(kind, group="", name="web"):
+    application = reconciled_late("progressing")
+    health = {"status": "Suspended", "message": f"{kind} is paused"}
+    application["status"]["health"]["status"] = "Suspended"
+    application["status"]["resources"] = [
+        {"group": group, "kind": kind, "namespace": "a", "name": name, "status": "Synced", "health": health}
+    ]
+    return application
+
+
+def test_what_is_suspended_by_its_specification_fails_at_once_and_says_what_accepts_it():
+    found = verdict(suspended("CronJob", "batch"), Request())
+    assert (found.state, found.code) == (FAILED, "suspended")
+    assert found.reason == (
+        "Suspended: CronJob a/web Suspended (CronJob is paused); health: [Healthy, Suspended] accepts it "
+        "(gitops_accepted_health in an inventory)"
+    )
+    assert judged(suspended("Deployment", "apps"), Request(health=frozenset({"Healthy", "Suspended"})))[0] == READY
+
+
+def test_what_is_suspended_by_its_controller_may_go_on():
+    application = suspended("Rollout", "argoproj.io")
+    assert judged(application) == (WAIT, "suspended")
+    question = suspended_question("rounds-a")
+    assert judged(application, evidence={question: Evidence()}) == (WAIT, "suspended")
+    assert judged(application, evidence={question: Evidence("spec.paused", final=True)}) == (FAILED, "suspended")
+
+
+INVALID = (
+    'Deployment rounds-a/rounds-a: Deployment.apps "rounds-a" is invalid: spec.replicas: Invalid value: -1: '
+    "must be greater than or equal to 0"
+)
 
 
 def test_a_sync_that_is_retried_is_waited_for_and_says_why():
     found = verdict(recorded("retrying"), Request())
     assert (found.state, found.code) == (WAIT, "syncing")
-    assert "must be greater than or equal to 0. Retrying attempt #1 at " in found.reason
+    assert found.reason == f"syncing: {INVALID}. Retrying attempt #1 at 2026-11-24T16:20:22Z"
+
+
+def failure_of(application, *texts, attempts=2):
+    return Failure((application["status"]["sync"]["revision"],), texts or (INVALID,), attempts)
+
+
+def test_an_attempt_that_ended_as_the_one_before_is_the_last_one_where_nothing_can_change():
+    application = recorded("retrying")
+    assert judged(application, failure=failure_of(application, attempts=1)) == (WAIT, "syncing")
+    found = verdict(application, Request(), Seen(failure=failure_of(application)))
+    assert (found.state, found.code) == (FAILED, "rejected")
+    assert found.reason == f"sync fails in the same way each time: {INVALID}"
+    webhook = 'Deployment a/b: Internal error occurred: failed calling webhook "c": no endpoints available'
+    assert judged(application, failure=failure_of(application, webhook)) == (WAIT, "syncing")
+    older = Failure(("f" * 40,), (INVALID,), 2)
+    assert judged(application, failure=older) == (WAIT, "syncing")
+    assert judged(reconciled_late("sync_failed"), failure=failure_of(application)) == (FAILED, "rejected")
+
+
+def test_what_the_attempt_before_said_is_not_forgotten():
+    application = recorded("retrying")
+    state = application["status"]["operationState"]
+    state["message"], state["syncResult"] = "Retrying operation. Attempt #1", None
+    del state["finishedAt"]
+    found = verdict(application, Request(), Seen(failure=failure_of(application, attempts=1)))
+    assert (found.state, found.reason) == (
+        WAIT,
+        f"syncing: Retrying operation. Attempt #1; the attempt before failed: {INVALID}",
+    )
+
+
+NO_CRD = (
+    "Certificate a/b: The Kubernetes API could not find cert-manager.io/Certificate for requested resource a/b. Make "
+    'sure the "Certificate" CRD is installed on the destination cluster'
+)
+
+
+def test_a_kind_that_nothing_brings_is_final_and_the_versions_that_are_served_are_named():
+    application, question = recorded("retrying"), kind_question("cert-manager.io", "Certificate")
+    failure = failure_of(application, NO_CRD)
+    assert judged(application, failure=failure) == (WAIT, "syncing")
+    assert judged(application, failure=failure, evidence={question: Evidence()}) == (WAIT, "syncing")
+    served = Evidence("the cluster serves Certificate.cert-manager.io in v1", final=True)
+    found = verdict(application, Request(), Seen(failure=failure, evidence={question: served}))
+    assert (found.state, found.code) == (FAILED, "rejected")
+    assert found.reason == f"sync fails in the same way each time: {NO_CRD}; {served.text}"
 
 
 def test_an_operation_that_retries_an_older_revision_is_superseded():
@@ -92,34 +216,80 @@ def test_a_self_heal_that_retries_some_resources_only_is_superseded():
 def test_a_failed_sync_of_this_revision_names_resource_and_message(name):
     found = verdict(reconciled_late(name), Request())
     assert (found.state, found.code) == (FAILED, "sync-failed")
-    assert found.reason.startswith("sync Failed: one or more synchronization tasks completed unsuccessfully")
-    assert '[Deployment rounds-a/rounds-a: error when patching "' in found.reason
-    assert found.reason.endswith("must be greater than or equal to 0]")
+    assert found.reason == f"sync Failed: {INVALID} (retried 1 times)"
+    assert found.since == "2026-11-24T16:20:23Z"
 
 
 @pytest.mark.parametrize("name", ["sync_failed", "sync_error"])
-def test_a_failed_sync_of_an_older_revision_says_nothing(name):
+def test_a_failed_sync_of_an_older_revision_is_said_to_be_one(name):
     application = reconciled_late(name)
     application["status"]["sync"]["revision"] = "f" * 40
-    assert judged(application) == (WAIT, "out-of-sync")
+    found = verdict(application, Request())
+    assert (found.state, found.code) == (WAIT, "out-of-sync")
+    assert found.reason == (f"OutOfSync: Deployment rounds-a/rounds-a; the last sync, of d4664373, failed: {INVALID}")
+
+
+NO_FILE = (
+    "ComparisonError: `kustomize build rounds-a` failed exit status 1: Error: accumulating resources from "
+    "'missing.yaml': evalsymlink failure on 'rounds-a/missing.yaml' : lstat rounds-a/missing.yaml: no such file or "
+    "directory"
+)
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
-    [("comparison_error", "ComparisonError: Failed to load target state:"), ("invalid_spec", "InvalidSpecError: ")],
+    ("name", "rounds", "words", "since"),
+    [
+        ("comparison_error", 1, NO_FILE, "2026-11-24T16:21:21Z"),
+        (
+            "invalid_spec",
+            ERROR_ROUNDS,
+            "InvalidSpecError: Application referencing project nobody which does not exist",
+            "2026-11-24T16:21:22Z",
+        ),
+    ],
 )
-def test_an_error_counts_when_it_was_confirmed(name, words):
+def test_an_error_counts_when_it_was_confirmed_sooner_where_it_is_final(name, rounds, words, since):
     application = recorded(name)
-    assert judged(application, error_rounds=ERROR_ROUNDS - 1) == (WAIT, "error")
-    found = verdict(application, Request(), Seen(error_rounds=ERROR_ROUNDS))
+    assert judged(application, error_rounds=rounds - 1) == (WAIT, "error")
+    found = verdict(application, Request(), Seen(error_rounds=rounds))
     assert (found.state, found.code) == (FAILED, "error")
-    assert words in found.reason
+    assert (found.reason, found.since) == (words, since)
 
 
-def test_an_error_of_a_starting_repo_server_never_counts():
+UNAVAILABLE = "rpc error: code = Unavailable desc = connection error"
+
+
+def test_a_repo_server_that_does_not_answer_fails_only_where_it_has_no_pod_for_a_while():
     application = recorded("comparison_error")
-    application["status"]["conditions"][0]["message"] = "rpc error: code = Unavailable desc = connection refused"
-    assert judged(application, error_rounds=99) == (WAIT, "error")
+    application["status"]["conditions"][0]["message"] = UNAVAILABLE
+    assert judged(application, error_rounds=99, seconds=9999) == (WAIT, "error")
+
+    def judged_with(text, **seen):
+        evidence = {REPO_SERVER: Evidence(text, final="scaled" in text)}
+        return judged(application, error_rounds=99, evidence=evidence, **seen)
+
+    assert judged_with("", seconds=9999) == (WAIT, "error")
+    assert judged_with("Deployment argocd/argocd-repo-server has no ready pod", seconds=59) == (WAIT, "error")
+    assert judged_with("Deployment argocd/argocd-repo-server has no ready pod", seconds=61) == (FAILED, "error")
+    assert judged_with("Deployment argocd/argocd-repo-server is scaled to 0", seconds=4) == (WAIT, "error")
+    assert judged_with("Deployment argocd/argocd-repo-server is scaled to 0", seconds=6) == (FAILED, "error")
+
+
+def test_a_file_with_the_name_of_an_error_is_no_error_of_a_connection():
+    application = recorded("comparison_error")
+    condition = application["status"]["conditions"][0]
+    condition["message"] = condition["message"].replace("missing", "maxUnavailable")
+    assert judged(application, error_rounds=1) == (FAILED, "error")
+    condition["message"] = 'rpc error: code = FailedPrecondition desc = Failed to unmarshal "a.json": unexpected EOF'
+    assert judged(application, error_rounds=1) == (FAILED, "error")
+
+
+def test_an_error_at_another_commit_says_so():
+    application = recorded("comparison_error")
+    application["status"]["sync"]["revision"] = "a" * 40
+    found = verdict(application, Request(revisions=("b" * 40,)))
+    assert found.reason == f"{NO_FILE} (at {'a' * 40}, not at {'b' * 40})"
+    assert verdict(application, Request(revisions=("a" * 8,))).reason == NO_FILE
 
 
 def test_out_of_sync_without_automated_sync_is_named():
@@ -164,6 +334,38 @@ def test_another_revision_is_never_ready():
     assert judged(application, Request(revisions=("f" * 40,)), error_rounds=ERROR_ROUNDS) == (FAILED, "revision")
 
 
+def test_the_name_of_a_branch_is_answered_with_what_is_needed():
+    application = reconciled_late("synced_healthy")
+    revision = application["status"]["sync"]["revision"]
+    found = verdict(application, Request(revisions=("main",)))
+    assert (found.state, found.code) == (FAILED, "revision")
+    assert found.reason == (
+        f"main is its targetRevision, of which the status has the commit only, now {revision}: a commit is needed"
+    )
+    assert judged(application, Request(revisions=("develop",))) == (WAIT, "revision")
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "wanted", "found"),
+    [
+        ({"chart": "web", "targetRevision": "1.2.x"}, "1.2.30", "1.2.30", (READY, "")),
+        ({"chart": "web", "targetRevision": "1.2.x"}, "1.2.30", "1.2.3", (WAIT, "names another one")),
+        ({"chart": "web", "targetRevision": "1.2.x"}, "1.2.30", "1.2.x", (FAILED, "a version is needed")),
+        ({"repoURL": "oci://a/b", "targetRevision": "1"}, "sha256:ab12cd", "sha256:ab12", (READY, "")),
+        ({"repoURL": "oci://a/b", "targetRevision": "1"}, "sha256:ab12cd", "1", (FAILED, "a digest is needed")),
+        ({"repoURL": "https://a/b", "targetRevision": ""}, "ab12cd", "HEAD", (FAILED, "a commit is needed")),
+        ({"repoURL": "https://a/b", "targetRevision": "ab12"}, "ab12cd", "AB12", (READY, "")),
+    ],
+)
+def test_versions_and_digests_are_not_hashes(source, status, wanted, found):
+    application = reconciled_late("synced_healthy")
+    application["spec"]["source"], application["status"]["sync"]["revision"] = source, status
+    del application["status"]["operationState"]
+    told = verdict(application, Request(revisions=(wanted,)))
+    assert told.state == found[0]
+    assert told.reason.endswith(found[1])
+
+
 def test_a_closed_sync_window_fails_when_it_lasts():
     application = recorded("retrying")
     application["status"]["operationState"]["message"] = "Sync operation blocked by sync window"
@@ -178,8 +380,8 @@ def test_a_failed_hook_is_a_failure_although_everything_is_synced_and_healthy():
     found = verdict(application, Request())
     assert (found.state, found.code) == (FAILED, "sync-failed")
     assert found.reason == (
-        "sync Failed: one or more synchronization tasks completed unsuccessfully (retried 1 times). "
-        "[PostSync hook Job rounds-b/migrate: Job was active longer than specified deadline]"
+        "sync Failed: PostSync hook Job rounds-b/migrate: Job was active longer than specified deadline "
+        "(retried 1 times)"
     )
     assert judged(application, Request(operation=False)) == (READY, "ready")
 
@@ -331,21 +533,110 @@ def test_what_is_rewritten_while_self_heal_pauses_names_field_and_manager():
     )
 
 
-def test_what_prune_false_keeps_is_a_leftover_and_not_drift():
+KEPT = "Prune=false keeps ConfigMap rounds-a/kept, which left Git"
+
+
+def test_what_prune_false_keeps_is_ready_and_named_with_the_command_that_removes_it():
     application = reconciled_late("leftover")
     found = verdict(application, Request())
-    assert (found.state, found.code) == (FAILED, "leftover")
-    assert found.reason == (
-        "Prune=false keeps ConfigMap rounds-a/kept, which left Git: delete it, or annotate it with "
-        "argocd.argoproj.io/compare-options: IgnoreExtraneous"
-    )
+    assert (found.state, found.code) == (READY, "leftover")
+    assert found.reason == f"{KEPT}; to remove: kubectl delete configmap/kept -n rounds-a"
+    # Argo CD tries to prune it again and again, which is no self-heal that somebody could undo.
+    application["status"]["reconciledAt"] = "2026-11-26T17:23:03Z"
+    assert judged(application) == (READY, "leftover")
+    application["status"]["health"]["status"] = "Progressing"
+    assert judged(application) == (WAIT, "health")
+    application["status"]["sync"]["revision"] = "f" * 40
+    assert judged(application) == (WAIT, "out-of-sync")
+
+
+def test_what_prune_false_keeps_is_told_from_what_was_changed():
+    application = reconciled_late("leftover")
     for entry in application["status"]["resources"]:
         entry["status"] = "OutOfSync"
     found = verdict(application, Request())
     assert (found.state, found.code) == (WAIT, "drift")
     assert found.reason.startswith(
         "changed in the cluster (ConfigMap rounds-a/rounds-a, Deployment rounds-a/rounds-a); "
-        "Prune=false keeps ConfigMap rounds-a/kept, which left Git; self-heal pauses after "
+        f"{KEPT}; self-heal pauses after "
+    )
+
+
+def drifted(**entry):
+    application = reconciled_late("self_heal_pauses")
+    application["status"]["resources"][0] |= entry
+    return application
+
+
+DRIFTED = "ConfigMap rounds-a/rounds-a"
+
+
+def test_what_is_being_deleted_is_not_called_changed():
+    health = {"status": "Progressing", "message": "Pending deletion; blocked by finalizers: example.org/keep"}
+    found = verdict(drifted(health=health), Request())
+    assert (found.state, found.code) == (WAIT, "leaving")
+    assert found.reason == f"is being deleted: {DRIFTED} (blocked by finalizers: example.org/keep)"
+    # Where the controller does not keep the health of each object, it was read.
+    read = Seen(live=(f"{DRIFTED} is being deleted (blocked by finalizer example.org/keep)",))
+    found = verdict(drifted(), Request(), read)
+    assert (found.state, found.code) == (WAIT, "leaving")
+    assert found.reason == f"is being deleted: {DRIFTED} (blocked by finalizer example.org/keep)"
+
+
+def test_what_is_missing_and_what_the_last_sync_left_out_are_not_called_changed():
+    found = verdict(drifted(health={"status": "Missing"}), Request())
+    assert found.reason.startswith(f"missing in the cluster ({DRIFTED}); self-heal pauses after ")
+    application = drifted()
+    application["status"]["operationState"]["operation"]["sync"] = {"resources": [{"kind": "Service", "name": "a"}]}
+    found = verdict(application, Request())
+    assert found.reason == f"left out by the last sync ({DRIFTED}); self-heal pauses after 0 syncs of this revision"
+
+
+def test_another_source_is_synced_although_the_revision_is_the_same():
+    application = drifted()
+    application["status"]["sync"]["comparedTo"]["source"]["path"] = "another"
+    assert judged(application) == (WAIT, "out-of-sync")
+    failed = reconciled_late("sync_failed")
+    failed["status"]["sync"]["comparedTo"]["source"]["path"] = "another"
+    assert judged(failed) == (WAIT, "out-of-sync")
+
+
+def idle(name="manual_out_of_sync"):
+    application = reconciled_late(name)
+    application["status"].pop("operationState", None)
+    application["spec"]["syncPolicy"]["automated"] = {"prune": True, "selfHeal": True}
+    return application
+
+
+def test_a_sync_that_would_delete_everything_is_named():
+    application = idle()
+    for entry in application["status"]["resources"]:
+        entry["requiresPruning"] = True
+    assert judged(application, error_rounds=1) == (WAIT, "out-of-sync")
+    message = "Skipping sync attempt to [4e84fb37]: auto-sync will wipe out all resources"
+    application["status"]["conditions"] = [{"type": "SyncError", "message": message}]
+    assert judged(application) == (WAIT, "empty")
+    found = verdict(application, Request(), Seen(error_rounds=1))
+    assert (found.state, found.reason) == (
+        FAILED,
+        "Git has none of its objects any more, and automated sync does not delete all of them "
+        "(ConfigMap rounds-a/rounds-a, Deployment rounds-a/rounds-a): bring them back, or sync it with pruning",
+    )
+    # Said of an earlier commit.
+    application["status"]["resources"][0]["requiresPruning"] = False
+    assert judged(application, error_rounds=1) == (WAIT, "out-of-sync")
+
+
+def test_a_sync_window_that_keeps_automated_sync_from_beginning_is_named():
+    application, question = idle(), project_question("rounds")
+    assert judged(application, error_rounds=9, evidence={question: Evidence()}) == (WAIT, "out-of-sync")
+    closed = {question: Evidence("deny 0 22 * * * for 8h, UTC")}
+    assert judged(application, evidence=closed) == (WAIT, "sync-window")
+    found = verdict(application, Request(), Seen(error_rounds=1, evidence=closed))
+    assert (found.state, found.code) == (FAILED, "sync-window")
+    assert found.reason == (
+        "OutOfSync: ConfigMap rounds-a/rounds-a, Deployment rounds-a/rounds-a; automated sync does not begin while a "
+        "sync window of AppProject rounds is closed (deny 0 22 * * * for 8h, UTC)"
     )
 
 

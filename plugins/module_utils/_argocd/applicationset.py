@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import being_deleted
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import plain
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import REFRESH as APP_REFRESH
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
@@ -35,6 +36,15 @@ def error_of(item: dict[str, Any]) -> tuple[str, bool]:
     failed = found.get("ErrorOccurred", {}).get("status") == "True"
     generated = found.get("ParametersGenerated", {}).get("status") == "True"
     return (found["ErrorOccurred"].get("message", "unknown error") if failed else ""), generated
+
+
+def why_nothing(api: Api, namespace: str, name: str) -> str:
+    """Return why an ApplicationSet has no Applications."""
+    status, item = api.request("GET", f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/applicationsets/{name}")
+    if status == 404:
+        return f"ApplicationSet {name} does not exist in namespace {namespace}."
+    message = plain(error_of(item)[0]) if status == 200 else ""
+    return f"ApplicationSet {name} generates no Applications: {message or 'check its generators and its revision'}."
 
 
 class ApplicationSets:

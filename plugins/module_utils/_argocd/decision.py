@@ -11,8 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.differences import DRIFT_SECONDS, OFF_ADVICE
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import CONTROLLER, UNANSWERED
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import pause_text
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import deletion_text, is_deleted
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
+    SKIP,
+    Application,
+    deletion_text,
+    is_deleted,
+    skips_reconcile,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
     FAILED,
     READY,
@@ -21,24 +29,27 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
     Code,
     Decision,
     Options,
+    Request,
     Seen,
     Verdict,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import (
-    DRIFT_SECONDS,
-    OFF_ADVICE,
-    verdict,
-)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import verdict
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.finding import Finding
 
 NOT_IDLE = (Code.SYNCING, Code.SUPERSEDED, Code.SETTLING, Code.SYNC_FAILED, Code.RESYNC)
+# What is said of a controller that stays silent, by what its pods say.
+UNKNOWN_ADVICE = "which nothing explains: does it run, and serve this namespace and shard?"
+READY_ADVICE = "although its pod is ready: it is busy, or does not serve this namespace or shard"
 # Seconds between refreshes of an Application that is idle but not ready: the controller may have missed an event.
 BACK_OFF = {
     Code.POST_SYNC: (1, 1, 2, 5, 10),
+    Code.EMPTY: (1, 2, 4),
     Code.ERROR: (1, 2, 4, 8, 15),
     Code.REVISION: (1, 2, 4),
     Code.SHARED: (1, 1, 1, 2, 5),
     Code.SELF_HEAL: (2,),
+    Code.SYNC_WINDOW: (1, 2, 4),
 }
 # What the controller may overlook of an order, for example while it restarts; the next change of the Application ends
 # that (ASK_AGAIN in freshness.py).
@@ -47,6 +58,23 @@ BACK_OFF_OTHERS = (5, 10, 20, 30)
 SUPERSEDED_SECONDS = 1.0
 # While one of these is found it is not known yet in which state a paused Application is; all of them end by themselves.
 NOT_KNOWN_YET = (Code.NOT_FOUND, Code.REFRESHING, Code.ERROR, Code.REVISION, Code.POST_SYNC, Code.SELF_HEAL)
+# What goes on by itself while automated sync is off.
+GOES_ON = (
+    Code.DEGRADED,
+    Code.DELETING,
+    Code.HEALTH,
+    Code.LEAVING,
+    Code.STARTING,
+    Code.SUPERSEDED,
+    Code.SUSPENDED,
+    Code.SYNCING,
+    Code.TERMINATING,
+    Code.UNKNOWN,
+)
+# What becomes ready by itself within moments, whatever becomes of the dependencies.
+NEARLY_READY = (Code.REFRESHING, Code.POST_SYNC, Code.SELF_HEAL, Code.SETTLING)
+# What a dependency that is not ready yet may be the cause of.
+CURABLE = (Code.DEGRADED, Code.ERROR, Code.HEALTH, Code.REJECTED, Code.SYNCING)
 
 
 @dataclass(frozen=True)
@@ -60,48 +88,80 @@ class Moment:
 
 def find(entry: Tracked, options: Options, known: Seen, moment: Moment) -> Verdict:
     """Return what an object says; a new reason has lasted 0 seconds and was not confirmed."""
-    now = moment.now
     if entry.application is None:
-        missing = now - entry.since if entry.found.code == Code.NOT_FOUND else 0.0
+        missing = moment.now - entry.since if entry.found.code == Code.NOT_FOUND else 0.0
         return Verdict(FAILED if missing > options.not_found_grace else WAIT, Code.NOT_FOUND, "does not exist")
-    deleted = is_deleted(entry.application)
+    return _without_judging(entry, entry.application, options, known, moment) or _judged(
+        entry, entry.application, options, known, moment.now
+    )
+
+
+def _without_judging(
+    entry: Tracked, application: Application, options: Options, known: Seen, moment: Moment
+) -> Verdict | None:
+    """Return what is said of an Application whose state is not known yet, or does not matter."""
+    deleted = is_deleted(application)
+    if skips_reconcile(application) and options.refresh != "none" and not deleted:
+        text = f"has the annotation {SKIP}, so the application controller ignores it: remove the annotation"
+        command = f"kubectl annotate application {entry.name} -n {application['metadata']['namespace']} {SKIP}-"
+        return Verdict(FAILED, Code.SKIP_RECONCILE, text, next_step=command)
     order = entry.order if entry.order and not entry.order.is_over else None
     needs_proof = order.needs_proof if order else options.refresh != "none"
     if needs_proof and not entry.barrier.is_fresh and not deleted:
-        return _unproven(entry, options, moment)
+        return _unproven(entry, options, known, moment)
     if order:
-        return order.judge(entry.application, now - entry.since).verdict
+        return order.judge(application, moment.now - entry.since).verdict
     if options.request is None:
-        text = deletion_text(entry.application, [])
+        text = deletion_text(application, [])
         return Verdict(FAILED, Code.DELETING, text) if deleted else Verdict(READY, Code.READY)
+    return None
+
+
+def _judged(entry: Tracked, application: Application, options: Options, known: Seen, now: float) -> Verdict:
+    request = options.request or Request()
     seen = replace(
         known,
         seconds=now - entry.since,
         error_rounds=entry.error_rounds,
         quiet_seconds=now - entry.finished_at,
         overtaking=() if entry.resyncs else entry.overtaking,
-        live=entry.live.get(Code.DELETING if deleted else Code.DRIFT, ()),
+        live=_texts(entry, Code.DELETING if is_deleted(application) else Code.DRIFT),
+        failure=entry.failures.last,
+        causes=tuple(item for item in entry.live.get(entry.found.code, ()) if isinstance(item, Finding)),
     )
-    found = verdict(entry.application, options.request, seen)
+    found = verdict(application, request, seen)
     if found.state == WAIT and entry.name in known.shared:
         return entry.found  # while two Applications take the object from each other, each is briefly in order
     if found.code != entry.found.code:
-        found = verdict(entry.application, options.request, replace(seen, seconds=0.0, error_rounds=0))
+        return verdict(application, request, replace(seen, seconds=0.0, error_rounds=0))
+    if found.code == Code.ERROR and found.reason != entry.found.reason:  # the one before was confirmed, not this one
+        return verdict(application, request, replace(seen, error_rounds=0))
     return found
 
 
-def _unproven(entry: Tracked, options: Options, moment: Moment) -> Verdict:
+def _texts(entry: Tracked, code: Code) -> tuple[str, ...]:
+    return tuple(item for item in entry.live.get(code, ()) if isinstance(item, str))
+
+
+def _unproven(entry: Tracked, options: Options, known: Seen, moment: Moment) -> Verdict:
+    """Judge an Application whose refresh is pending: only evidence tells a stopped controller from a busy one."""
     waited = moment.now - entry.barrier.asked_at
-    if entry.barrier.is_pending and waited > options.refresh_timeout and moment.answering:
-        return Verdict(
-            FAILED,
-            Code.REFRESHING,
-            f"the application controller did not process a refresh within {options.refresh_timeout:.0f} s: "
-            "is it running, does it serve this namespace and shard, or does the Application have the annotation "
-            "argocd.argoproj.io/skip-reconcile?",
-        )
     reason = f"refresh requested {waited:.0f} s ago; the application controller has not answered yet"
-    return Verdict(WAIT, Code.REFRESHING, reason)
+    controller = known.evidence.get(CONTROLLER)
+    late = waited > options.refresh_timeout
+    told = waited > UNANSWERED
+    if not entry.barrier.is_pending or not moment.answering or not controller:
+        return Verdict(WAIT, Code.REFRESHING, f"{reason}, {UNKNOWN_ADVICE}" if told else reason)
+    if not controller.text:
+        return Verdict(WAIT, Code.REFRESHING, f"{reason}, {READY_ADVICE}" if told else reason)
+    # One that is scaled to 0 does not answer; one whose pod is starting may.
+    late = late or (told and controller.final)
+    text = f"the application controller did not process a refresh within {waited:.0f} s: {controller.text}"
+    return (
+        Verdict(FAILED, Code.REFRESHING, text)
+        if late
+        else Verdict(WAIT, Code.REFRESHING, f"{reason}: {controller.text}")
+    )
 
 
 def decide(entry: Tracked, options: Options, needs: Mapping[str, Verdict], moment: Moment) -> Decision:
@@ -110,8 +170,8 @@ def decide(entry: Tracked, options: Options, needs: Mapping[str, Verdict], momen
     late = moment.now - moment.started > options.untouched_timeout
     if found.state == WAIT and late and is_untouched(entry.name, options):
         gave_up = f"(not touched by this commit; gave up after {options.untouched_timeout:g} s)"
-        found = Verdict(FAILED, found.code, f"{found.reason} {gave_up}")
-    return Decision(found, _action(entry, found, options, moment.now))
+        found = replace(found, state=FAILED, reason=f"{found.reason} {gave_up}")
+    return Decision(found, _action(entry, found, options, moment.now), held=bool(waiting(needs)))
 
 
 def _next_step(entry: Tracked, options: Options, needs: Mapping[str, Verdict], now: float) -> Verdict:
@@ -122,35 +182,63 @@ def _next_step(entry: Tracked, options: Options, needs: Mapping[str, Verdict], n
         return _judge_paused(found, paused, options.allow_paused)
     if found.state == READY and now - entry.since < options.stable_for:
         return Verdict(WAIT, Code.SETTLING, f"ready for less than {options.stable_for:g} s")
+    if found.state == READY:
+        return found
+    return _judge_needs(found, needs) or _mend(entry, options, needs, now)
+
+
+def _judge_needs(found: Verdict, needs: Mapping[str, Verdict]) -> Verdict | None:
+    """Return what follows from the dependencies: nothing becomes of it without them, and all may change with them."""
+    failed = [name for name, need in needs.items() if need.state == FAILED]
+    if failed and found.code not in NEARLY_READY:
+        text = f"its dependency {', '.join(failed)} failed; {found.reason}"
+        return replace(found, state=FAILED, code=Code.DEPENDENCY, reason=text, next_step="")
+    late = waiting(needs)
+    if late and found.state == FAILED and found.code in CURABLE:
+        return replace(found, state=WAIT, reason=f"waits for {', '.join(late)}; {found.reason}")
+    return None
+
+
+def waiting(needs: Mapping[str, Verdict]) -> list[str]:
+    """Return the dependencies that are neither ready nor failed."""
+    return [name for name, need in needs.items() if need.state == WAIT]
+
+
+def _mend(entry: Tracked, options: Options, needs: Mapping[str, Verdict], now: float) -> Verdict:
+    """Return whether this wait syncs the Application."""
+    found = entry.found
     if options.resync_failed and found.code == Code.SYNC_FAILED:
-        return _retry(entry, options, needs)
+        return _retry(entry, options, waiting(needs))
     if _may_sync(entry, options, now):
-        return Verdict(WAIT, Code.RESYNC, f"will be synced; {found.reason}")
+        return replace(found, state=WAIT, code=Code.RESYNC, reason=f"will be synced; {found.reason}")
     return found
 
 
 def _judge_paused(found: Verdict, paused: str, allowed: bool) -> Verdict:
-    """Return what is said about an Application that people have paused: nothing is waited for, and nothing is done."""
+    """Return what is said about an Application that people have paused, about which nothing is done.
+
+    What is on its way, such as a rollout or an operation that runs, goes on without automated sync.
+    """
     if found.state == READY or (found.state == WAIT and found.code in NOT_KNOWN_YET):
         return found
-    reason = found.reason.removesuffix(OFF_ADVICE)
+    reason = f"{paused}; {found.reason.removesuffix(OFF_ADVICE)}"
     if allowed:
-        return Verdict(READY, Code.PAUSED, f"{paused}; {reason}")
-    return Verdict(FAILED, Code.PAUSED, f"{paused}; {reason}: resume it, or allow that it is paused")
+        return replace(found, state=READY, code=Code.PAUSED, reason=reason)
+    if found.state == WAIT and found.code in GOES_ON:
+        return replace(found, code=Code.PAUSED, reason=reason)
+    return replace(
+        found, state=FAILED, code=Code.PAUSED, reason=f"{reason}: resume it, or allow that it is paused (on_paused)"
+    )
 
 
-def _retry(entry: Tracked, options: Options, needs: Mapping[str, Verdict]) -> Verdict:
+def _retry(entry: Tracked, options: Options, late: list[str]) -> Verdict:
     """Hold back a failed sync until its dependencies are ready, then retry it."""
     found = entry.found
-    failed = [name for name, need in needs.items() if need.state == FAILED]
-    late = [name for name, need in needs.items() if need.state == WAIT]
-    if failed:
-        return Verdict(FAILED, Code.SYNC_FAILED, f"its dependency {', '.join(failed)} failed; {found.reason}")
     if late:
         reason = f"waits for {', '.join(late)} before it is synced again; {found.reason}"
-        return Verdict(WAIT, Code.SYNC_FAILED, reason)
+        return replace(found, state=WAIT, reason=reason)
     if entry.resyncs < options.resync_limit:
-        return Verdict(WAIT, Code.RESYNC, f"will be synced again; {found.reason}")
+        return replace(found, state=WAIT, code=Code.RESYNC, reason=f"will be synced again; {found.reason}")
     return found
 
 
@@ -180,7 +268,7 @@ def is_untouched(name: str, options: Options) -> bool:
 
 
 def _action(entry: Tracked, found: Verdict, options: Options, now: float) -> Action:
-    if entry.application is None:
+    if entry.application is None or found.code == Code.SKIP_RECONCILE:
         return Action.NONE
     order = entry.order if entry.order and not entry.order.is_over else None
     if order and found.code not in (Code.REFRESHING, Code.POST_SYNC):

@@ -12,6 +12,7 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
@@ -45,6 +46,12 @@ def owner_of(application: Application) -> str:
         if entry.get("kind") == "ApplicationSet" and entry.get("controller", True):
             return str(entry["name"])
     return ""
+
+
+def without_applications(names: Iterable[str], applications: Iterable[Application | None]) -> list[str]:
+    """Return the ApplicationSets that control none of some Applications."""
+    owners = {owner_of(application) for application in applications if application}
+    return [name for name in names if name not in owners]
 
 
 def read_applicationsets(api: Api, namespace: str, applications: list[Application]) -> dict[str, Any]:

@@ -14,7 +14,11 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import live_resources
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed, resource_name
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
+    finalizer_text,
+    listed,
+    resource_name,
+)
 
 ARGOCD = "argocd-controller"
 # Argo CD's last manifest, where it applies client-side.
@@ -26,8 +30,18 @@ MISSING = object()
 
 
 def rewriters(api: Api, application: dict[str, Any]) -> list[str]:
-    """Return a phrase for each manager that changed an object of an Application that is OutOfSync."""
-    return [text for entry, live in live_resources(api, application, "OutOfSync") for text in rewrites(entry, live)]
+    """Return a phrase for each object of an Application that is OutOfSync: who changed it, or that it is going."""
+    return [
+        text
+        for entry, live in live_resources(api, application, "OutOfSync")
+        for text in ([going(entry, live)] if live["metadata"].get("deletionTimestamp") else rewrites(entry, live))
+    ]
+
+
+def going(entry: dict[str, Any], live: dict[str, Any]) -> str:
+    """Return that an object is being deleted, and what blocks that."""
+    blocked = finalizer_text(live["metadata"].get("finalizers") or [])
+    return f"{resource_name(entry)} is being deleted" + (f" (blocked by {blocked})" if blocked else "")
 
 
 def rewrites(entry: dict[str, Any], live: dict[str, Any]) -> list[str]:

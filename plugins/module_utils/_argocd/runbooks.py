@@ -15,17 +15,22 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 # Leads from a reason to all others.
 FIRST = "not_healthy.md"
 ARGOCD_ITSELF = f"{FIRST}#argo-cd-itself"
+DEPENDENCIES = f"{FIRST}#dependencies"
 SYNC_FAILURES = f"{FIRST}#sync-failures"
 # Where a rule alone says which page it is.
 PAGES = {
     Code.CONFLICT: "terminate.md",
+    Code.DEPENDENCY: DEPENDENCIES,
+    Code.EMPTY: "sync.md",
     Code.ERROR: SYNC_FAILURES,
     Code.MANUAL: "sync.md",
     Code.NOT_FOUND: "status.md",
     Code.PAUSED: "pause.md",
     Code.PRUNE: "sync.md",
     Code.REFRESHING: ARGOCD_ITSELF,
+    Code.REJECTED: SYNC_FAILURES,
     Code.SYNC_FAILED: SYNC_FAILURES,
+    Code.SYNC_WINDOW: "sync.md",
 }
 
 

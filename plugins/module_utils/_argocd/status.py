@@ -11,8 +11,11 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import plain
 
 Application = dict[str, Any]
 Resource = dict[str, Any]
@@ -26,7 +29,19 @@ FINISHED = ("Succeeded", "Failed", "Error")
 # Annotations of an Application that request a refresh; the second one tells the requests apart.
 REFRESH = "argocd.argoproj.io/refresh"
 STAMP = "argocd.argoproj.io/refresh-timestamp"
+SKIP = "argocd.argoproj.io/skip-reconcile"
 NAMED = 5
+# What is broken is named, before what is on its way; only so many that a message stays readable.
+BROKEN = ("Degraded", "Missing", "Unknown")
+NAMED_BROKEN = 20
+# What Argo CD says of an operation whose resources failed, each with its own message, and whether it tries again.
+SUMMARY = re.compile(
+    r"one or more (?:objects failed to apply|synchronization tasks (?:completed unsuccessfully|are not valid))"
+    r"(?:(?:, reason)?: .*?)?(?P<again> \(retried \d+ times\)|\. Retrying attempt #\d+ at \S+?)?\.?$",
+    re.DOTALL,
+)
+AGAIN = re.compile(r"(?: \(retried \d+ times\)|\. Retrying attempt #\d+ at \S+?)\.?$")
+PENDING_DELETION = "Pending deletion"
 
 
 def status_of(application: Application) -> dict[str, Any]:
@@ -36,8 +51,12 @@ def status_of(application: Application) -> dict[str, Any]:
 
 def conditions(application: Application, *types: str) -> list[str]:
     """Return the messages of conditions of the given types; they have no status, presence means true."""
-    found = status_of(application).get("conditions") or []
-    return [f"{entry['type']}: {entry.get('message', '')}" for entry in found if entry.get("type") in types]
+    return [f"{entry['type']}: {plain(entry.get('message', ''))}" for entry in conditions_of(application, *types)]
+
+
+def conditions_of(application: Application, *types: str) -> list[dict[str, Any]]:
+    """Return the conditions of the given types."""
+    return [entry for entry in status_of(application).get("conditions") or [] if entry.get("type") in types]
 
 
 def warnings(application: Application) -> list[str]:
@@ -107,7 +126,19 @@ def succeeded_here(application: Application) -> bool:
     """Return whether the last operation was a successful sync of the revision that is wanted now."""
     state = operation_state(application)
     succeeded = state.get("phase") == "Succeeded" and not sync_of(state).get("dryRun")
-    return succeeded and operation_revisions(state) == revisions_of(application)
+    return succeeded and operation_revisions(state) == revisions_of(application) and is_same_source(application)
+
+
+def is_same_source(application: Application) -> bool:
+    """Return whether the last operation synced the sources that are compared now: path, parameters and the rest.
+
+    Otherwise automated sync begins, also where it has synced this revision before (alreadyAttemptedSync in
+    controller/appcontroller.go at v3.6.1).
+    """
+    synced = operation_state(application).get("syncResult") or {}
+    compared = (status_of(application).get("sync") or {}).get("comparedTo") or {}
+    pairs = [(synced.get(key), compared.get(key)) for key in ("source", "sources")]
+    return all(before == now for before, now in pairs if before and now)
 
 
 def failed_here(application: Application) -> bool:
@@ -122,7 +153,7 @@ def failed_here(application: Application) -> bool:
     attempted = operation_revisions(state)
     if not attempted:
         return (status_of(application).get("sync") or {}).get("status") != "Synced"
-    return attempted == revisions_of(application)
+    return attempted == revisions_of(application) and is_same_source(application)
 
 
 def healed(state: dict[str, Any]) -> bool:
@@ -161,6 +192,14 @@ def is_leftover(entry: Resource, state: dict[str, Any]) -> bool:
     )
 
 
+def keeps_only(state: dict[str, Any]) -> bool:
+    """Return whether an operation had nothing to do but to prune what Prune=false keeps: it tries that for ever."""
+    results = (state.get("syncResult") or {}).get("resources") or []
+    return bool(results) and all(
+        entry.get("status") == "PruneSkipped" and "no prune" in entry.get("message", "") for entry in results
+    )
+
+
 def sources_of(application: Application) -> list[dict[str, Any]]:
     """Return the sources of the specification."""
     spec = application.get("spec") or {}
@@ -190,21 +229,31 @@ def sync_failure(application: Application) -> str:
     return f"sync {state.get('phase')}: {state.get('message', '')}"
 
 
+def failure_texts(application: Application) -> list[str]:
+    """Return what failed in the last operation: each resource with its message, or else its own message."""
+    return failed_resources(application) or [plain(AGAIN.sub("", operation_state(application).get("message", "")))]
+
+
 def unhealthy(application: Application) -> str:
     """Return the resources that are not healthy, with their messages, where the controller persists them."""
     found = [
-        f"{resource_name(entry)} {health['status']}" + (f" ({health['message']})" if health.get("message") else "")
+        (health["status"] not in BROKEN, resource_name(entry), health)
         for entry in status_of(application).get("resources") or []
         if (health := entry.get("health") or {}).get("status") not in (None, "Healthy")
     ]
-    return listed(found)
+    broken = sum(not on_its_way for on_its_way, _name, _health in found)
+    texts = [
+        f"{name} {health['status']}" + (f" ({health['message']})" if health.get("message") else "")
+        for _on_its_way, name, health in sorted(found, key=lambda entry: entry[0])
+    ]
+    return listed(texts, max(NAMED, min(broken, NAMED_BROKEN)))
 
 
 def failed_resources(application: Application) -> list[str]:
     """Return the resources and hooks that the last operation could not sync, with their messages."""
     result = operation_state(application).get("syncResult") or {}
     return [
-        f"{result_name(entry)}: {entry.get('message', '')}"
+        f"{result_name(entry)}: {plain(entry.get('message', ''))}"
         for entry in result.get("resources") or []
         if entry.get("status") == "SyncFailed" or entry.get("hookPhase") in ("Failed", "Error")
     ]
@@ -216,9 +265,23 @@ def result_name(entry: Resource) -> str:
 
 
 def with_details(text: str, application: Application) -> str:
-    """Return a text followed by the resources that could not be synced."""
-    failed = failed_resources(application)
-    return f"{text} [{listed(failed)}]" if failed else text
+    """Return what is said of an operation, with the resources that could not be synced instead of their number."""
+    failed, summary = failed_resources(application), SUMMARY.search(text)
+    if not failed:
+        return plain(text)
+    if not summary:
+        return f"{plain(text)} [{listed(failed)}]"
+    return f"{text[: summary.start()]}{listed(failed)}{summary['again'] or ''}"
+
+
+def skips_reconcile(application: Application) -> bool:
+    """Return whether the annotation is there that makes the controller ignore the Application."""
+    return (application["metadata"].get("annotations") or {}).get(SKIP) == "true"
+
+
+def is_leaving(entry: Resource) -> bool:
+    """Return whether a resource is being deleted, which its health says where the controller persists it."""
+    return str((entry.get("health") or {}).get("message", "")).startswith(PENDING_DELETION)
 
 
 def resource_name(entry: Resource) -> str:

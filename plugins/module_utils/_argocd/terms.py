@@ -9,12 +9,14 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.failures import NO_FAILURE, Failure
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.finding import Finding
 
 
 class State(StrEnum):
@@ -30,9 +32,10 @@ class Code(StrEnum):
 
     NOT_FOUND = "not-found"  # the Application does not exist
     REFRESHING = "refreshing"  # its status is not newer than the wait
+    SKIP_RECONCILE = "skip-reconcile"  # an annotation makes the controller ignore it
     DELETING = "deleting"  # it is being deleted
     ERROR = "error"  # its manifests cannot be rendered or compared
-    SYNC_WINDOW = "sync-window"  # a sync window blocks its operation
+    SYNC_WINDOW = "sync-window"  # a sync window blocks its operation, or keeps automated sync from beginning one
     SUPERSEDED = "superseded"  # its operation can only fail, or syncs an older revision
     STARTING = "starting"  # its operation has not begun
     SYNCING = "syncing"  # its operation runs
@@ -40,16 +43,21 @@ class Code(StrEnum):
     POST_SYNC = "post-sync"  # the result of its operation is not in the status yet
     REVISION = "revision"  # it was compared with another revision
     SYNC_FAILED = "sync-failed"  # its sync has finally failed
+    REJECTED = "rejected"  # its sync fails again and again for a reason that no further attempt changes
+    DEPENDENCY = "dependency"  # an Application that it depends on has failed
     SHARED = "shared"  # it shares an object with another Application
     MOVING = "moving"  # a shared object may be on its way to another Application
     UNKNOWN = "unknown"  # its sync status is not known
     MANUAL = "manual"  # it is OutOfSync and automated sync is off
     PRUNE = "prune"  # it has resources to prune and automated pruning is off
     OUT_OF_SYNC = "out-of-sync"  # automated sync will begin
+    EMPTY = "empty"  # Git has none of its objects any more, and automated sync does not delete all
+    LEAVING = "leaving"  # an object that is out of sync is being deleted
     LEFTOVER = "leftover"  # Prune=false keeps what left Git
     DRIFT = "drift"  # it was changed in the cluster
     HEALTH = "health"  # it is not healthy yet
     DEGRADED = "degraded"  # it is Degraded
+    SUSPENDED = "suspended"  # one of its objects is paused or suspended
     SELF_HEAL = "self-heal"  # it has just been healed
     READY = "ready"  # nothing is missing
     SETTLING = "settling"  # it must stay ready for a while
@@ -72,7 +80,7 @@ class Request:
     health: frozenset[str] | None = frozenset({"Healthy"})
     operation: bool = True
     revisions: tuple[str, ...] = ()
-    allow_degraded_seconds: float = 10.0
+    allow_degraded_seconds: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,14 @@ WHOLE = Sync()
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What other objects say about a question; `final` tells that it stays so until somebody acts."""
+
+    text: str = ""
+    final: bool = False
+
+
+@dataclass(frozen=True)
 class Seen:
     """What the caller knows in addition to the object.
 
@@ -100,7 +116,9 @@ class Seen:
     is how long ago the end of the last operation was observed. `overtaking` is a revision that appeared while an
     older one was being synced. `live` has the findings in the live objects. `others` are all Applications of the
     namespace by name; `stale` names those whose status is older than the wait, and `shared` those that failed already,
-    because they share an object at the commit that they still have.
+    because they share an object at the commit that they still have. `failure` is what the last attempts of the
+    operation said, `causes` what is found below the objects that are not healthy, and `evidence` what other objects
+    say, by question (evidence.py); a question without an answer is not in it.
     """
 
     seconds: float = 0.0
@@ -111,6 +129,9 @@ class Seen:
     others: Mapping[str, Application] = field(default_factory=dict)
     stale: frozenset[str] = frozenset()
     shared: frozenset[str] = frozenset()
+    failure: Failure = NO_FAILURE
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    causes: tuple[Finding, ...] = ()
 
 
 NOTHING_SEEN = Seen()
@@ -118,11 +139,18 @@ NOTHING_SEEN = Seen()
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result. `reason` is a text for users."""
+    """The result. `reason` is a text for users.
+
+    Where it is known, `since` is when that began by the clock of the controller, `cause` the lowest cause alone, and
+    `next_step` the command that goes on from there; otherwise the page about the code does.
+    """
 
     state: State
     code: Code
     reason: str = ""
+    since: str = ""
+    cause: str = ""
+    next_step: str = ""
 
 
 class Action(Enum):
@@ -136,10 +164,11 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """What a wait decides about an Application."""
+    """What a wait decides about an Application. `held` tells that it depends on one that is not ready yet."""
 
     verdict: Verdict
     action: Action
+    held: bool = False
 
 
 class Order(ABC):
@@ -192,6 +221,7 @@ class Options:
     refresh_timeout: float = 60.0
     stable_for: float = 0.0
     not_found_grace: float = 10.0
+    applicationsets: Collection[str] = ()  # each of which must have an Application
     fail_fast: bool = False
     resync_failed: bool = False
     resync_limit: int = 3

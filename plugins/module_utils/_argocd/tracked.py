@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.failures import Failures
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Barrier
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     Application,
@@ -28,6 +29,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
     Order,
     Verdict,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.finding import Finding
 
 
 class Tracked:
@@ -50,7 +52,8 @@ class Tracked:
         self.finished_at = started
         self.overtaking: tuple[str, ...] = ()  # the revision that appeared while an older one was being synced
         self.shared_at: tuple[str, ...] | None = None  # revision with a confirmed shared object
-        self.live: dict[Code, tuple[str, ...]] = {}  # findings in the live objects, by code of the verdict
+        self.live: dict[Code, tuple[str | Finding, ...]] = {}  # findings in the live objects, by code of the verdict
+        self.failures = Failures()  # how the attempts of its operation ended
 
     @property
     def verdict(self) -> Verdict:
@@ -61,6 +64,8 @@ class Tracked:
         """Record what the object says. WAIT -> FAILED with the same code keeps its start time and counters."""
         if found.code != self.found.code:
             self.since, self.refreshes, self.refreshed_at, self.error_rounds = now, 0, now, 0
+        elif found.code == Code.ERROR and found.reason != self.found.reason:  # another error, not a confirmed one
+            self.error_rounds = 0
         self.found = found
         if self.order:
             self.order.record(found)
@@ -73,6 +78,9 @@ class Tracked:
             self.ready_at = None
         elif self.ready_at is None:
             self.ready_at = now
+        if decision.held:  # what is said before the dependency is ready says nothing about the time after it
+            self.error_rounds = 0 if self.found.code == Code.ERROR else self.error_rounds
+            self.failures.start_over()
         self.decision = decision
 
     def observe(self, application: Application | None, unbroken: bool) -> None:
@@ -81,11 +89,12 @@ class Tracked:
             return
         if application is None or uid_of(application) != uid_of(self.application):  # a new object starts over
             self.barrier.reset()
-            self.live = {}
+            self.live, self.failures = {}, Failures()
         self.application = application
         if application is None:
             return
         self._follow_order(application)
+        self.failures.observe(application)
         state = operation_state(application)
         older = operation_revisions(state) != revisions_of(application)
         if older and application.get("operation") and not healed(state):

@@ -12,8 +12,22 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.differences import CONFIRMED, judge, leftovers
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import (
+    Nature,
+    missing_kind,
+    nature_of,
+    plain,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import (
+    BY_SPECIFICATION,
+    REPO_SERVER,
+    kind_question,
+    suspended_entries,
+    suspended_question,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.revisions import COMMIT, mismatch
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.shared import (
     SHARED,
     is_confirmed,
@@ -23,26 +37,26 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.shared imp
     shared_objects,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
+    RUNNING,
     UNPROCESSED,
     Application,
-    Resource,
     conditions,
+    conditions_of,
     deletion_text,
     failed_here,
+    failed_resources,
     healed,
     is_deleted,
-    is_leftover,
     is_partial_retry,
     is_superseded,
     is_unprocessed,
+    keeps_only,
     listed,
-    names_of,
     operation_revisions,
     operation_state,
     parse_time,
     revisions_of,
     status_of,
-    succeeded_here,
     sync_failure,
     sync_of,
     unhealthy,
@@ -54,33 +68,27 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
     READY,
     WAIT,
     Code,
+    Evidence,
     Request,
     Seen,
     Verdict,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.finding import Finding
 
-OFF_ADVICE = " and automated sync is off: sync it"
 SPECIFICATION_ERRORS = ("InvalidSpecError", "UnknownError", "DeletionError")
-# Errors while a component of Argo CD is starting; the manifests are not the cause.
-PASSING = (
-    "connection refused",
-    "Unavailable",
-    "DeadlineExceeded",
-    "i/o timeout",
-    "connection error",
-    "EOF",
-    "reset by peer",
-)
 # What another manager may be causing.
 HEALING = (Code.DRIFT, Code.STARTING, Code.SYNCING, Code.POST_SYNC, Code.SELF_HEAL)
 # How often an error must be confirmed by a reconcile of its own before it counts.
 ERROR_ROUNDS = 3
-# How long an idle OutOfSync must last before it counts as drift: the controller's cache may lag behind its own sync.
-DRIFT_SECONDS = 5.0
+# How often an attempt must have ended in the same way before no further one is expected to end in another.
+ATTEMPTS = 2
 WINDOW_SECONDS = 5.0
 # How long nothing may change after a self-heal: a manager that keeps rewriting a field does so sooner.
 HEAL_SECONDS = 10.0
-IGNORED = "argocd.argoproj.io/compare-options: IgnoreExtraneous"
+# How long what cannot get better by itself must last.
+FINAL_SECONDS = 5.0
+# How long the repo-server may have no ready pod: it may be restarting.
+GONE_SECONDS = 60.0
 
 
 def verdict(application: Application, request: Request, seen: Seen = NOTHING_SEEN) -> Verdict:
@@ -88,9 +96,11 @@ def verdict(application: Application, request: Request, seen: Seen = NOTHING_SEE
     for rule in (_deletion, _errors, _operation, _revision, _failed, _shared, _sync, _health, _self_heal):
         found = rule(application, request, seen)
         if found:
-            healing = found.code in HEALING
-            return replace(found, reason="; ".join([found.reason, *seen.live])) if healing else found
-    return Verdict(READY, Code.READY)
+            # What is being deleted is in the reason of a drift.
+            live = [text for text in seen.live if found.code != Code.DRIFT or " is being deleted" not in text]
+            return replace(found, reason="; ".join([found.reason, *live])) if found.code in HEALING else found
+    kept = leftovers(application)
+    return Verdict(READY, Code.LEFTOVER, kept) if kept else Verdict(READY, Code.READY)
 
 
 def _deletion(application: Application, _request: Request, seen: Seen) -> Verdict | None:
@@ -99,21 +109,31 @@ def _deletion(application: Application, _request: Request, seen: Seen) -> Verdic
     )
 
 
-def _errors(application: Application, _request: Request, seen: Seen) -> Verdict | None:
-    messages = conditions(application, *SPECIFICATION_ERRORS, "ComparisonError")
-    if not messages:
+def _errors(application: Application, request: Request, seen: Seen) -> Verdict | None:
+    # With an error in its specification nothing is compared, and what the last comparison said stays.
+    types = SPECIFICATION_ERRORS if conditions_of(application, *SPECIFICATION_ERRORS) else ("ComparisonError",)
+    found = conditions_of(application, *types)
+    if not found:
         return None
-    text = "; ".join(messages)
-    if any(mark in text for mark in PASSING) or seen.error_rounds < ERROR_ROUNDS:
-        return Verdict(WAIT, Code.ERROR, text)
-    return Verdict(FAILED, Code.ERROR, text)
+    since = min(entry.get("lastTransitionTime", "") for entry in found)
+    said, passing = "; ".join(conditions(application, *types)), nature_of(entry.get("message", "") for entry in found)
+    at = revisions_of(application)
+    if request.revisions and COMMIT.fullmatch("".join(at)) and mismatch(application, request.revisions)[0]:
+        said = f"{said} (at {', '.join(at)}, not at {', '.join(request.revisions)})"
+    if passing is Nature.PASSING:
+        gone = seen.evidence.get(REPO_SERVER, Evidence())
+        long = seen.seconds > (FINAL_SECONDS if gone.final else GONE_SECONDS)
+        text = "; ".join(filter(None, [gone.text, said]))
+        return Verdict(FAILED if gone.text and long else WAIT, Code.ERROR, text, since)
+    rounds = CONFIRMED if passing is Nature.FINAL else ERROR_ROUNDS
+    return Verdict(FAILED if seen.error_rounds >= rounds else WAIT, Code.ERROR, said, since)
 
 
 def _operation(application: Application, request: Request, seen: Seen) -> Verdict | None:
     if not request.operation:
         return None
     state = operation_state(application)
-    phase, message = state.get("phase", ""), state.get("message", "")
+    phase, message, since = state.get("phase", ""), state.get("message", ""), state.get("startedAt", "")
     if application.get("operation"):
         if "blocked by sync window" in message:
             return Verdict(
@@ -121,37 +141,87 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
                 Code.SYNC_WINDOW,
                 f"{message}: sync when the window is open, or change AppProject.spec.syncWindows",
             )
-        code = Code.SYNCING if phase in ("Running", "Terminating") else Code.STARTING
+        code = Code.SYNCING if phase in RUNNING else Code.STARTING
         if is_superseded(application) or is_partial_retry(application):
             code = Code.SUPERSEDED
-        return Verdict(WAIT, code, with_details(f"syncing: {message or phase or 'starting'}", application))
-    if phase in ("Running", "Terminating"):
-        return Verdict(WAIT, Code.SYNCING, f"operation {phase}: {message}")
+        elif is_rejected(application, seen):
+            return rejection(application, seen)
+        lasts = code == Code.SYNCING and seen.seconds > FINAL_SECONDS
+        final = lasts and any(cause.final for cause in seen.causes)
+        return with_causes(Verdict(FAILED if final else WAIT, code, operation_text(application, seen), since), seen)
+    if phase in RUNNING:
+        return Verdict(WAIT, Code.SYNCING, f"operation {phase}: {plain(message)}", since)
     return Verdict(WAIT, Code.POST_SYNC, UNPROCESSED) if is_unprocessed(application) else None
 
 
+def operation_text(application: Application, seen: Seen) -> str:
+    """Return what an operation is doing, why that takes long, and of which commit it is, where that is another one."""
+    state = operation_state(application)
+    doing = state.get("message") or state.get("phase") or "starting"
+    attempted, wanted = operation_revisions(state), revisions_of(application)
+    older = f"syncing {', '.join(name[:8] for name in attempted)} instead of {', '.join(name[:8] for name in wanted)}"
+    is_older = attempted and wanted and attempted != wanted
+    text = with_details(f"{older if is_older else 'syncing'}: {doing}", application)
+    # Argo CD empties the result when it tries again.
+    forgotten = seen.failure.texts if not failed_resources(application) and not state.get("finishedAt") else ()
+    said = f"the attempt before failed: {listed(list(forgotten))}" if forgotten else ""
+    return "; ".join(filter(None, [text, said]))
+
+
+def with_causes(found: Verdict, seen: Seen) -> Verdict:
+    """Return a verdict with what was found below the objects that it is about."""
+    if not seen.causes:
+        return found
+    texts = [cause.text for cause in seen.causes]
+    first = seen.causes[0]
+    return replace(found, reason="; ".join([found.reason, *texts]), cause=first.text, next_step=first.next_step)
+
+
+def is_rejected(application: Application, seen: Seen) -> bool:
+    """Return whether attempts to sync the wanted revision end in the same way, which no further one changes."""
+    failure = seen.failure
+    if failure.attempts < ATTEMPTS or failure.revisions != revisions_of(application):
+        return False
+    if failure.nature is Nature.ABSENT:
+        return any(absence(text, seen).final for text in failure.texts)
+    return failure.nature is Nature.FINAL
+
+
+def absence(text: str, seen: Seen) -> Evidence:
+    """Return what is known about a kind that the API server does not serve."""
+    return seen.evidence.get(kind_question(*missing_kind(text)), Evidence())
+
+
+def rejection(application: Application, seen: Seen) -> Verdict:
+    """Return that no further attempt is expected to succeed."""
+    more = dict.fromkeys(absence(text, seen).text for text in seen.failure.texts)
+    text = "; ".join([listed(list(seen.failure.texts)), *filter(None, more)])
+    since = operation_state(application).get("startedAt", "")
+    return Verdict(FAILED, Code.REJECTED, f"sync fails in the same way each time: {text}", since)
+
+
 def _revision(application: Application, request: Request, seen: Seen) -> Verdict | None:
-    found = revisions_of(application)
     if not request.revisions:
         return None
-    if len(found) == len(request.revisions) and all(map(str.startswith, found, request.revisions)):
+    reason, never = mismatch(application, request.revisions)
+    if not reason:
         return None
-    reason = (
-        f"is at revision {', '.join(found) or 'none'} instead of {', '.join(request.revisions)}: "
-        "its branch has moved on, or its targetRevision names another one"
-    )
-    return Verdict(FAILED if seen.error_rounds >= ERROR_ROUNDS else WAIT, Code.REVISION, reason)
+    return Verdict(FAILED if never or seen.error_rounds >= ERROR_ROUNDS else WAIT, Code.REVISION, reason)
 
 
-def _failed(application: Application, request: Request, _seen: Seen) -> Verdict | None:
+def _failed(application: Application, request: Request, seen: Seen) -> Verdict | None:
     """Judge what the last sync left: where only a hook failed, everything may be Synced and Healthy all the same."""
-    return _sync_failed(application) if request.operation else None
+    return _sync_failed(application, seen) if request.operation else None
 
 
-def _sync_failed(application: Application) -> Verdict | None:
+def _sync_failed(application: Application, seen: Seen) -> Verdict | None:
     if not failed_here(application):
         return None
-    return Verdict(FAILED, Code.SYNC_FAILED, with_details(sync_failure(application), application))
+    if is_rejected(application, seen):
+        return rejection(application, seen)
+    text = with_details(sync_failure(application), application)
+    since = operation_state(application).get("finishedAt", "")
+    return with_causes(Verdict(FAILED, Code.SYNC_FAILED, text, since), seen)
 
 
 def _shared(application: Application, request: Request, seen: Seen) -> Verdict | None:
@@ -183,67 +253,47 @@ def _sync(application: Application, request: Request, seen: Seen) -> Verdict | N
     if not request.sync:
         return None
     sync = status_of(application).get("sync") or {}
-    if sync.get("status") == "Synced":
+    if sync.get("status") == "Synced" or leftovers(application):
         return None
     if sync.get("status") != "OutOfSync":
         return Verdict(WAIT, Code.UNKNOWN, f"sync status is {sync.get('status') or 'not known yet'}")
-    return _out_of_sync(application, seen)
-
-
-def _out_of_sync(application: Application, seen: Seen) -> Verdict:
-    """Judge an Application that is OutOfSync while nothing runs."""
-    policy = (application.get("spec") or {}).get("syncPolicy") or {}
-    automated = policy.get("automated")
-    out = [entry for entry in status_of(application).get("resources") or [] if entry.get("status") == "OutOfSync"]
-    names = names_of(out)
-    failed = _sync_failed(application)
-    if failed:
-        return failed
-    if automated is None or automated.get("enabled") is False:
-        return Verdict(FAILED, Code.MANUAL, f"OutOfSync ({names}){OFF_ADVICE}")
-    if out and all(entry.get("requiresPruning") for entry in out) and not automated.get("prune"):
-        return Verdict(
-            FAILED, Code.PRUNE, f"{len(out)} resources require pruning and automated pruning is off: {names}"
-        )
-    if succeeded_here(application):
-        return _drift(application, automated, out, seen)
-    return Verdict(WAIT, Code.OUT_OF_SYNC, "; ".join([f"OutOfSync: {names}", *conditions(application, "SyncError")]))
-
-
-def _drift(application: Application, automated: dict[str, Any], out: list[Resource], seen: Seen) -> Verdict:
-    """Judge what is OutOfSync although the last sync of its revision succeeded."""
-    kept = [entry for entry in out if is_leftover(entry, operation_state(application))]
-    left = f"Prune=false keeps {names_of(kept)}, which left Git" if kept else ""
-    if kept and len(kept) == len(out):
-        it = "it" if len(kept) == 1 else "them"
-        return Verdict(FAILED, Code.LEFTOVER, f"{left}: delete {it}, or annotate {it} with {IGNORED}")
-    changed = names_of([entry for entry in out if entry not in kept])
-    reason = "; ".join(filter(None, [f"changed in the cluster ({changed})", left]))
-    if automated.get("selfHeal"):
-        heals = sync_of(operation_state(application)).get("autoHealAttemptsCount", 0)
-        return Verdict(WAIT, Code.DRIFT, f"{reason}; self-heal pauses after {heals} syncs of this revision")
-    return Verdict(
-        FAILED if seen.seconds > DRIFT_SECONDS else WAIT, Code.DRIFT, f"{reason} and selfHeal is off: sync it"
-    )
+    return _sync_failed(application, seen) or judge(application, seen)
 
 
 def _health(application: Application, request: Request, seen: Seen) -> Verdict | None:
     if request.health is None:
         return None
     health = status_of(application).get("health") or {}
-    status = health.get("status") or "not known yet"
+    status, since = health.get("status") or "not known yet", health.get("lastTransitionTime", "")
     if status in request.health:
         return None
-    reason = f"{status}: {unhealthy(application) or health.get('message') or 'no resource says why'}"
-    if status == "Degraded" and seen.seconds > request.allow_degraded_seconds:
-        return Verdict(FAILED, Code.DEGRADED, reason)
-    return Verdict(WAIT, Code.DEGRADED if status == "Degraded" else Code.HEALTH, reason)
+    causes, first = "; ".join(cause.text for cause in seen.causes), (*seen.causes, Finding(""))[0]
+    reason = f"{status}: {causes or unhealthy(application) or health.get('message') or 'no resource says why'}"
+    if status == "Suspended":
+        return _suspended(application, request, seen, Verdict(WAIT, Code.SUSPENDED, reason, since))
+    limit = request.allow_degraded_seconds if status == "Degraded" else float("inf")
+    if any(cause.final for cause in seen.causes):
+        limit = min(limit, FINAL_SECONDS)
+    code = Code.DEGRADED if status == "Degraded" else Code.HEALTH
+    return Verdict(FAILED if seen.seconds > limit else WAIT, code, reason, since, first.text, first.next_step)
+
+
+def _suspended(application: Application, request: Request, seen: Seen, found: Verdict) -> Verdict:
+    """Judge what is paused or suspended: by its specification it stays so, by its controller it may go on."""
+    kinds = {(entry.get("group") or "", entry["kind"]) for entry in suspended_entries(application)}
+    name = application["metadata"]["name"]
+    final = bool(kinds & set(BY_SPECIFICATION)) or seen.evidence.get(suspended_question(name), Evidence()).final
+    accepted = ", ".join([*sorted(request.health or ()), "Suspended"])
+    text = f"{found.reason}; health: [{accepted}] accepts it (gitops_accepted_health in an inventory)"
+    return replace(found, state=FAILED if final else WAIT, reason=text)
 
 
 def _self_heal(application: Application, request: Request, seen: Seen) -> Verdict | None:
     """Judge what self-heal has just corrected: another manager may change it again."""
     state = operation_state(application)
     if not (request.sync and request.operation and healed(state)) or seen.quiet_seconds >= HEAL_SECONDS:
+        return None
+    if keeps_only(state):
         return None
     # Argo CD 3.6 calls it self-heal, too, when it syncs a revision that appeared while an older one was being synced.
     if sync_of(state).get("autoHealAttemptsCount") == 1 and operation_revisions(state) == seen.overtaking:

@@ -16,18 +16,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.applicationset import why_nothing
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import Moment, decide, find
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import Inquiry
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.findings import Findings
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.generated import without_applications
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.message import failure_message, progress_text
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import Operations
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import Record, pause_text
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.runbooks import page_for
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP, NO_MATCH
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, revisions_of, summary
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
     FAILED,
     READY,
     WAIT,
     Action,
+    Code,
     Options,
     Seen,
     Verdict,
@@ -55,6 +60,7 @@ class Waiter:
         progress: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.api, self.options, self.selects, self.progress = api, options, selects, progress
+        self.namespace = namespace
         self.path = f"{GROUP}/namespaces/{namespace}/applications"
         self.requests: Counter[str] = Counter()
         self.started = time.monotonic()
@@ -63,6 +69,7 @@ class Waiter:
         self.others: dict[str, Application] = {}  # all Applications, also those that are not waited for
         self.watcher = Watcher(api, self.path, selector, self.requests)
         self.findings = Findings(api, self.requests)
+        self.inquiry = Inquiry(api, namespace, self.requests)
         self.operations = Operations(api, self.path, options, self.requests)
         self.listed = False
         self.unavailable, self.unavailable_at = "", self.started
@@ -78,7 +85,8 @@ class Waiter:
                 if self.listed:
                     self._judge(now)
                     if self._done(now):
-                        return all(entry.verdict.state == READY for entry in self.tracked.values())
+                        ready = all(entry.verdict.state == READY for entry in self.tracked.values())
+                        return ready and not self.ungenerated()
                     self._act(now)
                 if now >= self._deadline:
                     return False
@@ -151,22 +159,12 @@ class Waiter:
     def _judge(self, now: float) -> None:
         """Judge all objects, then decide about all Applications: a decision depends on those of the dependencies."""
         moment = Moment(now, self.started, answering=not self.unavailable)
-        known = self._known()
+        known = known_of(self)
         for entry in self.tracked.values():
             entry.find(find(entry, self.options, known, moment), now)
         found = {name: entry.found for name, entry in self.tracked.items()}
         for name in self.tracked:
             self._decide(name, moment, found, set())
-
-    def _known(self) -> Seen:
-        """Return what all Applications together say about each of them."""
-        entries = [entry for entry in self.tracked.values() if entry.application]
-        proves = self.options.refresh != "none"
-        return Seen(
-            others=self.others | {entry.name: entry.application for entry in entries if entry.application},
-            stale=frozenset(entry.name for entry in self.tracked.values() if proves and not entry.barrier.is_fresh),
-            shared=frozenset(e.name for e in entries if e.shared_at == revisions_of(e.application or {})),
-        )
 
     def _decide(self, name: str, moment: Moment, verdicts: dict[str, Verdict], decided: set[str]) -> None:
         """Decide about the dependencies of an Application first; in a cycle of them what was found counts."""
@@ -184,9 +182,17 @@ class Waiter:
         states = [entry.verdict.state for entry in self.tracked.values()]
         if self.options.fail_fast and FAILED in states:
             return True
-        if not states:  # a selector that matches nothing yet
-            return now - self.started > self.options.not_found_grace
-        return WAIT not in states
+        if WAIT in states:
+            return False
+        # A selector that matches nothing yet, or an ApplicationSet that has generated nothing yet.
+        complete = states and not self.ungenerated()
+        return bool(complete) or now - self.started > self.options.not_found_grace
+
+    def ungenerated(self) -> list[str]:
+        """Return the ApplicationSets that have no Application."""
+        return without_applications(
+            self.options.applicationsets, (entry.application for entry in self.tracked.values())
+        )
 
     # --- acting ------------------------------------------------------------------------------------------------------
 
@@ -194,6 +200,7 @@ class Waiter:
         """Do what was decided, several Applications at a time; what gets no answer is decided anew later."""
         if self.unavailable and now - self.unavailable_at < RETRY_SECONDS:
             return
+        self.inquiry.look(self.tracked.values(), self.others, now)
         for entry in self.tracked.values():
             self.findings.read(entry, now)
         due = [entry for entry in self.tracked.values() if entry.decision.action is not Action.NONE]
@@ -223,13 +230,10 @@ class Waiter:
             return
         self.printed = (state, now)
         done = sum(entry.verdict.state == READY for entry in self.tracked.values())
-        text = f"{now - self.started:4.0f} s: {done} of {len(self.tracked)} Applications {self.options.done}"
-        if self.unavailable:
-            text += f"; {self.unavailable}"
-        elif waiting:
-            slowest = min(waiting, key=lambda entry: entry.since)
-            text += f"; {slowest.name}: {slowest.verdict.reason[:200]}"
-        self.progress(text)
+        counts = f"{now - self.started:4.0f} s: {done} of {len(self.tracked)} Applications {self.options.done}"
+        slowest = min(waiting, key=lambda entry: entry.since, default=None)
+        text = progress_text(slowest.name, slowest.verdict) if slowest else ""
+        self.progress("; ".join(filter(None, [counts, self.unavailable or text])))
 
     def elapsed(self) -> float:
         """Return the seconds since the wait began."""
@@ -237,9 +241,21 @@ class Waiter:
 
     def results(self) -> list[dict[str, Any]]:
         """Return the result of each Application."""
-        namespace = self.path.split("/")[5]
+        namespace = self.namespace
         entries = [entry for _name, entry in sorted(self.tracked.items())]
         return [result(entry, namespace, self.started) | pause_of(entry, self.options.paused) for entry in entries]
+
+
+def known_of(waiter: Waiter) -> Seen:
+    """Return what all Applications together say about each of them."""
+    entries = [entry for entry in waiter.tracked.values() if entry.application]
+    proves = waiter.options.refresh != "none"
+    return Seen(
+        others=waiter.others | {entry.name: entry.application for entry in entries if entry.application},
+        stale=frozenset(entry.name for entry in waiter.tracked.values() if proves and not entry.barrier.is_fresh),
+        shared=frozenset(entry.name for entry in entries if entry.shared_at == revisions_of(entry.application or {})),
+        evidence=waiter.inquiry.known,
+    )
 
 
 def carry_out(module: Any, client: Any, options: Options, names: list[str]) -> dict[str, Any]:
@@ -253,9 +269,15 @@ def result(entry: Tracked, namespace: str, started: float) -> dict[str, Any]:
     """Return what a wait found out about an Application."""
     empty = {"metadata": {"name": entry.name, "namespace": namespace}}
     end = entry.ready_at if entry.ready_at is not None else time.monotonic()
-    return summary(entry.application or empty) | {
-        "state": entry.verdict.state.value,
-        "reason": entry.verdict.reason,
+    found, facts = entry.verdict, summary(entry.application or empty)
+    if (found.state, found.code) == (READY, Code.LEFTOVER):
+        facts["warnings"] = [*facts["warnings"], found.reason]
+    return facts | {
+        "state": found.state.value,
+        "code": found.code.value,
+        "reason": found.reason,
+        "since": found.since,
+        "next_step": "" if found.state == READY else found.next_step or page_for([found.code]),
         "fresh": entry.barrier.is_fresh,
         "seconds": round(end - started, 1),
         "refreshes": entry.total_refreshes,
@@ -283,29 +305,8 @@ def outcome(waiter: Waiter, warn: Callable[[str], None]) -> dict[str, Any]:
         "elapsed": elapsed,
     }
     if not ready or not applications:
-        message = failure_message(applications, elapsed, waiter.unavailable, waiter.options.done)
-        raise GitopsError(" ".join(filter(None, [message, advice(waiter)])), **result)
+        empty = [] if waiter.unavailable else waiter.ungenerated()
+        more = [why_nothing(waiter.api, waiter.namespace, name) for name in empty]
+        message = failure_message(applications, elapsed, waiter.unavailable, waiter.options.done, more)
+        raise GitopsError(message, **result)
     return result
-
-
-def advice(waiter: Waiter) -> str:
-    """Return which page says what to do; there is none about an API server that does not answer."""
-    page = page_for(entry.verdict.code for entry in waiter.tracked.values() if entry.verdict.state != READY)
-    return f"What to do: {page}" if page and not waiter.unavailable else ""
-
-
-def failure_message(applications: list[dict[str, Any]], seconds: float, unavailable: str, done: str = "ready") -> str:
-    """Return what is not done after so many seconds and why, failures first."""
-    if unavailable:
-        return f"{unavailable} (after {seconds:.0f} s)"
-    if not applications:
-        return NO_MATCH
-    failed = [entry for entry in applications if entry["state"] == FAILED]
-    waiting = [entry for entry in applications if entry["state"] == WAIT]
-    ready = len(applications) - len(failed) - len(waiting)
-    parts = [f"Application {entry['name']}: {entry['reason']}" for entry in failed]
-    parts += [
-        f"Application {entry['name']} was not {done} after {seconds:.0f} s: {entry['reason']}" for entry in waiting
-    ]
-    sentences = [text if text.endswith((".", "?")) else f"{text}." for text in parts]
-    return " ".join([f"{ready} of {len(applications)} Applications are {done}.", *sentences])

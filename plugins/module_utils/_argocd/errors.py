@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an error in the status of an Application is: whether it may pass, and what of its text is the cause.
+
+Argo CD writes errors as text, each wrapped in those of its callers. Whether one may pass follows from the gRPC code,
+the HTTP status, the reason of the API server, or the step of a connection that failed, each at its place in the text:
+a file may have any name, and a manifest any content.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from enum import Enum
+
+
+class Nature(Enum):
+    """What may become of an error."""
+
+    PASSING = "a server is not reached, is busy or is starting: the manifests are not the cause"
+    FINAL = "the same input leads to the same error"
+    ABSENT = "the API server does not serve a kind, which another component may bring"
+    OPEN = "either is possible"
+
+
+GRPC = re.compile(r"\brpc error: code = (\w+) desc = ")
+PASSING_CODES = {"Aborted", "Canceled", "DeadlineExceeded", "ResourceExhausted", "Unavailable"}
+FINAL_CODES = {
+    "FailedPrecondition",
+    "InvalidArgument",
+    "NotFound",
+    "OutOfRange",
+    "PermissionDenied",
+    "Unauthenticated",
+    "Unimplemented",
+}
+# How go-git, git, Helm and ORAS say with which status a server has answered.
+STATUS = re.compile(
+    r'\brequesting "[^"]*" status code: (\d{3})\b'
+    r"|\bThe requested URL returned error: (\d{3})\b"
+    r"|\bfailed to fetch \S+ : (\d{3}) "
+    r'|\b[A-Z]+ "[^"]*": (?:response|unexpected) status code:? (\d{3})\b'
+)
+PASSING_STATUS = {408, 425, 429}
+# Steps of a connection that failed, as Go's net and net/http, libcurl and ssh report them, and the time that Argo CD
+# gives a command.
+CONNECTION = re.compile(
+    r"\b(?:dial|read|write) (?:tcp|udp|unix)[46]?(?: \S+)?: "
+    r'|\b(?:Get|Head|Patch|Post|Put|Delete) "[^"]*": '
+    r"(?:EOF|unexpected EOF|context deadline exceeded|http2: |net/http: )"
+    r"|\bunable to access '[^']*': (?:Failed to connect|Could not resolve host|Connection timed out|Operation timed out"
+    r"|Empty reply from server|Recv failure)"
+    r"|\bssh: connect to host \S+ port \d+: "
+    r"|` failed timeout after \S+$"
+    r"|(?:^|: )context deadline exceeded(?: \(Client\.Timeout exceeded while awaiting headers\))?$"
+)
+# Answers of the API server that say to come again: reasons InternalError, ServiceUnavailable, Timeout and Conflict.
+BUSY = re.compile(
+    r"\bInternal error occurred: "
+    r"|\bthe server is currently unable to handle the request\b"
+    r"|\bthe server was unable to return a response in the time allotted\b"
+    r"|\betcdserver: "
+    r'|\bfailed calling webhook "'
+    r"|\bOperation cannot be fulfilled on "
+    r"|\bbecause it is being terminated\b"
+)
+# Answers with the reasons Invalid and BadRequest, and the verdicts of admission.
+REFUSED = re.compile(
+    r'(?:^|[:=] )[\w.-]+ "[^"]*" is invalid: '
+    r'|\badmission webhook "[^"]*" denied the request\b'
+    r"|\bValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request\b"
+    r'|\bis forbidden: violates PodSecurity "'
+    r'|\bin version "[^"]*" cannot be handled as a '
+    r"|\bfailed to create typed patch object \("
+    r'|(?:^|[:=] )error validating (?:data|"[^"]*"): '
+)
+# What Argo CD itself refuses (util/argo/argo.go and controller/sync.go at v3.6.1), and commands that failed.
+NOT_PERMITTED = re.compile(
+    r"(?:^|[:=] )(?:resource [\w.-]*:\w+|namespace \S+|application repo \S+|sync source repo \S+) is not permitted in "
+    r"|(?:^|[:=] )application destination server '[^']*' and namespace '[^']*' do not match any of the allowed "
+)
+WIPES_OUT = re.compile(r"^Skipping sync attempt to .*: auto-sync will wipe out all resources$")
+COMMAND = re.compile(r"(?:^|[:=] )`(?:kustomize|helm) [^`]*` failed exit status \d+: ")
+REPOSITORY = re.compile(r"(?:^|[:=] )(?:authentication required|authorization failed|repository not found)(?:$|: )")
+NO_KIND = re.compile(
+    r'The Kubernetes API could not find (?:version "[^"]*" of )?(?P<group>[\w.-]*)/(?P<kind>\w+) for requested '
+    r'|\bno matches for kind "(?P<kind2>\w+)" in version "(?P<group2>[\w.-]+)/[\w.-]+"'
+)
+NOT_FOUND = "the server could not find the requested resource"
+
+# What Argo CD adds to a cause.
+WRAPPING = re.compile(
+    r"\bFailed to load (?:target|live) state: |\bfailed to generate manifest for source 1 of 1: "
+    r"|\brpc error: code = \w+ desc = |\bManifest generation error \(cached\): "
+    r'|\berror when (?:applying patch|creating|deleting|patching|replacing|updating) "[^"]*": '
+    r"|\bone or more (?:objects failed to apply|synchronization tasks completed unsuccessfully), reason: "
+    r"|\bone or more synchronization tasks are not valid: "
+)
+CACHED = re.compile(r"<path to cached source>(/?)")
+# kustomize tries each resource as a file, and then as a folder, and reports both.
+TWICE = re.compile(r"\baccumulating resources: accumulation err='(.*)': must build at directory: .*", re.DOTALL)
+
+
+def nature(text: str) -> Nature:
+    """Return what may become of an error."""
+    if _passes(text):
+        return Nature.PASSING
+    if NO_KIND.search(text) or text.endswith(NOT_FOUND):
+        return Nature.ABSENT
+    final = any(pattern.search(text) for pattern in (REFUSED, NOT_PERMITTED, WIPES_OUT, COMMAND, REPOSITORY))
+    return Nature.FINAL if final or FINAL_CODES & set(GRPC.findall(text)) or _statuses(text) else Nature.OPEN
+
+
+def nature_of(texts: Iterable[str]) -> Nature:
+    """Return what may become of several errors together: where one is final, they are."""
+    found = {nature(text) for text in texts}
+    order = (Nature.FINAL, Nature.ABSENT, Nature.PASSING, Nature.OPEN)
+    return next((each for each in order if each in found), Nature.OPEN)
+
+
+def missing_kind(text: str) -> tuple[str, str]:
+    """Return group and kind that the API server does not serve, both empty where an error is about something else."""
+    found = NO_KIND.search(text)
+    if not found:
+        return "", ""
+    return found["group"] or found["group2"] or "", found["kind"] or found["kind2"]
+
+
+def is_unreachable(text: str) -> bool:
+    """Return whether Argo CD's controller does not reach the repo-server, with which it speaks gRPC."""
+    return "Unavailable" in GRPC.findall(text)
+
+
+def _passes(text: str) -> bool:
+    if PASSING_CODES & set(GRPC.findall(text)) or CONNECTION.search(text) or BUSY.search(text):
+        return True
+    return any(status in PASSING_STATUS or status >= 500 for status in _statuses(text))
+
+
+def _statuses(text: str) -> list[int]:
+    return [int(next(filter(None, groups))) for groups in STATUS.findall(text)]
+
+
+def plain(text: str) -> str:
+    """Return an error in the words of the component that knows the cause, in one line."""
+    text = CACHED.sub(lambda found: "" if found[1] else ".", WRAPPING.sub("", text))
+    text = TWICE.sub(r"\1", text)
+    return " ".join(text.split()).rstrip(".")

@@ -1,0 +1,227 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which other objects are read about an Application that does not go on, and what they say."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import (
+    CONTROLLER,
+    REPO_SERVER,
+    Inquiry,
+    is_about,
+    is_brought,
+    kind_question,
+    project_question,
+    questions,
+    served,
+    suspended_by,
+    suspended_entries,
+    suspended_question,
+    sync_windows,
+    workload,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.failures import Failure
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import WAIT, Code, Evidence, Verdict
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+
+from .test_verdict import NO_CRD, UNAVAILABLE, idle, recorded, suspended
+
+
+class Objects:
+    """An API server with some answers; what it does not have may not be read."""
+
+    def __init__(self, **answers):
+        self.answers = {path.replace("__", "/"): answer for path, answer in answers.items()}
+
+    def path(self, item):
+        return f"{item['kind']}/{item['metadata']['name']}"
+
+    def request(self, _method, path, _query=None):
+        found = [answer for end, answer in self.answers.items() if path.endswith(end)]
+        return found[0] if found else (403, {"message": "forbidden"})
+
+
+def workloads(*pods):
+    items = [
+        {"metadata": {"name": "argocd-repo-server"}, "spec": {"replicas": wanted}, "status": {"readyReplicas": ready}}
+        for wanted, ready in pods
+    ]
+    return workload(Objects(deployments=(200, {"items": items})), "argocd", REPO_SERVER)
+
+
+def test_a_component_of_argo_cd_is_stopped_where_no_pod_is_ready():
+    name = "Deployment argocd/argocd-repo-server"
+    assert workloads((1, 1)) == workloads((2, 0), (1, 1)) == Evidence()
+    assert workloads((1, 0)) == Evidence(f"{name} has no ready pod")
+    assert workloads((0, 0)) == Evidence(f"{name} is scaled to 0", final=True)
+    assert workloads() is None
+    assert workload(Objects(), "argocd", CONTROLLER) is None
+
+
+@pytest.mark.parametrize(
+    ("window", "about"),
+    [
+        ({}, False),
+        ({"applications": ["*"]}, True),
+        ({"applications": ["rounds-?"]}, True),
+        ({"applications": ["other"]}, False),
+        ({"applications": ["other"], "namespaces": ["rounds-a"]}, True),
+        ({"applications": ["other"], "namespaces": ["rounds-a"], "andOperator": True}, False),
+        ({"applications": ["*"], "clusters": ["https://kubernetes.*"], "andOperator": True}, True),
+        ({"clusters": ["in-cluster"]}, False),
+    ],
+)
+def test_a_sync_window_is_about_some_applications(window, about):
+    assert is_about(window, recorded("synced_healthy")) is about
+
+
+def test_the_sync_windows_of_a_project_are_named():
+    windows = [
+        {"kind": "deny", "schedule": "0 22 * * *", "duration": "8h", "applications": ["*"]},
+        {"kind": "allow", "schedule": "* * * * 1", "duration": "1h", "namespaces": ["rounds-?"], "timeZone": "Japan"},
+        {"kind": "deny", "schedule": "* * * * *", "duration": "1h", "namespaces": ["other"]},
+    ]
+    api = Objects(appprojects__rounds=(200, {"spec": {"syncWindows": windows}}))
+    assert sync_windows(api, "argocd", "rounds", recorded("synced_healthy")) == Evidence(
+        "deny 0 22 * * * for 8h, UTC, allow * * * * 1 for 1h, Japan"
+    )
+    api = Objects(appprojects__rounds=(200, {"spec": {}}))
+    assert sync_windows(api, "argocd", "rounds", recorded("synced_healthy")) == Evidence()
+    assert sync_windows(Objects(), "argocd", "rounds", recorded("synced_healthy")) is None
+
+
+def test_what_is_suspended_is_found_with_and_without_the_health_of_each_object():
+    application = suspended("Rollout", "argoproj.io")
+    assert [entry["name"] for entry in suspended_entries(application)] == ["web"]
+    del application["status"]["resources"][0]["health"]
+    application["status"]["health"]["message"] = "Caused by argoproj.io/Rollout:a/web"
+    assert [entry["name"] for entry in suspended_entries(application)] == ["web"]
+    application["status"]["health"]["message"] = "Caused by argoproj.io/Rollout:a/other"
+    assert suspended_entries(application) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "evidence"),
+    [
+        ({"paused": True}, Evidence("spec.paused of Rollout a/web is true", final=True)),
+        ({"suspend": True}, Evidence("spec.suspend of Rollout a/web is true", final=True)),
+        ({"strategy": {}}, Evidence()),
+    ],
+)
+def test_a_field_of_the_specification_suspends_for_good(spec, evidence):
+    application = suspended("Rollout", "argoproj.io")
+    assert suspended_by(Objects(Rollout__web=(200, {"spec": spec})), application) == evidence
+    assert suspended_by(Objects(), application) == Evidence()
+
+
+GROUP, KIND = "cert-manager.io", "Certificate"
+NO_VERSION = f'could not find version "v9" of {GROUP}/{KIND} for requested resource a/b'
+
+
+def cluster_with(*versions, kind=KIND):
+    found = {"versions": [{"groupVersion": f"{GROUP}/{name}", "version": name} for name in versions]}
+    answers = {f"{GROUP}__{name}": (200, {"resources": [{"kind": kind}]}) for name in versions}
+    return Objects(**{f"apis__{GROUP}": (200, found)}, **answers)
+
+
+def test_the_versions_that_the_cluster_serves_are_named():
+    absent = Evidence("no CustomResourceDefinition in the cluster brings Certificate.cert-manager.io", final=True)
+    assert served(cluster_with("v1", "v1beta1"), GROUP, KIND, NO_VERSION) == Evidence(
+        "the cluster serves Certificate.cert-manager.io in v1, v1beta1", final=True
+    )
+    assert served(cluster_with("v9"), GROUP, KIND, NO_VERSION) == Evidence()
+    assert served(cluster_with("v1"), GROUP, KIND, NO_CRD) == Evidence()
+    assert served(cluster_with("v1", kind="Issuer"), GROUP, KIND, NO_CRD) == absent
+    assert served(Objects(**{f"apis__{GROUP}": (404, {})}), GROUP, KIND, NO_CRD) == absent
+    assert served(Objects(), GROUP, KIND, NO_CRD) is None
+
+
+def test_a_kind_may_still_be_brought_by_another_application():
+    def bringer(status="OutOfSync", sync="OutOfSync", name="certificates.cert-manager.io"):
+        entry = {"kind": "CustomResourceDefinition", "name": name, "status": status}
+        return {"b": {"status": {"sync": {"status": sync}, "resources": [entry]}}}
+
+    assert is_brought(GROUP, "a", bringer())
+    assert not is_brought(GROUP, "b", bringer())
+    assert not is_brought(GROUP, "a", bringer(status="Synced", sync="Synced"))
+    assert not is_brought(GROUP, "a", bringer(name="kafkas.kafka.strimzi.io"))
+    # What it brings is not known.
+    assert is_brought(GROUP, "a", {"b": {"status": {}}})
+    assert is_brought(GROUP, "a", {"b": {"status": {"sync": {"status": "Unknown"}}}})
+
+
+def tracked(code, application, since=0.0, **barrier):
+    entry = Tracked(application["metadata"]["name"], since)
+    entry.application, entry.found = application, Verdict(WAIT, code)
+    for name, value in barrier.items():
+        setattr(entry.barrier, name, value)
+    return entry
+
+
+def asked(entry, now=3.0, others=None):
+    return set(questions([entry], others or {}, "argocd", now))
+
+
+def test_only_what_stands_still_raises_questions():
+    assert asked(tracked(Code.OUT_OF_SYNC, idle())) == {project_question("rounds")}
+    assert asked(tracked(Code.OUT_OF_SYNC, idle()), now=1.0) == set()
+    assert asked(tracked(Code.OUT_OF_SYNC, recorded("manual_out_of_sync"))) == set()
+    assert asked(tracked(Code.SYNC_WINDOW, idle()), now=0.0) == {project_question("rounds")}
+    assert asked(tracked(Code.SUSPENDED, idle())) == {suspended_question("rounds-a")}
+    unreachable = recorded("comparison_error")
+    assert asked(tracked(Code.ERROR, unreachable)) == set()
+    unreachable["status"]["conditions"][0]["message"] = UNAVAILABLE
+    assert asked(tracked(Code.ERROR, unreachable)) == {REPO_SERVER}
+    refreshing = tracked(Code.REFRESHING, idle())
+    assert asked(refreshing, now=99.0) == set()
+    refreshing.barrier.ask(0.0)
+    assert (asked(refreshing, now=4.0), asked(refreshing, now=6.0)) == (set(), {CONTROLLER})
+
+
+def test_a_kind_is_asked_about_while_nobody_may_still_bring_it():
+    entry = tracked(Code.SYNCING, recorded("retrying"))
+    entry.failures.last = Failure(("f",), (NO_CRD,), 1)
+    assert asked(entry) == {kind_question(GROUP, KIND)}
+    assert asked(entry, others={"b": {"status": {}}}) == set()
+
+
+class Counting(Objects):
+    def __init__(self, **answers):
+        super().__init__(**answers)
+        self.count = 0
+
+    def request(self, *args):
+        self.count += 1
+        if not self.answers:
+            raise GitopsError("no")
+        return super().request(*args)
+
+
+def looked(inquiry, now, entry):
+    inquiry.look([entry], {}, now)
+    while inquiry.reading:
+        time.sleep(0.01)
+    return inquiry.known
+
+
+def test_an_answer_is_kept_while_somebody_asks_and_read_again_now_and_then():
+    api = Counting(appprojects__rounds=(200, {"spec": {}}))
+    inquiry, entry = Inquiry(api, "argocd", Counter()), tracked(Code.OUT_OF_SYNC, idle())
+    for now in (10.0, 10.5, 12.0, 14.9):
+        assert looked(inquiry, now, entry) == {project_question("rounds"): Evidence()}
+    assert api.count == inquiry.requests["read"] == 1
+    looked(inquiry, 16.0, entry)
+    assert api.count == 2
+    entry.found = Verdict(WAIT, Code.SYNCING)
+    assert looked(inquiry, 18.0, entry) == {}
+
+
+def test_without_an_answer_the_question_stays_open():
+    inquiry, entry = Inquiry(Counting(), "argocd", Counter()), tracked(Code.OUT_OF_SYNC, idle())
+    assert looked(inquiry, 10.0, entry) == {}
