@@ -256,6 +256,17 @@ def test_an_error_counts_when_it_was_confirmed_sooner_where_it_is_final(name, ro
     assert (found.reason, found.since) == (words, since)
 
 
+def test_an_error_about_a_kind_that_another_application_brings_is_waited_for():
+    application = recorded("comparison_error")
+    application["status"]["conditions"][0]["message"] = 'no matches for kind "Kafka" in version "kafka.strimzi.io/v1"'
+    assert judged(application, error_rounds=ERROR_ROUNDS) == (FAILED, "error")
+    entry = {"kind": "CustomResourceDefinition", "name": "kafkas.kafka.strimzi.io", "status": "OutOfSync"}
+    others = {"strimzi": {"status": {"sync": {"status": "OutOfSync"}, "resources": [entry]}}}
+    assert judged(application, error_rounds=ERROR_ROUNDS, others=others) == (WAIT, "error")
+    entry["status"] = others["strimzi"]["status"]["sync"]["status"] = "Synced"
+    assert judged(application, error_rounds=ERROR_ROUNDS, others=others) == (FAILED, "error")
+
+
 UNAVAILABLE = "rpc error: code = Unavailable desc = connection error"
 
 

@@ -55,6 +55,8 @@ def out_of_sync(application: Application) -> list[Resource]:
 
 def leftovers(application: Application) -> str:
     """Return which objects left Git and are kept by Prune=false, where nothing else is OutOfSync; else nothing."""
+    if (status_of(application).get("sync") or {}).get("status") != "OutOfSync":
+        return ""
     out, state = out_of_sync(application), operation_state(application)
     kept = [entry for entry in out if is_leftover(entry, state)]
     if not out or len(kept) < len(out) or not succeeded_here(application):

@@ -23,6 +23,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors imp
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import (
     BY_SPECIFICATION,
     REPO_SERVER,
+    is_brought,
     kind_question,
     suspended_entries,
     suspended_question,
@@ -126,7 +127,10 @@ def _errors(application: Application, request: Request, seen: Seen) -> Verdict |
         text = "; ".join(filter(None, [gone.text, said]))
         return Verdict(FAILED if gone.text and long else WAIT, Code.ERROR, text, since)
     rounds = CONFIRMED if passing is Nature.FINAL else ERROR_ROUNDS
-    return Verdict(FAILED if seen.error_rounds >= rounds else WAIT, Code.ERROR, said, since)
+    groups = [missing_kind(entry.get("message", ""))[0] for entry in found]
+    brought = any(group and is_brought(group, name_of(application), seen.others) for group in groups)
+    failed = seen.error_rounds >= rounds and not brought
+    return Verdict(FAILED if failed else WAIT, Code.ERROR, said, since)
 
 
 def _operation(application: Application, request: Request, seen: Seen) -> Verdict | None:
