@@ -8,6 +8,7 @@ Used by action plugins of the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 import threading
@@ -22,6 +23,9 @@ from ansible_collections.kubernetes.core.plugins.action.k8s_info import ActionMo
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.module_action import ModuleAction
 
 TAIL_SECONDS = 0.3
+# The beginning of a progress line: time, numbers and the name of an Application.
+SUBJECT = re.compile(r" *\d+ s: [^;]*; [\w.-]+: ")
+ROOM = 20
 
 
 class K8sAction(ModuleAction, K8sActionModule):
@@ -82,5 +86,12 @@ class Tail:
 
 
 def fitting(line: str, columns: int) -> str:
-    """Return a line that is not wrapped where it is shown; 0 columns are as many as it has."""
-    return line if not columns or len(line) <= columns else f"{line[: columns - 1]}…"
+    """Return a line that is not wrapped where it is shown; 0 columns are as many as it has.
+
+    What an Application waits for ends with the cause, so the beginning of that is left out.
+    """
+    if not columns or len(line) <= columns:
+        return line
+    found = SUBJECT.match(line)
+    room = columns - len(found[0]) - 1 if found else 0
+    return f"{found[0]}…{line[-room:]}" if found and room >= ROOM else f"{line[: columns - 1]}…"

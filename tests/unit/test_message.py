@@ -96,3 +96,12 @@ def test_a_progress_line_has_the_cause():
 )
 def test_a_progress_line_is_as_wide_as_the_terminal(columns, line):
     assert fitting("  12 s: 1 of 3 Applications", columns) == line
+
+
+def test_a_progress_line_that_is_too_long_keeps_the_cause():
+    line = (
+        "  12 s: 1 of 3 Applications ready; web: ComparisonError: `kustomize build web`: lstat web/a.yaml: no such file"
+    )
+    assert fitting(line, 80) == "  12 s: 1 of 3 Applications ready; web: …ld web`: lstat web/a.yaml: no such file"
+    assert len(fitting(line, 80)) == 80
+    assert fitting(line, 50) == "  12 s: 1 of 3 Applications ready; web: Comparis…"

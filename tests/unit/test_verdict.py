@@ -151,6 +151,7 @@ def test_a_sync_that_is_retried_is_waited_for_and_says_why():
     found = verdict(recorded("retrying"), Request())
     assert (found.state, found.code) == (WAIT, "syncing")
     assert found.reason == f"syncing: {INVALID}. Retrying attempt #1 at 2026-11-24T16:20:22Z"
+    assert found.cause == INVALID
 
 
 def failure_of(application, *texts, attempts=2):
@@ -605,10 +606,10 @@ def test_what_is_missing_and_what_the_last_sync_left_out_are_not_called_changed(
 
 def test_another_source_is_synced_although_the_revision_is_the_same():
     application = drifted()
-    application["status"]["sync"]["comparedTo"]["source"]["path"] = "another"
+    application["spec"]["source"]["path"] = "another"
     assert judged(application) == (WAIT, "out-of-sync")
     failed = reconciled_late("sync_failed")
-    failed["status"]["sync"]["comparedTo"]["source"]["path"] = "another"
+    failed["spec"]["source"]["path"] = "another"
     assert judged(failed) == (WAIT, "out-of-sync")
 
 

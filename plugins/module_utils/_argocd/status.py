@@ -130,14 +130,14 @@ def succeeded_here(application: Application) -> bool:
 
 
 def is_same_source(application: Application) -> bool:
-    """Return whether the last operation synced the sources that are compared now: path, parameters and the rest.
+    """Return whether the last operation synced the sources of the specification: path, parameters and the rest.
 
     Otherwise automated sync begins, also where it has synced this revision before (alreadyAttemptedSync in
     controller/appcontroller.go at v3.6.1).
     """
     synced = operation_state(application).get("syncResult") or {}
-    compared = (status_of(application).get("sync") or {}).get("comparedTo") or {}
-    pairs = [(synced.get(key), compared.get(key)) for key in ("source", "sources")]
+    spec = application.get("spec") or {}
+    pairs = [(synced.get(key), spec.get(key)) for key in ("source", "sources")]
     return all(before == now for before, now in pairs if before and now)
 
 

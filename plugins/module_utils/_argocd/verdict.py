@@ -152,7 +152,9 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
             return rejection(application, seen)
         lasts = code == Code.SYNCING and seen.seconds > FINAL_SECONDS
         final = lasts and any(cause.final for cause in seen.causes)
-        return with_causes(Verdict(FAILED if final else WAIT, code, operation_text(application, seen), since), seen)
+        said = (failed_resources(application) or [*seen.failure.texts, ""])[0]
+        found = Verdict(FAILED if final else WAIT, code, operation_text(application, seen), since, cause=said)
+        return with_causes(found, seen)
     if phase in RUNNING:
         return Verdict(WAIT, Code.SYNCING, f"operation {phase}: {plain(message)}", since)
     return Verdict(WAIT, Code.POST_SYNC, UNPROCESSED) if is_unprocessed(application) else None
