@@ -338,7 +338,7 @@ def test_check_mode_tells_and_does_nothing(machine, state, missing, running):
     assert machine.calls("kwokctl") == []
 
 
-def test_the_api_server_shows_the_kubelet_its_certificate_and_checks_its(machine):
+def test_the_api_server_has_its_usual_limits_and_trusts_the_kubelet_that_trusts_it(machine):
     given = machine("started")["ports"]
     config = yaml.safe_load((machine.folder / "kwokctl.yaml").read_text())
     patches = {
@@ -347,6 +347,9 @@ def test_the_api_server_shows_the_kubelet_its_certificate_and_checks_its(machine
     }
     assert patches == {
         "kube-apiserver": {
+            "enable-priority-and-fairness": "true",
+            "max-requests-inflight": "400",
+            "max-mutating-requests-inflight": "200",
             "kubelet-certificate-authority": f"{machine.folder}/pki/ca.crt",
             "kubelet-client-certificate": f"{machine.folder}/pki/admin.crt",
             "kubelet-client-key": f"{machine.folder}/pki/admin.key",

@@ -104,14 +104,26 @@ def kwokctl_configuration(paths: Paths) -> dict[str, Any]:
                 "args": [str(paths.folder)],
             }
         ],
-        "componentsPatches": kubelet_patches(paths),
+        "componentsPatches": patches(paths),
     }
 
 
-def kubelet_patches(paths: Paths) -> list[dict[str, Any]]:
-    """Return how the API server finds the kubelet of the simulated nodes; each shows the other its certificate."""
+# The API server's own defaults, which disableQPSLimits takes away: whoever asks for too much at once must get the same
+# answer as elsewhere.
+LIMITS = {
+    "enable-priority-and-fairness": "true",
+    "max-requests-inflight": "400",
+    "max-mutating-requests-inflight": "200",
+}
+
+
+def patches(paths: Paths) -> list[dict[str, Any]]:
+    """Return how the API server finds the kubelet of the simulated nodes, and how much it does at once.
+
+    API server and kubelet show each other their certificates.
+    """
     pki = paths.folder / "pki"
-    server = {
+    server = LIMITS | {
         "kubelet-certificate-authority": pki / "ca.crt",
         "kubelet-client-certificate": pki / "admin.crt",
         "kubelet-client-key": pki / "admin.key",
@@ -122,7 +134,10 @@ def kubelet_patches(paths: Paths) -> list[dict[str, Any]]:
     # KWOK writes the port into the status of the nodes.
     arguments: dict[str, dict[str, Any]] = {"kube-apiserver": server, "kwok-controller": {"node-port": port}}
     return [
-        {"name": name, "extraArgs": [{"key": key, "value": str(value)} for key, value in given.items()]}
+        {
+            "name": name,
+            "extraArgs": [{"key": key, "value": str(value), "override": key in LIMITS} for key, value in given.items()],
+        }
         for name, given in arguments.items()
     ]
 
