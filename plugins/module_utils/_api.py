@@ -15,7 +15,7 @@ import functools
 import importlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,7 +26,10 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 # All API groups with their resources in one answer, instead of the names of the groups.
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+# Of an object only its metadata.
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 REQUEST_SECONDS = 60.0
+PAGE = 500  # objects in one answer to a LIST; from 128 KiB on the API server compresses it
 # The retry policy. An API server that is busy or restarting answers these; it has not processed the request.
 BUSY = (429, 503)
 RETRIES = 3
@@ -36,6 +39,25 @@ RETRY_AFTER_SECONDS = 10  # at most, whatever the API server asks for
 
 class UnavailableError(GitopsError):
     """The API server does not answer, or asks the client to retry later."""
+
+
+class Pause:
+    """How long the API server has asked to be left alone: whoever sends something keeps to what it told one of them."""
+
+    def __init__(self) -> None:
+        self.until = 0.0
+
+    def learn(self, response: Any) -> None:
+        """Keep what an answer asks for."""
+        if response.status == 429:
+            asked = response.headers.get("Retry-After", "")
+            seconds = min(int(asked), RETRY_AFTER_SECONDS) if asked.isdigit() else 1
+            self.until = max(self.until, time.monotonic() + seconds)
+
+    def keep(self) -> None:
+        """Wait until it may be asked again."""
+        while (left := self.until - time.monotonic()) > 0:
+            time.sleep(left)
 
 
 def library() -> Any:
@@ -79,12 +101,21 @@ class Api:
         self.url = self.client.configuration.host
         self.host = public(self.url)  # for messages and results
         self.kinds: dict[str, dict[str, tuple[str, bool]]] = {}
+        self.pause = Pause()
 
     def _send(
-        self, method: str, path: str, query: dict[str, Any] | None, body: Any, content_type: str, **settings: Any
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None,
+        body: Any,
+        content_type: str,
+        accept: str = "application/json",
+        **settings: Any,
     ) -> Any:
-        accept = DISCOVERY if path == "/apis" else "application/json"
-        headers = dict(self.client.default_headers) | {"Accept": accept}
+        headers = dict(self.client.default_headers) | {"Accept": DISCOVERY if path == "/apis" else accept}
+        if method == "GET" and settings.get("preload_content", True):
+            headers["Accept-Encoding"] = "gzip"
         # This also renews the token of an exec plugin.
         headers |= {entry["key"]: entry["value"] for entry in self.client.configuration.auth_settings().values()}
         if body is not None:
@@ -98,16 +129,33 @@ class Api:
             last = getattr(error, "reason", error) if isinstance(error, library().exceptions.MaxRetryError) else error
             raise UnavailableError(f"The API server {self.host} does not answer: {public(str(last))}") from error
 
-    def _exchange(self, method: str, path: str, query: dict[str, Any] | None, body: Any, content_type: str) -> Any:
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None,
+        body: Any,
+        content_type: str,
+        accept: str = "application/json",
+    ) -> Any:
         """Send one request, with retries where they can help, and return the whole answer."""
         retries = retry_policy(self.retries, method in ("GET", "DELETE") or content_type == APPLY)
-        return self._send(method, path, query, body, content_type, timeout=REQUEST_SECONDS, retries=retries)
+        self.pause.keep()
+        response = self._send(method, path, query, body, content_type, accept, timeout=REQUEST_SECONDS, retries=retries)
+        self.pause.learn(response)
+        return response
 
     def request(
         self, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None, content_type: str = MERGE
     ) -> tuple[int, dict[str, Any]]:
         """Send one request and return status code and body."""
-        response = self._exchange(method, path, query, body, content_type)
+        return self._read(self._exchange(method, path, query, body, content_type), method, path)
+
+    def annotate(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Patch an object and return status code and what is new, of which only the metadata is answered."""
+        return self._read(self._exchange("PATCH", path, None, body, MERGE, METADATA), "PATCH", path)
+
+    def _read(self, response: Any, method: str, path: str) -> tuple[int, dict[str, Any]]:
         if response.status == 429 or response.status >= 500:
             raise UnavailableError(f"The API server {self.host} answers {response.status} to {method} {path}.")
         try:
@@ -118,6 +166,28 @@ class Api:
             raise GitopsError(
                 f"{self.host} does not look like a Kubernetes API server: {path} returned something other than JSON."
             ) from error
+
+    def list_all(
+        self,
+        path: str,
+        query: dict[str, Any] | None = None,
+        needed: Callable[[dict[str, Any]], dict[str, Any]] = lambda item: item,
+    ) -> tuple[int, dict[str, Any]]:
+        """Return status code and answer of a LIST that is read in pages; `needed` returns what is kept of an object."""
+        items: list[dict[str, Any]] = []
+        more = ""
+        while True:
+            page = {"limit": PAGE} | ({"continue": more} if more else {})
+            status, found = self.request("GET", path, (query or {}) | page)
+            if status == 410 and more:  # it took so long that the next page is not known any more
+                items, more = [], ""
+                continue
+            if status != 200:
+                return status, found
+            items += [needed(item) for item in found["items"]]
+            more = (found.get("metadata") or {}).get("continue") or ""
+            if not more:
+                return status, found | {"items": items}
 
     def stream(self, path: str, query: dict[str, Any], read_seconds: float) -> Iterator[dict[str, Any]]:
         """Yield the events of a watch as they come, until the API server ends it."""
@@ -138,7 +208,7 @@ class Api:
     def lines(self, path: str, query: dict[str, Any], until: float | None = None) -> Iterator[str]:
         """Yield the lines of a text as they come; `until` is when to stop listening, without an error."""
         seconds = REQUEST_SECONDS if until is None else max(0.1, until - time.monotonic())
-        settings = {"preload_content": False, "timeout": seconds, "retries": False}
+        settings: dict[str, Any] = {"preload_content": False, "timeout": seconds, "retries": False}
         try:
             response = self._send("GET", path, query, None, MERGE, **settings)
         except UnavailableError:

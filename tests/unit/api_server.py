@@ -34,6 +34,8 @@ NEEDLESS = frozenset(
 NEEDLESS_OF_STATUS = NEEDLESS | {"source", "sources"}
 NEEDLESS_OF_A_LIST = NEEDLESS | {"fieldsV1", "volumes", "volumeMounts", "affinity", "valueFrom", "ports"}
 NEEDLESS_OF_ARGOCD = NEEDLESS | {"managedFields", "kubectl.kubernetes.io/last-applied-configuration"}
+# What is recorded fits into one page, and of the answer to a change the whole object is recorded.
+PAGE = re.compile(r"[?&]limit=500$")
 # Recordings have this in the place of the home folder of whoever made them.
 HOME = "/home/user"
 Step = dict[str, Any]
@@ -49,7 +51,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         # The same path can have several answers; no request has a fragment of its own.
         kind = re.search(r";as=(\w+)", self.headers.get("Accept", ""))
-        path = self.path + (f"#{kind[1]}" if kind else "")
+        self.metadata_only = self.command == "PATCH" and bool(kind)
+        path = PAGE.sub("", self.path) + (f"#{kind[1]}" if kind and not self.metadata_only else "")
         self.server.requests.append(f"{self.command} {path}")
         self.server.authorizations.append(self.headers.get("Authorization", ""))
         with contextlib.suppress(ConnectionError):  # the client has seen enough
@@ -57,6 +60,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, status: int, body: Any, kind: str = "application/json", **headers: str) -> None:
         """Send a whole answer; text goes out as it is."""
+        if self.metadata_only and status == 200:
+            body = {"kind": "PartialObjectMetadata", "metadata": body["metadata"]}
         data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in {"Content-Type": kind, "Content-Length": str(len(data)), **headers}.items():
@@ -260,7 +265,8 @@ class Recorder(ApiServer):
         step: Step = {"request": f"{method} {path}"} | ({} if body is None else {"body": body})
         (self.start if path in START else self.steps).append(step)
         data = None if body is None else json.dumps(body)
-        headers = {"Content-Type": handler.headers.get("Content-Type", ""), "Accept": handler.headers.get("Accept", "")}
+        accept = "application/json" if handler.metadata_only else handler.headers.get("Accept", "")
+        headers = {"Content-Type": handler.headers.get("Content-Type", ""), "Accept": accept}
         headers |= {entry["key"]: entry["value"] for entry in self.real.configuration.auth_settings().values()}
         found = self.real.rest_client.pool_manager.request(
             method,

@@ -33,7 +33,7 @@ def list_applications(api: Api, namespace: str, selector: str, installed: bool =
 def list_of(kind: str, api: Api, namespace: str, selector: str = "", installed: bool = True) -> list[dict[str, Any]]:
     """Return Applications or ApplicationSets of a namespace."""
     query = {"labelSelector": selector} if selector else None
-    status, found = api.request("GET", f"{GROUP}/namespaces/{namespace}/{kind.lower()}", query)
+    status, found = api.list_all(f"{GROUP}/namespaces/{namespace}/{kind.lower()}", query)
     if status == 404 and not installed:
         return []
     if status != 200:
@@ -67,6 +67,7 @@ def pick(api: Api, params: dict[str, Any], known: Collection[str] = ()) -> list[
 
 def selection(names: list[str], applicationsets: list[str], labelled: bool) -> Callable[[Application], bool]:
     """Return a predicate for the Applications to wait for; the API server selects by label."""
+    wanted, sets = frozenset(names), frozenset(applicationsets)
 
     def selects(item: Application) -> bool:
         owners = {
@@ -75,7 +76,7 @@ def selection(names: list[str], applicationsets: list[str], labelled: bool) -> C
             if entry.get("kind") == "ApplicationSet"
         }
         if names or applicationsets:
-            return item["metadata"]["name"] in names or bool(owners & set(applicationsets))
+            return item["metadata"]["name"] in wanted or bool(owners & sets)
         return labelled
 
     return selects

@@ -14,10 +14,30 @@ from collections import Counter
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 WATCH_SECONDS = 300
 POLL_SECONDS = 1.0
+# What makes Applications long and no wait looks at, by the keys that lead there.
+NEEDLESS = (
+    ("metadata", "managedFields"),
+    ("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"),
+    ("status", "history"),
+    ("status", "summary"),
+    ("status", "sourceHydrator"),
+    ("status", "sync", "comparedTo"),
+)
+
+
+def needed(application: Application) -> Application:
+    """Return what a wait needs of an Application: there may be thousands of them."""
+    for *keys, last in NEEDLESS:
+        part: Any = application
+        for key in keys:
+            part = part.get(key) or {}
+        part.pop(last, None)
+    return application
 
 
 class Watcher(threading.Thread):
@@ -47,7 +67,7 @@ class Watcher(threading.Thread):
 
     def _list(self) -> None:
         self.requests["list"] += 1
-        status, found = self.api.request("GET", self.path, self.query)
+        status, found = self.api.list_all(self.path, self.query, needed)
         if status != 200:
             raise GitopsError(f"Applications cannot be listed: {found.get('message', status)}")
         self.version = found["metadata"]["resourceVersion"]
@@ -70,6 +90,6 @@ class Watcher(threading.Thread):
                 return
             self.version = item["metadata"]["resourceVersion"]
             if event["type"] != "BOOKMARK":
-                self.queue.put(("event", event["type"], item))
+                self.queue.put(("event", event["type"], needed(item)))
             if self.stopped.is_set():
                 return
