@@ -79,13 +79,15 @@ options:
     choices: [none, normal, hard]
     default: normal
   wait_timeout:
-    description: Seconds for all Applications together.
+    description:
+      - Seconds for all Applications together. A controller with its defaults takes about a minute to refresh 1,000.
     type: int
     default: 300
   refresh_timeout:
     description:
       - Seconds after which a refresh that the controller has not processed is a failure, if the controller has no ready
         pod. One that is scaled to 0 is named sooner; one that has a ready pod may be busy, and is waited for.
+        They begin when the controller can have got to the Application: it refreshes some 20 a second.
     type: int
     default: 60
   stable_for:
@@ -141,7 +143,9 @@ options:
     type: list
     elements: str
   untouched_timeout:
-    description: Seconds for Applications that neither are among O(touched) nor depend on one of them.
+    description:
+      - Seconds for Applications that neither are among O(touched) nor depend on one of them, from when the controller
+        can have got to them.
     type: float
     default: 120
   depends_on:
@@ -149,6 +153,12 @@ options:
       - For each Application, the names of those that must be ready first. Used by O(resync_failed) and O(touched).
     type: dict
     default: {}
+  details:
+    description:
+      - Whether RV(applications) says everything of each Application. Otherwise it has no details of those that are
+        ready, and of more than 20 Applications a task that fails returns only the 20 worst.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: partial
@@ -204,7 +214,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 applications:
-  description: The Applications, also when the task fails.
+  description:
+    - The Applications, also when the task fails. Unless O(details=true), those that are ready have no
+      C(health_message), C(revisions), C(phase), C(message), C(conditions), C(not_synced) and C(failed_resources).
   returned: always
   type: list
   elements: dict
@@ -236,6 +248,10 @@ applications:
     seconds: {description: "Seconds until it was ready, or until the end.", type: float}
     refreshes: {description: Number of refresh requests., type: int}
     resyncs: {description: Number of syncs that were started., type: int}
+counts:
+  description: How many Applications are C(ready), C(waiting) and C(failed).
+  returned: always
+  type: dict
 requests:
   description: Number of LIST, WATCH and PATCH requests, and how often objects were read for a reason.
   returned: always
@@ -276,7 +292,6 @@ SAME_NAME = (
     "resync_failed",
     "resync_limit",
     "sync_manual",
-    "touched",
     "untouched_timeout",
     "depends_on",
 )
@@ -298,6 +313,7 @@ def options(params: dict[str, Any], records: dict[str, Record] | None) -> Option
         applicationsets=[] if params["label_selectors"] else params["applicationsets"] or [],
         paused=records,
         allow_paused=params["on_paused"] == "allow",
+        touched=None if params["touched"] is None else frozenset(params["touched"]),
         **{key: params[key] for key in SAME_NAME},
     )
 
@@ -349,7 +365,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         progress_to(params["progress_file"]),
     )
     try:
-        return outcome(waiter, module.warn)
+        return outcome(waiter, module.warn, params["details"])
     finally:
         if records and waiter.listed and not selector:
             for text in standing(records, waiter.others.values())[1]:
@@ -381,6 +397,7 @@ def main() -> None:
             touched={"type": "list", "elements": "str"},
             untouched_timeout={"type": "float", "default": 120},
             depends_on={"type": "dict", "default": {}},
+            details={"type": "bool", "default": False},
         ),
         mutually_exclusive=[("revision", "revisions")],
         required_one_of=[CHOICE],

@@ -159,6 +159,12 @@ def test_the_quiet_time_begins_when_the_end_of_an_operation_is_seen():
     assert entry.finished_at > seen_at
 
 
+def judge(waiter, now):
+    """Have everything judged: these tests change what has been observed."""
+    waiter.board.changed = dict.fromkeys(waiter.tracked)
+    waiter._judge(now)
+
+
 def waiter_of(application, **options):
     waiter = Waiter(None, "argocd", Options(request=Request(allow_degraded_seconds=5), **options), bool, ["a"])
     entry = waiter.tracked["a"]
@@ -171,39 +177,39 @@ def test_a_shared_object_stays_a_failure_until_the_application_is_ready_or_at_an
         application = yaml.safe_load((Path(__file__).parent / "fixtures" / "shared_b.yaml").read_text())
         application["metadata"]["name"] = "a"
         waiter, entry = waiter_of(application)
-        waiter._judge(100.0)
+        judge(waiter, 100.0)
         entry.error_rounds = ERROR_ROUNDS
-        waiter._judge(101.0)
+        judge(waiter, 101.0)
         assert (entry.verdict.state, entry.verdict.code) == (FAILED, "shared")
         application["operation"] = {"sync": {}}
         return waiter, entry, application
 
     waiter, entry, _application = shared()
-    waiter._judge(102.0)
+    judge(waiter, 102.0)
     assert (entry.verdict.state, entry.verdict.code) == (FAILED, "shared")
     waiter, entry, application = shared()
     application["status"]["sync"]["revision"] = "f" * 40
-    waiter._judge(102.0)
+    judge(waiter, 102.0)
     assert (entry.verdict.state, entry.verdict.code) == (WAIT, "starting")
     waiter, entry, application = shared()
     del application["operation"], application["status"]["conditions"]
     application["status"]["sync"]["status"] = "Synced"
     entry.finished_at = 0.0
-    waiter._judge(102.0)
+    judge(waiter, 102.0)
     assert entry.verdict.state == READY
 
 
 def test_a_reason_that_is_new_has_not_lasted_as_long_as_the_one_before():
     status = {"sync": {"status": "Synced"}, "health": {"status": "Progressing"}}
     waiter, entry = waiter_of(version(1) | {"status": status})
-    waiter._judge(100.0)
+    judge(waiter, 100.0)
     assert entry.verdict.code == "health"
     status["health"]["status"] = "Degraded"
-    waiter._judge(200.0)
+    judge(waiter, 200.0)
     assert (entry.verdict.state, entry.verdict.code) == (WAIT, "degraded")
-    waiter._judge(204.0)
+    judge(waiter, 204.0)
     assert entry.verdict.state == WAIT
-    waiter._judge(206.0)
+    judge(waiter, 206.0)
     assert entry.verdict.state == FAILED
 
 
@@ -215,7 +221,7 @@ def test_an_application_that_is_being_deleted_is_neither_refreshed_nor_synced():
     waiter, entry = waiter_of(application, resync_failed=True, sync_manual=True)
     for now in (100.0, 200.0):
         for entry.barrier.proof in (Proof.FRESH, Proof.NONE):
-            waiter._judge(now)
+            judge(waiter, now)
             assert (entry.verdict.code, entry.decision.action) == ("deleting", Action.NONE)
 
 
@@ -245,13 +251,13 @@ def test_what_holds_a_deletion_is_read_now_and_then():
     waiter, entry = waiter_of(application)
     waiter.findings.api = Objects()
     for now in (waiter.started, waiter.started + 4, waiter.started + 6):
-        waiter._judge(now)
+        judge(waiter, now)
         waiter.findings.read(entry, now)
         while waiter.findings.reading:
             time.sleep(0.01)
     assert waiter.requests["read"] == 2
     words = "is being deleted (since 2026-11-26T17:00:00Z); held by ConfigMap b/c (finalizer example.org/keep)"
-    waiter._judge(waiter.started + 7)
+    judge(waiter, waiter.started + 7)
     assert entry.verdict.reason == words
 
 
@@ -317,18 +323,18 @@ def states(waiter):
 def test_a_wait_for_stable_applications_ends_although_they_become_ready_at_different_moments():
     late = status_of_kind("Progressing")
     waiter = waiter_of_several({"a": status_of_kind(), "b": late}, stable_for=3)
-    waiter._judge(100.0)
+    judge(waiter, 100.0)
     assert states(waiter) == {"a": (WAIT, "settling"), "b": (WAIT, "health")}
     late["status"]["health"]["status"] = "Healthy"
     for now in (101.1, 102.9):
-        waiter._judge(now)
+        judge(waiter, now)
         assert states(waiter) == {"a": (WAIT, "settling"), "b": (WAIT, "settling")}
-    waiter._judge(103.0)
+    judge(waiter, 103.0)
     assert states(waiter) == {"a": (READY, "ready"), "b": (WAIT, "settling")}
     for now in (103.2, 104.0):
-        waiter._judge(now)
+        judge(waiter, now)
         assert states(waiter) == {"a": (READY, "ready"), "b": (WAIT, "settling")}
-    waiter._judge(104.2)
+    judge(waiter, 104.2)
     assert states(waiter) == {"a": (READY, "ready"), "b": (READY, "ready")}
     assert [entry.ready_at for entry in waiter.tracked.values()] == [103.0, 104.2]
 
@@ -338,11 +344,11 @@ def test_an_application_that_does_not_stay_ready_settles_again():
     waiter = waiter_of_several({"a": application}, stable_for=3)
     for now, health, state in ((100, "Healthy", WAIT), (102, "Progressing", WAIT), (103.5, "Healthy", WAIT)):
         application["status"]["health"]["status"] = health
-        waiter._judge(now)
+        judge(waiter, now)
         assert waiter.tracked["a"].verdict.state == state
-    waiter._judge(106.4)
+    judge(waiter, 106.4)
     assert states(waiter) == {"a": (WAIT, "settling")}
-    waiter._judge(106.6)
+    judge(waiter, 106.6)
     assert states(waiter) == {"a": (READY, "ready")}
 
 
@@ -363,7 +369,7 @@ class Annotated:
     def __init__(self, lost=()):
         self.application, self.lost, self.requests, self.versions = status_of_kind(), lost, [], []
 
-    def request(self, _method, _path, body):
+    def annotate(self, _path, body):
         self.requests.append(body["metadata"]["annotations"])
         if len(self.requests) in self.lost:
             raise UnavailableError("the API server does not answer")
@@ -375,7 +381,7 @@ class Annotated:
             "metadata": metadata | {"annotations": annotations, "resourceVersion": number}
         }
         self.versions.append(self.application)
-        return 200, self.application
+        return 200, {"metadata": self.application["metadata"]}
 
 
 def waiter_that_asked(lost=(), name="a"):
@@ -388,9 +394,11 @@ def waiter_that_asked(lost=(), name="a"):
 
 
 def act(waiter, now):
-    """Decide and do what was decided."""
-    waiter._judge(now)
+    """Decide, do what was decided, and see what became of it."""
+    judge(waiter, now)
     waiter._act(now)
+    while waiter.in_flight:
+        waiter._receive()
 
 
 def test_a_request_that_is_not_answered_is_made_again_and_keeps_its_timestamp():
@@ -436,7 +444,7 @@ def test_an_operation_that_does_not_start_is_brought_to_mind():
     application["operation"] = {"sync": {}}
     waiter = waiter_of_several({"a": application})
     waiter.operations.api, entry = Annotated(), waiter.tracked["a"]
-    waiter._judge(100.0)
+    judge(waiter, 100.0)
     assert (entry.verdict.code, entry.verdict.reason) == ("starting", "syncing: starting")
     for now, requests in ((104.9, 0), (105.1, 1)):
         act(waiter, now)
@@ -451,7 +459,7 @@ def test_an_operation_that_does_not_start_is_brought_to_mind():
 def test_a_refused_sync_is_tried_again_without_waiting_for_the_drift_to_last_anew():
     waiter = waiter_of_several({"a": status_of_kind(sync="OutOfSync")}, resync_failed=True)
     waiter.operations.api, entry = Refusing(), waiter.tracked["a"]
-    waiter._judge(100.0)
+    judge(waiter, 100.0)
     entry.refreshed_at = 200.0  # no refresh in between
     assert states(waiter) == {"a": (WAIT, "drift")}
     for attempts, now in enumerate((105.5, 105.7, 105.9), start=1):
@@ -465,11 +473,11 @@ def test_what_a_dependency_needs_is_decided_before_what_depends_on_it():
     failed = {"kafka-ui": status_of_kind(phase="Failed"), "kafka": status_of_kind(phase="Failed")}
     for order in (failed, dict(reversed(failed.items()))):
         waiter = waiter_of_several(order, resync_failed=True, fail_fast=True, depends_on={"kafka-ui": ["kafka"]})
-        waiter._judge(100.0)
+        judge(waiter, 100.0)
         assert states(waiter) == {"kafka-ui": (WAIT, "sync-failed"), "kafka": (WAIT, "resync")}
         assert not waiter._done(100.0)
         waiter.tracked["kafka"].resyncs = waiter.options.resync_limit
-        waiter._judge(101.0)
+        judge(waiter, 101.0)
         assert states(waiter) == {"kafka-ui": (FAILED, "dependency"), "kafka": (FAILED, "sync-failed")}
         assert waiter._done(101.0)
 
@@ -477,16 +485,16 @@ def test_what_a_dependency_needs_is_decided_before_what_depends_on_it():
 def test_a_cycle_of_dependencies_is_decided_too():
     failed = {"a": status_of_kind(phase="Failed"), "b": status_of_kind(phase="Failed")}
     waiter = waiter_of_several(failed, resync_failed=True, depends_on={"a": ["b"], "b": ["a"]})
-    waiter._judge(100.0)
+    judge(waiter, 100.0)
     assert {state for state, _code in states(waiter).values()} == {FAILED}
 
 
 def test_an_application_that_vanishes_has_the_whole_grace_to_come_back():
     waiter = waiter_of_several({"a": status_of_kind()}, fail_fast=True)
-    waiter._judge(100.0)
+    judge(waiter, 100.0)
     waiter.tracked["a"].observe(None, unbroken=True)
     for now, state in ((200.0, WAIT), (209.0, WAIT), (210.5, FAILED)):
-        waiter._judge(now)
+        judge(waiter, now)
         assert states(waiter) == {"a": (state, "not-found")}
 
 
@@ -494,11 +502,11 @@ def test_what_was_not_touched_says_so_and_keeps_its_reason():
     application = status_of_kind("Progressing")
     waiter = waiter_of_several({"a": application}, touched=["b"], untouched_timeout=20)
     for late in (0, 21, 22):
-        waiter._judge(waiter.started + late)
+        judge(waiter, waiter.started + late)
     reason = "Progressing: no resource says why (not touched by this commit; gave up after 20 s)"
     assert (waiter.tracked["a"].verdict.state, waiter.tracked["a"].verdict.reason) == (FAILED, reason)
     application["status"]["health"]["status"] = "Healthy"
-    waiter._judge(waiter.started + 23)
+    judge(waiter, waiter.started + 23)
     assert states(waiter) == {"a": (READY, "ready")}
 
 
@@ -530,7 +538,7 @@ def decided(**options):
     waiter = waiter_of_several({"a": status_of_kind()}, refresh_timeout=60, **options)
     entry = waiter.tracked["a"]
     entry.barrier.reset()
-    entry.barrier.ask(100.0)
+    waiter.board.update(entry, lambda: entry.barrier.ask(100.0))
     return waiter, entry
 
 
@@ -542,7 +550,7 @@ def test_a_silent_controller_is_a_failure_only_where_it_has_no_pod():
 
     def told(now, *evidence):
         waiter.inquiry.known = dict.fromkeys([CONTROLLER], *evidence) if evidence else {}
-        waiter._judge(now)
+        judge(waiter, now)
         return entry.verdict.state, entry.verdict.reason
 
     stopped = "StatefulSet argocd/argocd-application-controller"
@@ -569,7 +577,7 @@ def test_an_application_that_the_controller_ignores_is_named_at_once():
     waiter, entry = decided()
     entry.application["metadata"] |= {"annotations": {SKIP: "true"}, "namespace": "argocd"}
     entry.barrier.reset()
-    waiter._judge(100.0)
+    judge(waiter, 100.0)
     assert (entry.verdict.state, entry.verdict.code, entry.decision.action) == (FAILED, "skip-reconcile", Action.NONE)
     assert entry.verdict.reason == (
         "has the annotation argocd.argoproj.io/skip-reconcile, so the application controller ignores it: remove the "
@@ -577,7 +585,7 @@ def test_an_application_that_the_controller_ignores_is_named_at_once():
     )
     assert entry.verdict.next_step == ("kubectl annotate application a -n argocd argocd.argoproj.io/skip-reconcile-")
     waiter.options.refresh = "none"
-    waiter._judge(101.0)
+    judge(waiter, 101.0)
     assert entry.verdict.state == READY
 
 
@@ -587,7 +595,7 @@ def test_what_depends_on_a_failed_application_fails_with_it_at_once():
         {"a": status_of_kind(phase="Failed"), "b": late, "c": status_of_kind(), "d": status_of_kind("Progressing")},
         depends_on={"b": ["a"], "c": ["a"], "d": ["b"]},
     )
-    waiter._judge(100.0)
+    judge(waiter, 100.0)
     assert states(waiter) == {
         "a": (FAILED, "sync-failed"),
         "b": (FAILED, "dependency"),
@@ -598,7 +606,7 @@ def test_what_depends_on_a_failed_application_fails_with_it_at_once():
     assert waiter.tracked["b"].verdict.reason == "its dependency a failed; Progressing: no resource says why"
     # It may become ready in the next moment.
     waiter.tracked["b"].barrier.reset()
-    waiter._judge(101.0)
+    judge(waiter, 101.0)
     assert states(waiter)["b"] == (WAIT, "refreshing")
 
 
@@ -615,29 +623,29 @@ def test_an_error_is_not_final_while_a_dependency_is_outstanding():
     entry = waiter.tracked["b"]
     for now in (100.0, 101.0):
         entry.error_rounds = 9
-        waiter._judge(now)
+        judge(waiter, now)
         assert states(waiter)["b"] == (WAIT, "error")
     assert entry.verdict.reason == f"waits for a; ComparisonError: {final}"
     late["status"]["health"]["status"] = "Healthy"
-    waiter._judge(102.0)
+    judge(waiter, 102.0)
     # What was confirmed before says nothing.
     assert (states(waiter)["b"], entry.error_rounds) == ((WAIT, "error"), 0)
     entry.error_rounds = 1
-    waiter._judge(103.0)
+    judge(waiter, 103.0)
     assert states(waiter)["b"] == (FAILED, "error")
 
 
 def test_another_error_was_not_confirmed_by_the_one_before():
     application = with_error("rpc error: code = Unavailable desc = connection error")
     waiter = waiter_of_several({"a": application})
-    waiter._judge(100.0)
+    judge(waiter, 100.0)
     entry = waiter.tracked["a"]
     entry.error_rounds = 9
     application["status"]["conditions"][0]["message"] = "resource :Secret is not permitted in project a"
-    waiter._judge(101.0)
+    judge(waiter, 101.0)
     assert (states(waiter)["a"], entry.error_rounds, entry.since) == ((WAIT, "error"), 0, 100.0)
     entry.error_rounds = 1
-    waiter._judge(102.0)
+    judge(waiter, 102.0)
     assert states(waiter)["a"] == (FAILED, "error")
 
 
@@ -645,10 +653,10 @@ def test_a_sync_that_can_only_fail_is_not_started_again():
     application = status_of_kind(phase="Failed")
     waiter = waiter_of_several({"a": application}, resync_failed=True)
     entry = waiter.tracked["a"]
-    waiter._judge(100.0)
+    judge(waiter, 100.0)
     assert states(waiter)["a"] == (WAIT, "resync")
     entry.failures.last = Failure(("new",), ('Service a/b: Service "b" is invalid: no',), 2)
-    waiter._judge(101.0)
+    judge(waiter, 101.0)
     assert (states(waiter)["a"], entry.decision.action) == ((FAILED, "rejected"), Action.NONE)
 
 
@@ -656,11 +664,11 @@ def test_a_refresh_is_content_with_a_fresh_status_of_any_kind():
     waiter = Waiter(None, "argocd", Options(request=None), bool, ["rounds-a"])
     entry, started = waiter.tracked["rounds-a"], waiter.started
     entry.observe(recorded("comparison_error"), unbroken=True)
-    waiter._judge(started)
+    judge(waiter, started)
     assert (states(waiter), entry.decision.action) == ({"rounds-a": (WAIT, "refreshing")}, Action.REFRESH)
     entry.barrier.proof = Proof.FRESH
-    waiter._judge(started)
+    judge(waiter, started)
     assert states(waiter) == {"rounds-a": (READY, "ready")}
     entry.observe(recorded("deleting"), unbroken=True)
-    waiter._judge(started)
+    judge(waiter, started)
     assert states(waiter) == {"rounds-a": (FAILED, "deleting")}

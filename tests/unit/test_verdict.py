@@ -457,7 +457,8 @@ def test_an_application_that_is_being_deleted_is_never_ready():
 @pytest.mark.parametrize("name", ["shared_a", "shared_b"])
 def test_an_object_in_two_applications_fails_both_when_it_was_confirmed(name):
     """Only the one complains that does not have the object in this moment."""
-    seen = {"others": other_applications("shared_a", "shared_b"), "quiet_seconds": 99}
+    others = other_applications("shared_a", "shared_b")
+    seen = {"others": others, "complaining": list(others), "quiet_seconds": 99}
     assert judged(recorded(name), **seen, error_rounds=ERROR_ROUNDS - 1) == (WAIT, "shared")
     found = verdict(recorded(name), Request(), Seen(**seen, error_rounds=ERROR_ROUNDS))
     assert (found.state, found.code) == (FAILED, "shared")

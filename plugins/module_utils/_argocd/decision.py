@@ -55,6 +55,9 @@ BACK_OFF = {
 # that (ASK_AGAIN in freshness.py).
 OVERLOOKED = (Code.STARTING, Code.TERMINATING)
 BACK_OFF_OTHERS = (5, 10, 20, 30)
+# How long an answer that everything is ready must stay true: it may still show what was true before a change of the
+# last moments. The truth came 22 to 68 ms later.
+LAST_MOMENTS_SECONDS = 0.3
 SUPERSEDED_SECONDS = 1.0
 # While one of these is found it is not known yet in which state a paused Application is; all of them end by themselves.
 NOT_KNOWN_YET = (Code.NOT_FOUND, Code.REFRESHING, Code.ERROR, Code.REVISION, Code.POST_SYNC, Code.SELF_HEAL)
@@ -145,12 +148,16 @@ def _texts(entry: Tracked, code: Code) -> tuple[str, ...]:
 
 def _unproven(entry: Tracked, options: Options, known: Seen, moment: Moment) -> Verdict:
     """Judge an Application whose refresh is pending: only evidence tells a stopped controller from a busy one."""
-    waited = moment.now - entry.barrier.asked_at
-    reason = f"refresh requested {waited:.0f} s ago; the application controller has not answered yet"
+    barrier = entry.barrier
+    waited = moment.now - barrier.since
+    reason = "waits for its turn to be refreshed"
+    if barrier.is_pending:
+        asked = moment.now - barrier.asked_at
+        reason = f"refresh requested {asked:.0f} s ago; the application controller has not answered yet"
     controller = known.evidence.get(CONTROLLER)
     late = waited > options.refresh_timeout
     told = waited > UNANSWERED
-    if not entry.barrier.is_pending or not moment.answering or not controller:
+    if not moment.answering or not controller:
         return Verdict(WAIT, Code.REFRESHING, f"{reason}, {UNKNOWN_ADVICE}" if told else reason)
     if not controller.text:
         return Verdict(WAIT, Code.REFRESHING, f"{reason}, {READY_ADVICE}" if told else reason)
@@ -167,7 +174,9 @@ def _unproven(entry: Tracked, options: Options, known: Seen, moment: Moment) -> 
 def decide(entry: Tracked, options: Options, needs: Mapping[str, Verdict], moment: Moment) -> Decision:
     """Return what the wait decides, given what it decided about the Applications that this one depends on."""
     found = _next_step(entry, options, needs, moment.now)
-    late = moment.now - moment.started > options.untouched_timeout
+    # Before its turn the controller was busy with others.
+    began = moment.started if entry.application is None else max(moment.started, entry.barrier.since)
+    late = moment.now - began > options.untouched_timeout
     if found.state == WAIT and late and is_untouched(entry.name, options):
         gave_up = f"(not touched by this commit; gave up after {options.untouched_timeout:g} s)"
         found = replace(found, state=FAILED, reason=f"{found.reason} {gave_up}")
@@ -180,8 +189,10 @@ def _next_step(entry: Tracked, options: Options, needs: Mapping[str, Verdict], n
     paused = pause_text((options.paused or {}).get(entry.name), entry.application)
     if paused:
         return _judge_paused(found, paused, options.allow_paused)
-    if found.state == READY and now - entry.since < options.stable_for:
-        return Verdict(WAIT, Code.SETTLING, f"ready for less than {options.stable_for:g} s")
+    if found.state == READY and now < settled_at(entry, options):
+        if now - entry.since < options.stable_for:
+            return Verdict(WAIT, Code.SETTLING, f"ready for less than {options.stable_for:g} s")
+        return Verdict(WAIT, Code.SETTLING, "ready, unless the controller is about to notice a change")
     if found.state == READY:
         return found
     return _judge_needs(found, needs) or _mend(entry, options, needs, now)
@@ -212,6 +223,18 @@ def _mend(entry: Tracked, options: Options, needs: Mapping[str, Verdict], now: f
     if _may_sync(entry, options, now):
         return replace(found, state=WAIT, code=Code.RESYNC, reason=f"will be synced; {found.reason}")
     return found
+
+
+def settled_at(entry: Tracked, options: Options) -> float:
+    """Return from when on an Application that stays ready counts as ready.
+
+    An answer may be from before a change of the last moments; one after an operation is not.
+    """
+    stable_at, answered = entry.since + options.stable_for, entry.barrier.answered_at
+    by_us = bool(entry.order or entry.resyncs)
+    if options.request is None or answered is None or by_us or not entry.at_once:
+        return stable_at
+    return max(stable_at, answered + LAST_MOMENTS_SECONDS)
 
 
 def _judge_paused(found: Verdict, paused: str, allowed: bool) -> Verdict:
@@ -290,7 +313,7 @@ def _needs_refresh(entry: Tracked, found: Verdict, options: Options, now: float)
         return False
     if not entry.barrier.is_pending:
         if not entry.barrier.is_fresh:
-            return True
+            return found.state != FAILED  # the controller has not answered others
         if found.state != WAIT or found.code in NOT_IDLE:
             return False
     return _is_due(entry, BACK_OFF.get(found.code, BACK_OFF_OTHERS), now)

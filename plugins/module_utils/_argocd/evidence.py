@@ -112,7 +112,7 @@ def _questions_of(
     entry: Tracked, application: Application, others: Mapping[str, Application], namespace: str, now: float
 ) -> Iterator[tuple[Question, Reader]]:
     code, stands_still = entry.found.code, now - entry.since > STANDS_STILL
-    if code == Code.REFRESHING and entry.barrier.is_pending and now - entry.barrier.asked_at > UNANSWERED:
+    if code == Code.REFRESHING and entry.barrier.is_pending and now - entry.barrier.since > UNANSWERED:
         yield CONTROLLER, lambda api: workload(api, namespace, CONTROLLER)
     if code == Code.ERROR and stands_still and without_repo_server(application):
         yield REPO_SERVER, lambda api: workload(api, namespace, REPO_SERVER)

@@ -51,6 +51,9 @@ class Barrier:
         self.asked_at = now  # when the pending request was made first
         self.repeated_at = now  # and last
         self.repeats = 0
+        self.turn_at = now  # since when the controller can have got to the Application
+        self.answers = 0  # how many requests were answered
+        self.answered_at: float | None = None  # when the status became newer than the wait
 
     @property
     def is_fresh(self) -> bool:
@@ -62,13 +65,21 @@ class Barrier:
         """Return whether a request was made and not answered yet."""
         return self.proof in WITHDRAW
 
+    @property
+    def since(self) -> float:
+        """Return from when on the Application is waited for: before that the controller was busy with others."""
+        if self.is_fresh:
+            return self.asked_at if self.answered_at is None else self.answered_at
+        return max(self.asked_at, self.turn_at) if self.is_pending else self.turn_at
+
     def is_overdue(self, now: float) -> bool:
         """Return whether the pending request must be made again."""
-        return now - self.repeated_at >= ASK_AGAIN[min(self.repeats, len(ASK_AGAIN) - 1)]
+        since = max(self.repeated_at, self.turn_at)
+        return now - since >= ASK_AGAIN[min(self.repeats, len(ASK_AGAIN) - 1)]
 
     def reset(self) -> None:
         """Start over with an Application that was made anew."""
-        self.proof, self.stamped = Proof.NONE, False
+        self.proof, self.stamped, self.answered_at = Proof.NONE, False, None
 
     def new_stamp(self) -> str:
         """Return the timestamp of a new request."""
@@ -109,4 +120,7 @@ class Barrier:
         confirms = self.is_fresh
         exact = unbroken and before_had_stamp and STAMP not in annotations
         self.proof = Proof.FRESH if exact else ANSWER[self.proof]
+        self.answers += 1
+        if self.is_fresh and self.answered_at is None:
+            self.answered_at = time.monotonic()
         return confirms

@@ -8,14 +8,15 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
-import contextlib
 import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Barrier
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     INSTEAD_OF_SELF_HEAL,
     REFRESH,
@@ -34,83 +35,130 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
     WHOLE,
     Action,
     Options,
-    Order,
     Sync,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 
+@dataclass(frozen=True, eq=False)
+class Write:
+    """Changes of an Application, one after the other. Of the answers to a request for a refresh, metadata is enough."""
+
+    name: str
+    bodies: tuple[dict[str, Any], ...]
+    metadata_only: bool = False
+
+    @property
+    def again(self) -> bool:
+        """Return whether this is a request that was made before and not answered."""
+        return len(self.bodies) > 1
+
+
+@dataclass
+class Written:
+    """What became of a write: the answer to the last change that was accepted, and whether that was the last of all."""
+
+    answer: Application | None = None
+    complete: bool = False
+    error: GitopsError | None = None
+
+
 class Operations:
-    """Does to Applications what was decided about them."""
+    """Does to Applications what was decided about them.
+
+    A write has three parts, so that nothing waits for an answer: `begin` says what is to be sent, `send` does that in
+    any thread, and `end` records the result. In between the Application is held.
+    """
 
     def __init__(self, api: Api, path: str, options: Options, requests: Counter[str]) -> None:
         self.api, self.path, self.options, self.requests = api, path, options, requests
 
-    def act(self, entry: Tracked) -> None:
-        """Do what was decided."""
-        action = entry.decision.action
+    def begin(self, entry: Tracked) -> Write:
+        """Return what is to be sent to do what was decided."""
+        action, application = entry.decision.action, entry.application or {}
+        write = self._write(entry, action, application)
+        self.requests["patch"] += len(write.bodies)
+        entry.hold()
+        return write
+
+    def _write(self, entry: Tracked, action: Action, application: Application) -> Write:
         if action is Action.REFRESH:
-            self._refresh(entry)
-        elif entry.order and not entry.order.is_over:
-            self._operate(entry, entry.order.write(entry.application or {}, action), entry.order)
-        elif action is Action.SYNC:
-            entry.resyncs += self._operate(entry, self._resync(entry.application or {}))
-        elif action is Action.TERMINATE:
-            self._operate(entry, terminate_operation(entry.application or {}))
+            return Write(entry.name, self._refresh(entry.barrier), metadata_only=True)
+        if entry.order and not entry.order.is_over:
+            return Write(entry.name, (entry.order.write(application, action),))
+        if action is Action.SYNC:
+            return Write(entry.name, (self._resync(application),))
+        return Write(entry.name, (terminate_operation(application),))
 
     def _resync(self, application: Application) -> dict[str, Any]:
         """Return the patch that syncs an Application; what left Git is pruned where automated sync would, too."""
         prune = None if automated_policy(application) is not None else self.options.sync_manual
         return sync_operation(application, Sync(prune=prune))
 
-    def _refresh(self, entry: Tracked) -> None:
-        """Request a refresh, or make the request again that was not answered."""
-        barrier, again = entry.barrier, entry.barrier.is_pending
+    def _refresh(self, barrier: Barrier) -> tuple[dict[str, Any], ...]:
+        """Return the request for a refresh; one that was not answered is taken back and made again."""
+        again = barrier.is_pending
         if again:
             barrier.withdraw()
-            if self._annotate(entry, {REFRESH: None}) is None:
-                return
         stamp = barrier.stamp if again else barrier.new_stamp()
-        found = self._annotate(entry, {REFRESH: self.options.refresh, STAMP: stamp})
-        if found is None:
-            return
+        taken_back = (annotated({REFRESH: None}),) if again else ()
+        return (*taken_back, annotated({REFRESH: self.options.refresh, STAMP: stamp}))
+
+    def send(self, write: Write) -> Written:
+        """Change an Application. A conflict is no error: the watch then delivers the new state."""
+        written = Written()
+        try:
+            for body in write.bodies:
+                path = f"{self.path}/{write.name}"
+                if write.metadata_only:
+                    status, found = self.api.annotate(path, body)
+                else:
+                    status, found = self.api.request("PATCH", path, body=body)
+                if status in (404, 409):
+                    return written
+                if status != 200:
+                    raise GitopsError(f"Application {write.name} cannot be changed: {found.get('message', status)}")
+                written.answer = found
+            written.complete = True
+        except GitopsError as error:
+            written.error = error
+        return written
+
+    def end(self, entry: Tracked, write: Write, written: Written) -> None:
+        """Record what became of a write, and what was seen meanwhile."""
+        action, answer = entry.decision.action, written.answer
+        if answer is not None:
+            entry.barrier.write(answer)
+        if not written.complete:
+            entry.release(None)
+        elif action is Action.REFRESH:
+            self._asked(entry, write.again)
+            entry.release((entry.application or {}) | {"metadata": (answer or {})["metadata"]})
+        else:
+            if entry.order and not entry.order.is_over:
+                entry.order.written(action)
+            elif action is Action.SYNC:
+                entry.resyncs += 1
+            entry.release(answer)
+
+    def _asked(self, entry: Tracked, again: bool) -> None:
         entry.refreshed_at = time.monotonic()
-        (barrier.repeat if again else barrier.ask)(entry.refreshed_at)
+        (entry.barrier.repeat if again else entry.barrier.ask)(entry.refreshed_at)
         entry.total_refreshes += 1
         entry.refreshes += not again
-        entry.observe(found, unbroken=True)
 
-    def _annotate(self, entry: Tracked, annotations: dict[str, str | None]) -> Application | None:
-        return self._patch(entry, {"metadata": {"annotations": annotations}})
-
-    def _operate(self, entry: Tracked, body: dict[str, Any], order: Order | None = None) -> bool:
-        """Start or end an operation, unless the Application changed in the meantime."""
-        found = self._patch(entry, body)
-        if found is not None and order:
-            order.written(entry.decision.action)
-        if found is not None:
-            entry.observe(found, unbroken=True)
-        return found is not None
-
-    def _patch(self, entry: Tracked, body: dict[str, Any]) -> Application | None:
-        """Change an Application; None on a conflict: the watch then delivers the new state."""
-        self.requests["patch"] += 1
-        status, found = self.api.request("PATCH", f"{self.path}/{entry.name}", body=body)
-        if status in (404, 409):
-            return None
-        if status != 200:
-            raise GitopsError(f"Application {entry.name} cannot be changed: {found.get('message', status)}")
-        entry.barrier.write(found)
-        return found
-
-    def clean_up(self, entry: Tracked) -> None:
-        """Remove our timestamp where Argo CD left it: versions before 3.6 do not know it."""
+    def clean_up(self, entry: Tracked) -> Write | None:
+        """Return what removes our timestamp where Argo CD left it: versions before 3.6 do not know it."""
         annotations = (entry.application or {}).get("metadata", {}).get("annotations") or {}
         if annotations.get(STAMP) == entry.barrier.stamp and REFRESH not in annotations and entry.barrier.stamp:
-            body = {"metadata": {"annotations": {STAMP: None}}}
-            with contextlib.suppress(GitopsError):  # the annotation has no effect
-                self.api.request("PATCH", f"{self.path}/{entry.name}", body=body)
+            return Write(entry.name, (annotated({STAMP: None}),), metadata_only=True)
+        return None
+
+
+def annotated(annotations: dict[str, str | None]) -> dict[str, Any]:
+    """Return the patch that sets and removes annotations."""
+    return {"metadata": {"annotations": annotations}}
 
 
 def sync_operation(application: Application, sync: Sync = WHOLE, request_id: str = "") -> dict[str, Any]:

@@ -27,6 +27,18 @@ SHARED = "SharedResourceWarning"
 SHARED_MESSAGE = re.compile(r"(?P<kind>[^/]+)/(?P<name>.+) is part of applications (?P<one>\S+) and (?P<other>\S+)")
 
 
+def is_complaining(application: Application) -> bool:
+    """Return whether an Application has a warning about a shared object, of which it may not be known what it means."""
+    return any(entry.get("type") == SHARED for entry in status_of(application).get("conditions") or [])
+
+
+def rivals(application: Application, others: Mapping[str, Application]) -> set[str]:
+    """Return the names of the Applications that the warnings about shared objects name, of those that exist."""
+    found = status_of(application).get("conditions") or []
+    texts = [entry.get("message", "") for entry in found if entry.get("type") == SHARED]
+    return {name_of(rival(text, application, others)) for text in texts} - {""}
+
+
 def shared_objects(application: Application) -> list[str]:
     """Return an Application's warnings about shared objects, after it synced them itself."""
     if (status_of(application).get("sync") or {}).get("status") != "Synced" and not succeeded_here(application):
@@ -63,7 +75,7 @@ def is_confirmed(application: Application, text: str, seen: Seen) -> bool:
     other = rival(text, application, seen.others)
     if other is None or is_behind(application, other):
         return False
-    return bool({name_of(application), name_of(other)} & seen.shared)
+    return name_of(application) in seen.shared or name_of(other) in seen.shared
 
 
 def is_busy(application: Application) -> bool:

@@ -9,7 +9,7 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any
@@ -115,10 +115,11 @@ class Seen:
     `seconds` is how long the reason has lasted, and `error_rounds` how often a reconcile confirmed it. `quiet_seconds`
     is how long ago the end of the last operation was observed. `overtaking` is a revision that appeared while an
     older one was being synced. `live` has the findings in the live objects. `others` are all Applications of the
-    namespace by name; `stale` names those whose status is older than the wait, and `shared` those that failed already,
-    because they share an object at the commit that they still have. `failure` is what the last attempts of the
-    operation said, `causes` what is found below the objects that are not healthy, and `evidence` what other objects
-    say, by question (evidence.py); a question without an answer is not in it.
+    namespace by name; `complaining` names those that say that they share an object, `stale` those whose status is older
+    than the wait, and `shared` those that failed already, because they share an object at the commit that they still
+    have. `failure` is what the last attempts of the operation said, `causes` what is found below the objects that are
+    not healthy, and `evidence` what other objects say, by question (evidence.py); a question without an answer is not
+    in it.
     """
 
     seconds: float = 0.0
@@ -127,8 +128,9 @@ class Seen:
     overtaking: tuple[str, ...] = ()
     live: tuple[str, ...] = ()
     others: Mapping[str, Application] = field(default_factory=dict)
-    stale: frozenset[str] = frozenset()
-    shared: frozenset[str] = frozenset()
+    complaining: Collection[str] = ()
+    stale: Set[str] = frozenset()
+    shared: Set[str] = frozenset()
     failure: Failure = NO_FAILURE
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     causes: tuple[Finding, ...] = ()
@@ -226,7 +228,7 @@ class Options:
     resync_failed: bool = False
     resync_limit: int = 3
     sync_manual: bool = False
-    touched: list[str] | None = None  # names of Applications that a commit changes; None: possibly all
+    touched: Collection[str] | None = None  # names of Applications that a commit changes; None: possibly all
     untouched_timeout: float = 120.0
     depends_on: dict[str, list[str]] = field(default_factory=dict)
     orders: Mapping[str, Order] = field(default_factory=dict)  # by name of the Application

@@ -54,6 +54,10 @@ class Tracked:
         self.shared_at: tuple[str, ...] | None = None  # revision with a confirmed shared object
         self.live: dict[Code, tuple[str | Finding, ...]] = {}  # findings in the live objects, by code of the verdict
         self.failures = Failures()  # how the attempts of its operation ended
+        self.operated = False  # whether an operation has ended since the Application was seen first
+        self.at_once = False  # whether the answer to the question was that it is ready, and not what came after it
+        # What came while a write was on its way: its answer is older. None while nothing is on its way.
+        self.held: list[tuple[Application | None, bool]] | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -63,6 +67,7 @@ class Tracked:
     def find(self, found: Verdict, now: float) -> None:
         """Record what the object says. WAIT -> FAILED with the same code keeps its start time and counters."""
         if found.code != self.found.code:
+            self.at_once = not self.operated and self.found.code in (Code.NOT_FOUND, Code.REFRESHING)
             self.since, self.refreshes, self.refreshed_at, self.error_rounds = now, 0, now, 0
         elif found.code == Code.ERROR and found.reason != self.found.reason:  # another error, not a confirmed one
             self.error_rounds = 0
@@ -85,12 +90,15 @@ class Tracked:
 
     def observe(self, application: Application | None, unbroken: bool) -> None:
         """Record a version of the object; `unbroken` means that no version before it was missed."""
-        if application and self.barrier.is_older(application):
+        if self.held is not None:
+            self.held.append((application, unbroken))
+            return
+        if application and (self.barrier.is_older(application) or (unbroken and self._is_older(application))):
             return
         if application is None or uid_of(application) != uid_of(self.application):  # a new object starts over
             self.barrier.reset()
             self.live, self.failures = {}, Failures()
-        self.application = application
+        first, self.application = self.application is None, application
         if application is None:
             return
         self._follow_order(application)
@@ -102,7 +110,29 @@ class Tracked:
         finished = state.get("finishedAt", "")
         if finished != self.finished:
             self.finished, self.finished_at = finished, time.monotonic()
+            self.operated = self.operated or not first
         self.error_rounds += self.barrier.observe(application, unbroken)
+
+    def _is_older(self, application: Application) -> bool:
+        """Return whether a version is older than the one that is known of the same object."""
+        known = self.application
+        return bool(
+            known
+            and uid_of(known) == uid_of(application)
+            and int(application["metadata"]["resourceVersion"]) < int(known["metadata"]["resourceVersion"])
+        )
+
+    def hold(self) -> None:
+        """Keep what comes, because a write is on its way."""
+        self.held = []
+
+    def release(self, written: Application | None) -> None:
+        """Record what a write returned, if it was accepted, and then what came in the meantime."""
+        held, self.held = self.held or [], None
+        if written is not None:
+            self.observe(written, unbroken=True)
+        for application, unbroken in held:
+            self.observe(application, unbroken)
 
     def _follow_order(self, application: Application) -> None:
         """Show a version to the order; once its operation has ended, only a newer status counts."""

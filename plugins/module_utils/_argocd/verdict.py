@@ -239,7 +239,7 @@ def _shared(application: Application, request: Request, seen: Seen) -> Verdict |
         # It owns the object at the moment; the other one complains, and takes it back with its next self-heal.
         complaints += [
             (other, text)
-            for other in seen.others.values()
+            for other in [seen.others[name] for name in seen.complaining]
             for text in shared_objects(other)
             if name_of(rival(text, other, seen.others)) == name_of(application)
         ]

@@ -8,34 +8,36 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.applicationset import why_nothing
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import Moment, decide, find
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.board import Board
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import Inquiry
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.findings import Findings
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.generated import without_applications
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.message import failure_message, progress_text
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import Operations
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.message import (
+    DESCRIBED,
+    failure_message,
+    progress_text,
+    worst_first,
+)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import Operations, Write, Written
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import Record, pause_text
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.runbooks import page_for
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, revisions_of, summary
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.sending import Workers
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, summary
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
-    FAILED,
     READY,
-    WAIT,
-    Action,
     Code,
     Options,
-    Seen,
-    Verdict,
+    State,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.watch import Watcher
@@ -44,6 +46,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._progress import p
 
 RETRY_SECONDS = 1.0
 PROGRESS_SECONDS = 15.0
+QUIET_SECONDS = 2.0  # between two progress lines, whatever happens
+SENDERS = 8  # writes at a time
+DETAILS = frozenset({"health_message", "revisions", "phase", "message", "conditions", "not_synced", "failed_resources"})
+END_SECONDS = 2.0  # for what is still on its way when the answer is known
 
 
 class Waiter:
@@ -59,21 +65,23 @@ class Waiter:
         selector: str = "",
         progress: Callable[[str], None] = lambda _line: None,
     ) -> None:
-        self.api, self.options, self.selects, self.progress = api, options, selects, progress
+        self.api, self.options, self.progress = api, options, progress
         self.namespace = namespace
         self.path = f"{GROUP}/namespaces/{namespace}/applications"
         self.requests: Counter[str] = Counter()
         self.started = time.monotonic()
-        self.tracked = {name: Tracked(name, self.started, options.orders.get(name)) for name in names}
-        self.explicit = set(names)
-        self.others: dict[str, Application] = {}  # all Applications, also those that are not waited for
+        self.board = Board(options, names, selects, self.started)
+        self.tracked, self.others = self.board.tracked, self.board.others
         self.watcher = Watcher(api, self.path, selector, self.requests)
         self.findings = Findings(api, self.requests)
         self.inquiry = Inquiry(api, namespace, self.requests)
         self.operations = Operations(api, self.path, options, self.requests)
+        self.workers = Workers(SENDERS)
+        self.in_flight: set[Write] = set()
+        self.judged: list[Tracked] = []
         self.listed = False
         self.unavailable, self.unavailable_at = "", self.started
-        self.printed = ("", self.started)
+        self.printed, self.printed_at = "", self.started
 
     def wait(self) -> bool:
         """Wait; return whether all Applications are ready."""
@@ -89,12 +97,11 @@ class Waiter:
                         return ready and not self.ungenerated()
                     self._act(now)
                 if now >= self._deadline:
+                    self._conclude_all(now)
                     return False
                 self._tell(now)
         finally:
-            self.watcher.stopped.set()
-            for entry in self.tracked.values():
-                self.operations.clean_up(entry)
+            self._clean_up()
 
     @property
     def _deadline(self) -> float:
@@ -105,7 +112,8 @@ class Waiter:
     def _receive(self) -> None:
         """Process all queued messages; wait briefly when there are none."""
         try:
-            message = self.watcher.queue.get(timeout=min(0.2, max(0.0, self._deadline - time.monotonic())))
+            left = max(0.0, self._deadline - time.monotonic())
+            message = self.watcher.queue.get(timeout=min(self.board.agenda.idle_seconds(), left))
         except queue.Empty:
             return
         while True:
@@ -121,71 +129,29 @@ class Waiter:
         if message[0] == "unavailable":
             self._miss(message[1])
             return
+        if message[0] == "written":
+            self._end(*message[1:])
+            return
         self.unavailable = ""
         if message[0] == "event":
-            _event, kind, item = message
-            self._observe(item, kind == "DELETED", unbroken=True)
-            return
-        self.listed = True
-        present = {item["metadata"]["name"] for item in message[1]}
-        self.others = {}
-        for item in message[1]:
-            self._observe(item, deleted=False, unbroken=False)
-        for name, entry in list(self.tracked.items()):
-            if name not in present and entry.application is not None:
-                self._forget(name)
-
-    def _observe(self, item: Application, deleted: bool, unbroken: bool) -> None:
-        name = item["metadata"]["name"]
-        if deleted:
-            self.others.pop(name, None)
-            if name in self.tracked:
-                self._forget(name)
-            return
-        self.others[name] = item
-        if name in self.tracked or self.selects(item):
-            entry = self.tracked.setdefault(name, Tracked(name, time.monotonic()))
-            entry.observe(item, unbroken)
-
-    def _forget(self, name: str) -> None:
-        """Drop an Application that is gone, unless it was asked for by name: then it must come back."""
-        if name in self.explicit:
-            self.tracked[name].observe(None, unbroken=True)
+            self.board.observe(message[2], message[1] == "DELETED", unbroken=True)
         else:
-            del self.tracked[name]
+            self.listed = True
+            self.board.replace(message[1])
 
     # --- judging -----------------------------------------------------------------------------------------------------
 
     def _judge(self, now: float) -> None:
-        """Judge all objects, then decide about all Applications: a decision depends on those of the dependencies."""
-        moment = Moment(now, self.started, answering=not self.unavailable)
-        known = known_of(self)
-        for entry in self.tracked.values():
-            entry.find(find(entry, self.options, known, moment), now)
-        found = {name: entry.found for name, entry in self.tracked.items()}
-        for name in self.tracked:
-            self._decide(name, moment, found, set())
-
-    def _decide(self, name: str, moment: Moment, verdicts: dict[str, Verdict], decided: set[str]) -> None:
-        """Decide about the dependencies of an Application first; in a cycle of them what was found counts."""
-        if name in decided:
-            return
-        decided.add(name)
-        needs = [need for need in self.options.depends_on.get(name, []) if need in self.tracked]
-        for need in needs:
-            self._decide(need, moment, verdicts, decided)
-        entry = self.tracked[name]
-        entry.decide(decide(entry, self.options, {need: verdicts[need] for need in needs}, moment), moment.now)
-        verdicts[name] = entry.verdict
+        """Judge what changed or is due."""
+        self.judged = self.board.judge(now, not self.unavailable, self.inquiry.known)
 
     def _done(self, now: float) -> bool:
-        states = [entry.verdict.state for entry in self.tracked.values()]
-        if self.options.fail_fast and FAILED in states:
+        if self.options.fail_fast and self.board.failed:
             return True
-        if WAIT in states:
+        if self.board.waiting:
             return False
         # A selector that matches nothing yet, or an ApplicationSet that has generated nothing yet.
-        complete = states and not self.ungenerated()
+        complete = self.tracked and not self.ungenerated()
         return bool(complete) or now - self.started > self.options.not_found_grace
 
     def ungenerated(self) -> list[str]:
@@ -194,44 +160,82 @@ class Waiter:
             self.options.applicationsets, (entry.application for entry in self.tracked.values())
         )
 
+    def _conclude_all(self, now: float) -> None:
+        """Have everything said as it is when the time is over."""
+        if self.listed:
+            self.board.look_at_all()
+            self._judge(now)
+
     # --- acting ------------------------------------------------------------------------------------------------------
 
     def _act(self, now: float) -> None:
-        """Do what was decided, several Applications at a time; what gets no answer is decided anew later."""
+        """Begin what was decided, several Applications at a time; what gets no answer is decided anew later."""
         if self.unavailable and now - self.unavailable_at < RETRY_SECONDS:
             return
-        self.inquiry.look(self.tracked.values(), self.others, now)
-        for entry in self.tracked.values():
+        self.inquiry.look(self.board.unready(), self.others, now)
+        for entry in self.judged:
             self.findings.read(entry, now)
-        due = [entry for entry in self.tracked.values() if entry.decision.action is not Action.NONE]
-        if not due:
-            return
-        with ThreadPoolExecutor(max_workers=min(8, len(due))) as pool:
-            done: list[Future[None]] = [pool.submit(self.operations.act, entry) for entry in due]
-        for future in done:
-            try:
-                future.result()
-                self.unavailable = ""
-            except UnavailableError as error:
-                self._miss(str(error))
+        while len(self.in_flight) < SENDERS and (following := self.board.next_to_do(now)):
+            self._submit(following, self.operations.begin(following))
+
+    def _submit(self, entry: Tracked | None, write: Write) -> None:
+        self.in_flight.add(write)
+        self.workers.submit(self._send, entry, write)
+
+    def _send(self, entry: Tracked | None, write: Write) -> None:
+        """Send a write, in a thread of its own; everything else happens in the thread that waits."""
+        self.watcher.queue.put(("written", entry, write, self.operations.send(write)))
+
+    def _end(self, entry: Tracked, write: Write, written: Written) -> None:
+        """Record what became of a write."""
+        self.board.update(entry, lambda: self._conclude(entry, write, written))
+        if isinstance(written.error, UnavailableError):
+            self._miss(str(written.error))
+        elif written.error:
+            raise written.error
+        else:
+            self.unavailable = ""
 
     def _miss(self, reason: str) -> None:
         """Record that the API server did not answer, until the watch or a request succeeds again."""
         self.unavailable, self.unavailable_at = reason, time.monotonic()
 
+    def _clean_up(self) -> None:
+        """Take back what Argo CD left of our requests, and see what becomes of the operations that are on their way."""
+        self.watcher.stopped.set()
+        until = time.monotonic() + END_SECONDS
+        self.in_flight = {write for write in self.in_flight if not write.metadata_only}
+        for entry in self.tracked.values():
+            if entry.held is None and (write := self.operations.clean_up(entry)):
+                self._submit(None, write)
+        while self.in_flight and (left := until - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                message = self.watcher.queue.get(timeout=left)
+                if message[0] == "written":
+                    self._conclude(*message[1:])
+        self.workers.close()
+
+    def _conclude(self, entry: Tracked | None, write: Write, written: Written) -> None:
+        self.in_flight.discard(write)
+        if entry:
+            self.operations.end(entry, write, written)
+
     # --- reporting ---------------------------------------------------------------------------------------------------
 
     def _tell(self, now: float) -> None:
-        """Print a progress line when the pending Applications change, and at least every 15 seconds."""
-        waiting = [entry for entry in self.tracked.values() if entry.verdict.state == WAIT]
-        state = self.unavailable or ",".join(f"{entry.name}:{entry.verdict.code}" for entry in waiting)
-        quiet = 2.0 if state != self.printed[0] else PROGRESS_SECONDS
-        if now - self.printed[1] < quiet:
+        """Print a progress line when something else is waited for, and at least every 15 seconds."""
+        if now - self.printed_at < QUIET_SECONDS:
             return
-        self.printed = (state, now)
-        done = sum(entry.verdict.state == READY for entry in self.tracked.values())
+        waiting = [self.tracked[name] for name in self.board.waiting]
+        slowest = min(waiting, key=lambda entry: (entry.since, entry.name), default=None)
+        code = slowest.verdict.code if slowest else ""
+        # Whose turn it is to be refreshed is no news.
+        state = self.unavailable or (f"{slowest.name}: {code}" if slowest and code != Code.REFRESHING else code)
+        if state == self.printed and now - self.printed_at < PROGRESS_SECONDS:
+            return
+        self.printed, self.printed_at = state, now
+        done = len(self.tracked) - len(waiting) - len(self.board.failed)
         counts = f"{now - self.started:4.0f} s: {done} of {len(self.tracked)} Applications {self.options.done}"
-        slowest = min(waiting, key=lambda entry: entry.since, default=None)
         text = progress_text(slowest.name, slowest.verdict) if slowest else ""
         self.progress("; ".join(filter(None, [counts, self.unavailable or text])))
 
@@ -244,18 +248,6 @@ class Waiter:
         namespace = self.namespace
         entries = [entry for _name, entry in sorted(self.tracked.items())]
         return [result(entry, namespace, self.started) | pause_of(entry, self.options.paused) for entry in entries]
-
-
-def known_of(waiter: Waiter) -> Seen:
-    """Return what all Applications together say about each of them."""
-    entries = [entry for entry in waiter.tracked.values() if entry.application]
-    proves = waiter.options.refresh != "none"
-    return Seen(
-        others=waiter.others | {entry.name: entry.application for entry in entries if entry.application},
-        stale=frozenset(entry.name for entry in waiter.tracked.values() if proves and not entry.barrier.is_fresh),
-        shared=frozenset(entry.name for entry in entries if entry.shared_at == revisions_of(entry.application or {})),
-        evidence=waiter.inquiry.known,
-    )
 
 
 def carry_out(module: Any, client: Any, options: Options, names: list[str]) -> dict[str, Any]:
@@ -291,16 +283,29 @@ def pause_of(entry: Tracked, records: Mapping[str, Record] | None) -> dict[str, 
     return {} if records is None else {"paused": pause_text(records.get(entry.name), entry.application)}
 
 
-def outcome(waiter: Waiter, warn: Callable[[str], None]) -> dict[str, Any]:
+def brief(applications: list[dict[str, Any]], succeeded: bool) -> list[dict[str, Any]]:
+    """Return results for people: no details of what is ready, and when it failed no more than they read."""
+    if not succeeded and len(applications) > DESCRIBED:
+        applications = worst_first(applications)[:DESCRIBED]
+    return [
+        {key: value for key, value in entry.items() if entry["state"] != READY or key not in DETAILS}
+        for entry in applications
+    ]
+
+
+def outcome(waiter: Waiter, warn: Callable[[str], None], details: bool = True) -> dict[str, Any]:
     """Wait, and return the result of a module; a failure has it, too."""
     ready = waiter.wait()
     applications, elapsed = waiter.results(), waiter.elapsed()
-    for entry in applications:
-        for text in entry["warnings"]:
-            warn(f"Application {entry['name']}: {text}")
+    warnings = [f"Application {entry['name']}: {text}" for entry in applications for text in entry["warnings"]]
+    for text in warnings[:DESCRIBED]:
+        warn(text)
+    if len(warnings) > DESCRIBED:
+        warn(f"{len(warnings) - DESCRIBED} more warnings: see those of applications with details=true.")
     result = {
         "changed": any(entry.changed for entry in waiter.tracked.values()),
-        "applications": applications,
+        "applications": applications if details else brief(applications, ready),
+        "counts": dict.fromkeys(State, 0) | Counter(entry["state"] for entry in applications),
         "requests": dict(waiter.requests),
         "elapsed": elapsed,
     }

@@ -1,0 +1,148 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A wait for many Applications, whose controller refreshes one after the other."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils import _api
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import evidence, turns, wait
+from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait
+
+from .crowd import Crowd
+from .running import run_module
+
+
+@pytest.fixture
+def crowd(tmp_path):
+    """Start API servers with Applications: `crowd(count, rate)`."""
+    servers = []
+
+    def start(count, rate):
+        servers.append(Crowd(tmp_path, count, rate))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+def wait_for(server, names=None, **arguments):
+    names = sorted(server.applications) if names is None else names
+    return run_module(argocd_app_wait, kubeconfig=server.kubeconfig, names=names, **{"wait_timeout": 30} | arguments)
+
+
+def test_many_applications_cost_one_list_in_pages_one_watch_and_one_patch_each(crowd, monkeypatch):
+    monkeypatch.setattr(_api, "PAGE", 20)
+    server = crowd(50, 1000)
+    result = wait_for(server)
+    assert result["counts"] == {"ready": 50, "waiting": 0, "failed": 0}
+    assert result["requests"] == {"list": 1, "watch": 1, "patch": 50}
+    lists = [request for request in server.requests if "limit=" in request and "watch=" not in request]
+    assert [re.sub(r".*\?", "", request) for request in lists] == [
+        "limit=20",
+        "limit=20&continue=20",
+        "limit=20&continue=40",
+    ]
+
+
+def test_nobody_fails_because_the_controller_is_busy_with_others(crowd, monkeypatch):
+    """The last one is refreshed after more than three times the seconds that are given for one."""
+    monkeypatch.setattr(turns, "WINDOW", 10)
+    server = crowd(60, 20)
+    result = wait_for(server, refresh_timeout=1)
+    assert result["counts"] == {"ready": 60, "waiting": 0, "failed": 0}
+    assert result["elapsed"] > 2.5
+    assert server.longest_line <= 10 + wait.SENDERS
+    assert result["requests"]["patch"] == 60
+
+
+def test_one_that_is_never_refreshed_keeps_nobody_else_from_being_ready(crowd, monkeypatch):
+    monkeypatch.setattr(turns, "WINDOW", 10)
+    server = crowd(40, 40)
+    server.ignored = {"app-0001"}
+    result = wait_for(server, refresh_timeout=1, wait_timeout=4)
+    assert result["counts"] == {"ready": 39, "waiting": 1, "failed": 0}
+    assert "Application app-0001 was not ready after 4 s: refresh requested " in result["msg"]
+
+
+def test_a_controller_that_does_nothing_fails_all_at_about_the_same_time(crowd, monkeypatch):
+    monkeypatch.setattr(turns, "WINDOW", 10)
+    server = crowd(40, 20)
+    server.ignored, server.replicas = set(server.applications), 0
+    monkeypatch.setattr(evidence, "UNANSWERED", 0.5)
+    result = wait_for(server, refresh_timeout=3)
+    assert result["counts"]["failed"] == 40
+    assert result["elapsed"] < 6
+    assert len(result["applications"]) == 20
+    assert result["msg"].count("StatefulSet argocd/argocd-application-controller has no ready pod") == 20
+
+
+def test_what_the_api_server_asks_one_sender_to_wait_is_kept_by_all(crowd):
+    server = crowd(60, 1000)
+    server.busy = 1
+    result = wait_for(server)
+    assert result["counts"]["ready"] == 60
+    refused = server.refused_at[0]
+    # What was on its way already is not stopped.
+    assert [at - refused for at in server.patched_at if 0.2 < at - refused < 0.9] == []
+
+
+def test_writes_that_take_long_stop_neither_the_clock_nor_the_news(crowd, tmp_path):
+    server = crowd(30, 1000)
+    server.seconds = 20
+    result = wait_for(server, wait_timeout=3, progress_file=str(tmp_path / "progress"))
+    assert "Application app-0000 was not ready after 3 s: waits for its turn to be refreshed" in result["msg"]
+    assert result["elapsed"] < 4
+    assert "0 of 30 Applications ready; app-0000: waits for its turn" in (tmp_path / "progress").read_text()
+
+
+def test_a_line_of_progress_that_differs_only_in_its_number_comes_every_15_seconds(crowd, tmp_path, monkeypatch):
+    monkeypatch.setattr(wait, "QUIET_SECONDS", 0.1)
+    server = crowd(60, 20)
+    server.ignored = {"app-0000"}
+    wait_for(server, wait_timeout=3, progress_file=str(tmp_path / "progress"))
+    lines = (tmp_path / "progress").read_text().splitlines()
+    assert len(lines) == 1, lines
+
+
+def test_what_is_ready_has_no_details_unless_they_are_asked_for(crowd):
+    server = crowd(2, 1000)
+    brief, full = wait_for(server)["applications"][0], wait_for(server, details=True)["applications"][0]
+    assert set(full) - set(brief) == wait.DETAILS
+    assert (brief["name"], brief["state"], brief["sync"], brief["health"]) == ("app-0000", "ready", "Synced", "Healthy")
+
+
+def test_thousands_of_warnings_are_counted(crowd):
+    server = crowd(25, 1000)
+    for item in server.applications.values():
+        item["status"]["conditions"] = [{"type": "OrphanedResourceWarning", "message": "x"}]
+    warnings = wait_for(server)["warnings"]
+    assert len(warnings) == 21
+    assert warnings[-1] == "5 more warnings: see those of applications with details=true."
+
+
+def test_an_answer_from_before_a_change_of_the_last_moments_is_not_believed(crowd):
+    """The controller answers, and sees only then that an object was changed."""
+
+    class Late(Crowd):
+        def _change(self, name, body):
+            item = super()._change(name, body)
+            if body == {"metadata": {"annotations": dict.fromkeys(item_annotations)}}:
+                later = {"status": {"health": {"status": "Degraded"}}}
+                threading.Timer(0.05, lambda: self._change_later(name, later)).start()
+            return item
+
+        def _change_later(self, name, body):
+            with self.lock:
+                Crowd._change(self, name, body)
+
+    item_annotations = ("argocd.argoproj.io/refresh", "argocd.argoproj.io/refresh-timestamp")
+    server = crowd(1, 1000)
+    server.__class__ = Late
+    result = wait_for(server, allow_degraded_seconds=0.1)
+    assert result["counts"] == {"ready": 0, "waiting": 0, "failed": 1}
