@@ -20,7 +20,7 @@ from importlib.metadata import version
 from conftest import ROOT  # first: this makes the clone importable as ansible_collections.monorepo.gitops
 from rendering import programs
 
-from . import apply, first, render, second, wait
+from . import apply, first, render, second, size, wait
 from .clusters import UnmeasuredError, run
 from .figures import Section, compose, unmeasured
 
@@ -31,6 +31,7 @@ PARTS: dict[str, tuple[str, Callable[[int], Section], int]] = {
     "official": (first.OFFICIAL_TITLE, first.measure_official, 1),
     "second": (second.TITLE, second.measure, 5),
     "wait": (wait.TITLE, wait.measure, 8),
+    "size": (size.TITLE, size.measure, 1),
     "render": (render.TITLE, render.measure, 5),
     "apply": (apply.TITLE, apply.measure, 5),
 }
