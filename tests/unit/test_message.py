@@ -104,4 +104,4 @@ def test_a_progress_line_that_is_too_long_keeps_the_cause():
     )
     assert fitting(line, 80) == "  12 s: 1 of 3 Applications ready; web: …ld web`: lstat web/a.yaml: no such file"
     assert len(fitting(line, 80)) == 80
-    assert fitting(line, 50) == "  12 s: 1 of 3 Applications ready; web: Comparis…"
+    assert fitting(line, 50) == "  12 s: 1 of 3 Applications ready; web: Compariso…"
