@@ -113,6 +113,25 @@ def test_what_is_broken_is_named_before_what_is_on_its_way():
     assert verdict(application, Request()).reason.endswith("Deployment z Degraded")
 
 
+def test_what_is_broken_is_named_also_where_no_cause_is_known():
+    application = reconciled_late("progressing")
+    application["status"]["health"]["status"] = "Degraded"
+    application["status"]["resources"] = [
+        {"kind": "Deployment", "namespace": "a", "name": name, "status": "Synced", "health": {"status": status}}
+        for name, status in (("xy", "Degraded"), ("x", "Degraded"), ("z", "Progressing"))
+    ]
+    cause, right = Finding("Deployment a/xy: Pod xy-1: ErrImagePull"), Finding("the right to list pods would tell more")
+    assert verdict(application, Request(), Seen(causes=(cause, right))).reason == (
+        f"Degraded: {cause.text}; Deployment a/x is Degraded; {right.text}"
+    )
+    found = verdict(application, Request(), Seen(causes=(right,)))
+    assert found.reason == (
+        "Degraded: Deployment a/xy Degraded, Deployment a/x Degraded, Deployment a/z Progressing; "
+        "the right to list pods would tell more"
+    )
+    assert found.cause == ""
+
+
 def suspended(kind, group="", name="web"):
     application = reconciled_late("progressing")
     health = {"status": "Suspended", "message": f"{kind} is paused"}

@@ -241,12 +241,21 @@ def unhealthy(application: Application) -> str:
         for entry in status_of(application).get("resources") or []
         if (health := entry.get("health") or {}).get("status") not in (None, "Healthy")
     ]
-    broken = sum(not on_its_way for on_its_way, _name, _health in found)
+    count = sum(not on_its_way for on_its_way, _name, _health in found)
     texts = [
         f"{name} {health['status']}" + (f" ({health['message']})" if health.get("message") else "")
         for _on_its_way, name, health in sorted(found, key=lambda entry: entry[0])
     ]
-    return listed(texts, max(NAMED, min(broken, NAMED_BROKEN)))
+    return listed(texts, max(NAMED, min(count, NAMED_BROKEN)))
+
+
+def broken(application: Application) -> list[tuple[str, str]]:
+    """Return the resources that are broken, each with its health."""
+    return [
+        (resource_name(entry), health)
+        for entry in status_of(application).get("resources") or []
+        if (health := (entry.get("health") or {}).get("status")) in BROKEN
+    ]
 
 
 def failed_resources(application: Application) -> list[str]:

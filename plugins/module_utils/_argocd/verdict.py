@@ -38,9 +38,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.shared imp
     shared_objects,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
+    NAMED_BROKEN,
     RUNNING,
     UNPROCESSED,
     Application,
+    broken,
     conditions,
     conditions_of,
     deletion_text,
@@ -90,6 +92,8 @@ HEAL_SECONDS = 10.0
 FINAL_SECONDS = 5.0
 # How long the repo-server may have no ready pod: it may be restarting.
 GONE_SECONDS = 60.0
+# How a finding begins that tells which right would tell more.
+LACKING = "the right to "
 
 
 def verdict(application: Application, request: Request, seen: Seen = NOTHING_SEEN) -> Verdict:
@@ -179,7 +183,7 @@ def with_causes(found: Verdict, seen: Seen) -> Verdict:
     if not seen.causes:
         return found
     texts = [cause.text for cause in seen.causes]
-    first = seen.causes[0]
+    first = (*explaining(seen), Finding(found.cause))[0]
     return replace(found, reason="; ".join([found.reason, *texts]), cause=first.text, next_step=first.next_step)
 
 
@@ -273,8 +277,8 @@ def _health(application: Application, request: Request, seen: Seen) -> Verdict |
     status, since = health.get("status") or "not known yet", health.get("lastTransitionTime", "")
     if status in request.health:
         return None
-    causes, first = "; ".join(cause.text for cause in seen.causes), (*seen.causes, Finding(""))[0]
-    reason = f"{status}: {causes or unhealthy(application) or health.get('message') or 'no resource says why'}"
+    first = (*explaining(seen), Finding(""))[0]
+    reason = f"{status}: {'; '.join(why(application, seen))}"
     if status == "Suspended":
         return _suspended(application, request, seen, Verdict(WAIT, Code.SUSPENDED, reason, since))
     limit = request.allow_degraded_seconds if status == "Degraded" else float("inf")
@@ -282,6 +286,26 @@ def _health(application: Application, request: Request, seen: Seen) -> Verdict |
         limit = min(limit, FINAL_SECONDS)
     code = Code.DEGRADED if status == "Degraded" else Code.HEALTH
     return Verdict(FAILED if seen.seconds > limit else WAIT, code, reason, since, first.text, first.next_step)
+
+
+def explaining(seen: Seen) -> list[Finding]:
+    """Return the causes that were found, without what could not be read."""
+    return [cause for cause in seen.causes if not cause.text.startswith(LACKING)]
+
+
+def why(application: Application, seen: Seen) -> list[str]:
+    """Return why an Application is not healthy: the causes, and what is broken and none of them is about."""
+    said = [cause.text for cause in explaining(seen)]
+    lacking = [cause.text for cause in seen.causes if cause.text.startswith(LACKING)]
+    if not said:
+        health = status_of(application).get("health") or {}
+        return [unhealthy(application) or health.get("message") or "no resource says why", *lacking]
+    others = [
+        f"{name} is {health}"
+        for name, health in broken(application)
+        if not any(text.startswith((f"{name}:", f"{name} ")) for text in said)
+    ]
+    return [*said, *filter(None, [listed(others, NAMED_BROKEN)]), *lacking]
 
 
 def _suspended(application: Application, request: Request, seen: Seen, found: Verdict) -> Verdict:
