@@ -186,7 +186,7 @@ notes:
   - "Error C(sync fails in the same way each time): Argo CD would try again, but what it says cannot change."
   - "Error C(Suspended ...): resume what is paused or suspended, or accept it with O(health)."
   - "Error C(sync window): the AppProject does not allow a sync now."
-  - "Error C(Git has none of its objects any more): Argo CD deletes nothing; bring them back, or sync with pruning."
+  - "Error C(auto-sync will wipe out all resources): Git has none any more; bring them back, or sync with pruning."
   - "Error C(automated sync is off): nothing syncs this Application; sync it, or enable automated sync."
   - "Error C(PostSync hook ...): the hook failed; fix it and sync again, which also runs the hook again."
   - "Error C(is being deleted): remove what blocks the deletion, or wait until it is created again."

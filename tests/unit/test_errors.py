@@ -84,6 +84,7 @@ def test_what_a_server_says_that_is_away_or_busy_may_pass(text):
         'Service "web" is invalid: spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive',
         'admission webhook "validate.example.com" denied the request: not like this',
         "deployments.apps \"web\" is forbidden: ValidatingAdmissionPolicy 'a' with binding 'b' denied request: no",
+        'error validating "/dev/shm/1": error validating data: ValidationError(Service.spec): unknown field "a"',
         'pods "web" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false',
         'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.a"',
         "failed to create typed patch object (a/web; apps/v1, Kind=Deployment): .spec.a: field not declared in schema",
@@ -159,6 +160,12 @@ def test_only_grpc_says_that_the_repo_server_is_not_reached():
         ('error when patching "/dev/shm/1171595278": Service "a" is invalid: no.', 'Service "a" is invalid: no'),
         ("failed to generate manifest for source 2 of 3: no", "failed to generate manifest for source 2 of 3: no"),
         ("one or more objects failed to apply, reason: a\n  b", "a b"),
+        (
+            'resource mapping not found for name: "a" namespace: "b" from "/dev/shm/2776080477": no matches for kind '
+            '"Kafka" in version "kafka.strimzi.io/v1"\nensure CRDs are installed first',
+            'no matches for kind "Kafka" in version "kafka.strimzi.io/v1" ensure CRDs are installed first',
+        ),
+        ('error validating "/dev/shm/1": error validating data: no', "error validating data: no"),
     ],
 )
 def test_an_error_is_said_without_what_argo_cd_adds(text, cause):

@@ -136,6 +136,9 @@ def test_the_versions_that_the_cluster_serves_are_named():
         "the cluster serves Certificate.cert-manager.io in v1, v1beta1", final=True
     )
     assert served(cluster_with("v9"), GROUP, KIND, NO_VERSION) == Evidence()
+    said = f'no matches for kind "{KIND}" in version "{GROUP}/v9"'
+    assert served(cluster_with("v1"), GROUP, KIND, said).final
+    assert served(cluster_with("v9"), GROUP, KIND, said) == Evidence()
     assert served(cluster_with("v1"), GROUP, KIND, NO_CRD) == Evidence()
     assert served(cluster_with("v1", kind="Issuer"), GROUP, KIND, NO_CRD) == absent
     assert served(Objects(**{f"apis__{GROUP}": (404, {})}), GROUP, KIND, NO_CRD) == absent

@@ -651,8 +651,8 @@ def test_a_sync_that_would_delete_everything_is_named():
     found = verdict(application, Request(), Seen(error_rounds=1))
     assert (found.state, found.reason) == (
         FAILED,
-        "Git has none of its objects any more, and automated sync does not delete all of them "
-        "(ConfigMap rounds-a/rounds-a, Deployment rounds-a/rounds-a): bring them back, or sync it with pruning",
+        "auto-sync will wipe out all resources, so it does not begin: Git has none of them any more "
+        "(ConfigMap rounds-a/rounds-a, Deployment rounds-a/rounds-a); bring them back, or sync it with pruning",
     )
     # Said of an earlier commit.
     application["status"]["resources"][0]["requiresPruning"] = False

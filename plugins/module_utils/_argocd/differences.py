@@ -91,8 +91,8 @@ def _idle(application: Application, names: str, seen: Seen) -> Verdict:
     """Judge an Application whose automated sync has not begun: it does so in the reconcile that finds a difference."""
     confirmed = FAILED if seen.error_rounds >= CONFIRMED else WAIT
     if wipes_out(application):
-        text = f"Git has none of its objects any more, and automated sync does not delete all of them ({names})"
-        return Verdict(confirmed, Code.EMPTY, f"{text}: bring them back, or sync it with pruning")
+        text = f"auto-sync will wipe out all resources, so it does not begin: Git has none of them any more ({names})"
+        return Verdict(confirmed, Code.EMPTY, f"{text}; bring them back, or sync it with pruning")
     project = (application.get("spec") or {}).get("project", "")
     windows = seen.evidence.get(project_question(project))
     if windows and windows.text:

@@ -75,7 +75,7 @@ REFUSED = re.compile(
     r'|\bis forbidden: violates PodSecurity "'
     r'|\bin version "[^"]*" cannot be handled as a '
     r"|\bfailed to create typed patch object \("
-    r'|(?:^|[:=] )error validating (?:data|"[^"]*"): '
+    r'|\berror validating (?:data|"[^"]*"): '
 )
 # What Argo CD itself refuses (util/argo/argo.go and controller/sync.go at v3.6.1), and commands that failed.
 NOT_PERMITTED = re.compile(
@@ -91,11 +91,13 @@ NO_KIND = re.compile(
 )
 NOT_FOUND = "the server could not find the requested resource"
 
-# What Argo CD adds to a cause.
+# What Argo CD adds to a cause, and kubectl, which names the temporary file that it reads from.
 WRAPPING = re.compile(
     r"\bFailed to load (?:target|live) state: |\bfailed to generate manifest for source 1 of 1: "
     r"|\brpc error: code = \w+ desc = |\bManifest generation error \(cached\): "
     r'|\berror when (?:applying patch|creating|deleting|patching|replacing|updating) "[^"]*": '
+    r'|\b(?:error validating|unable to decode|unable to recognize) "[^"]*": '
+    r'|\bresource mapping not found for name: "[^"]*" namespace: "[^"]*" from "[^"]*": '
     r"|\bone or more (?:objects failed to apply|synchronization tasks completed unsuccessfully), reason: "
     r"|\bone or more synchronization tasks are not valid: "
 )

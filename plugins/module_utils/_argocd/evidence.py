@@ -41,7 +41,7 @@ UNANSWERED = 5.0
 # Kinds that are Suspended only because of a field of their specification.
 BY_SPECIFICATION = {("apps", "Deployment"): "paused", ("batch", "Job"): "suspend", ("batch", "CronJob"): "suspend"}
 CAUSED_BY = re.compile(r"(?:(?P<group>[\w.-]+)/)?(?P<kind>\w+):(?:(?P<namespace>[\w.-]+)/)?(?P<name>[\w.:-]+)")
-WANTED_VERSION = re.compile(r'could not find version "([^"]*)" of ')
+WANTED_VERSION = re.compile(r'could not find version "([^"]*)" of |\bin version "[^"/]*/([^"]*)"')
 Question = str
 Reader = Callable[[Api], Evidence | None]
 
@@ -248,7 +248,7 @@ def served(api: Api, group: str, kind: str, text: str) -> Evidence | None:
     wanted = WANTED_VERSION.search(text)
     if not versions:
         return Evidence(f"no CustomResourceDefinition in the cluster brings {kind}.{group}", final=True)
-    if not wanted or wanted[1] in versions:
+    if not wanted or (wanted[1] or wanted[2]) in versions:
         return Evidence()
     return Evidence(f"the cluster serves {kind}.{group} in {', '.join(versions)}", final=True)
 
