@@ -69,6 +69,7 @@ def test_what_a_server_says_that_is_away_or_busy_may_pass(text):
         "err='accumulating resources from 'maxUnavailable.yaml': evalsymlink failure': must build at directory: no",
         f'{SOURCE}rpc error: code = FailedPrecondition desc = Failed to unmarshal "a.json": unexpected EOF',
         f"{UNKNOWN}{KUSTOMIZE}no such file: 'connection refused.yaml'",
+        f"{UNKNOWN}`kustomize build <path to cached source> failed exit status 1: Error: lstat maxUnavailable.yaml: no",
         f"{UNKNOWN}`helm template . --name-template web` failed exit status 1: Error: values don't meet the schema",
         f"{UNKNOWN}failed to list refs: authentication required",
         f"{UNKNOWN}failed to list refs: authentication required: Unauthorized",

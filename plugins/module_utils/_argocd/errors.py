@@ -83,7 +83,8 @@ NOT_PERMITTED = re.compile(
     r"|(?:^|[:=] )application destination server '[^']*' and namespace '[^']*' do not match any of the allowed "
 )
 WIPES_OUT = re.compile(r"^Skipping sync attempt to .*: auto-sync will wipe out all resources$")
-COMMAND = re.compile(r"(?:^|[:=] )`(?:kustomize|helm) [^`]*` failed exit status \d+: ")
+# Argo CD takes the second quotation mark for a part of the path that it leaves out.
+COMMAND = re.compile(r"(?:^|[:=] )`(?:kustomize|helm) [^`]*`? failed exit status \d+: ")
 REPOSITORY = re.compile(r"(?:^|[:=] )(?:authentication required|authorization failed|repository not found)(?:$|: )")
 NO_KIND = re.compile(
     r'The Kubernetes API could not find (?:version "[^"]*" of )?(?P<group>[\w.-]*)/(?P<kind>\w+) for requested '
