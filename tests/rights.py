@@ -42,6 +42,7 @@ RIGHTS = {
         [applications("list"), PAUSES],
         [
             rule("", "pods services endpoints events persistentvolumeclaims", "get list"),
+            rule("", "pods/log", "get"),
             rule("apps", "deployments replicasets statefulsets daemonsets controllerrevisions", "get list"),
             rule("discovery.k8s.io", "endpointslices", "list"),
         ],

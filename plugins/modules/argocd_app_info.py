@@ -15,7 +15,8 @@ description:
     is wrong with them. The worst comes first.
   - The status is what the controller wrote last; M(monorepo.gitops.argocd_app_wait) and
     M(monorepo.gitops.argocd_app_refresh) return one that is fresh.
-  - Sends one request for the list of all Applications. Only O(tree) and O(events) need more.
+  - Sends one request for the list of all Applications, and a dozen at most for each that is not ready, to find the
+    lowest cause (O(causes)). O(tree) and O(events) need more.
 extends_documentation_fragment:
   - monorepo.gitops.auth
   - monorepo.gitops.argocd
@@ -37,10 +38,22 @@ options:
     type: list
     elements: str
     default: []
+  causes:
+    description:
+      - Whether to look for the lowest cause of what is not healthy, in what controllers created for it, what it needs,
+        and the events. RV(applications[].reasons) and RV(applications[].causes) have it, for the 20 worst Applications.
+    type: bool
+    default: true
+  log_lines:
+    description:
+      - How many lines of a log end RV(applications[].causes[].text) where a container has ended. They may hold a
+        secret, so there are none by default, only the command that shows the log.
+    type: int
+    default: 0
   tree:
     description:
       - Whether to read what controllers created for the objects of the Applications, down to the pods, by their
-        C(ownerReferences). RV(applications[].reasons) then has what is wrong with them, too.
+        C(ownerReferences).
       - Secrets and ConfigMaps that controllers create are left out, because the right to list them is one to read them.
     type: bool
     default: false
@@ -49,11 +62,13 @@ options:
     type: bool
     default: false
 notes:
-  - Needs the right to list Applications. With O(tree), in the namespaces of their objects also to list EndpointSlices,
-    ReplicaSets, Pods and, as far as there is what they belong to, PersistentVolumeClaims, Services, Deployments,
-    StatefulSets, DaemonSets, Jobs, CertificateRequests, Orders, Challenges, StrimziPodSets and Backups, and to get
-    those objects of the Applications whose health Argo CD does not explain. With O(events), to list Events there and
-    in O(namespace). Where automated sync is off, to get the ConfigMap C(gitops-paused); without it a warning says so.
+  - Needs the right to list Applications. With O(tree), and with O(causes) for what is not ready, in the namespaces of
+    their objects also to list EndpointSlices, ReplicaSets, Pods and, as far as there is what they belong to,
+    PersistentVolumeClaims, Services, Deployments, StatefulSets, DaemonSets, Jobs, CertificateRequests, Orders,
+    Challenges, StrimziPodSets and Backups, and to get those objects of the Applications that are not ready, and what
+    they name, such as issuers, stores and Gateways, never Secrets. With O(events) or O(causes), to list Events there,
+    with O(events) also in O(namespace). With O(log_lines), to get C(pods/log). Where automated sync is off, to get the
+    ConfigMap C(gitops-paused). Without one of these a warning says which one would tell more.
   - A kind that may not be read is a warning that names it; the tree is without it then.
   - A name that does not exist is not an error; it is listed in RV(missing).
   - Health of single resources is only there when Argo CD persists it (C(controller.resource.health.persist), which the
@@ -101,6 +116,22 @@ applications:
       description: What is wrong with it, a text each, the worst first. Empty when it is Synced and Healthy.
       type: list
       elements: str
+    causes:
+      description: The lowest causes of what is not healthy, each once, the worst first.
+      type: list
+      elements: dict
+      contains:
+        object: {description: "Kind, namespace and name of the object that is in Git or a hook.", type: str}
+        kind: {description: Kind of the object that says why., type: str}
+        namespace: {description: Its namespace., type: str}
+        name: {description: Its name., type: str}
+        why: {description: "Why, in the words of the component that knows.", type: str}
+        since: {description: Since when., type: str}
+        next: {description: "What to do next, often a command.", type: str}
+        final: {description: Whether it cannot get better by itself., type: bool}
+        alike: {description: How many more objects beside it have the same., type: int}
+        log: {description: The end of the log with O(log_lines)., type: str}
+        text: {description: Everything but what to do next in one line., type: str}
     sources:
       description:
         - Sources with repoURL, path and targetRevision.
@@ -195,10 +226,13 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.causes import APPLICATIONS, causes_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import (
+    STATES,
     details,
     order,
     page_for,
+    state_of,
     with_causes,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause import pause_text, paused
@@ -208,7 +242,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     automated_policy,
     is_automated,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tree import Trees, tree_reasons
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tree import Trees
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.reader import Reader, lacking_text
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 
@@ -223,15 +258,34 @@ def pauses(module: Any, api: Api, found: list[Application]) -> dict[str, str]:
     return {item["metadata"]["name"]: pause_text(records.get(item["metadata"]["name"]), item) for item in off}
 
 
-def described(application: Application, trees: Trees, tree: bool, events: bool) -> dict[str, Any]:
-    """Return an Application with what was asked for."""
-    entry = details(application)
-    if tree:
-        entry["tree"] = trees.of(application)
-        entry["reasons"] = with_causes(entry, tree_reasons(entry["tree"], entry["reasons"]))
-    if events:
-        entry["events"] = trees.events(application, entry["tree"] if tree else entry["resources"])
-    return entry
+class Describer:
+    """Describes Applications; `lacking` has the rights that would tell more."""
+
+    def __init__(self, module: Any, api: Api) -> None:
+        self.params, self.api, self.trees = module.params, api, Trees(api)
+        self.lacking: dict[str, None] = {}
+
+    def describe(self, application: Application, with_cause: bool) -> dict[str, Any]:
+        """Return an Application with what was asked for."""
+        entry = details(application)
+        if with_cause and entry["state"] != "Healthy":
+            reader = Reader(self.api, self.params["log_lines"])
+            causes = causes_of(application, reader)
+            entry["reasons"] = with_causes(entry, causes)
+            self.lacking |= reader.lacking
+        else:
+            causes = []
+        entry["causes"] = [cause.entry() for cause in causes]
+        if self.params["tree"]:
+            entry["tree"] = self.trees.of(application)
+        if self.params["events"]:
+            entry["events"] = self.trees.events(application, entry.get("tree") or entry["resources"])
+        return entry
+
+    def warnings(self) -> list[str]:
+        """Return what could not be read."""
+        lacking = lacking_text(list(self.lacking))
+        return [*self.trees.unreadable.values(), *([f"Why something is not ready: {lacking}."] if lacking else [])]
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:
@@ -240,13 +294,17 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     found = list_applications(api, params["namespace"], ",".join(params["label_selectors"]))
     selects = selection(params["names"], params["applicationsets"], labelled=True)
     wanted = [item for item in found if selects(item)]
-    trees = Trees(api)
     texts = pauses(module, api, wanted)
+    worst = sorted(wanted, key=lambda item: (STATES.index(state_of(item)), item["metadata"]["name"]))
+    # The rest has what Argo CD says.
+    explained = {item["metadata"]["name"] for item in worst[:APPLICATIONS]} if params["causes"] else set()
+    describer = Describer(module, api)
     applications = [
-        described(item, trees, params["tree"], params["events"]) | {"paused": texts.get(item["metadata"]["name"], "")}
+        describer.describe(item, item["metadata"]["name"] in explained)
+        | {"paused": texts.get(item["metadata"]["name"], "")}
         for item in wanted
     ]
-    for text in trees.unreadable.values():
+    for text in describer.warnings():
         module.warn(text)
     present = {entry["name"] for entry in applications}
     return {
@@ -265,6 +323,8 @@ def main() -> None:
             names={"type": "list", "elements": "str", "default": []},
             applicationsets={"type": "list", "elements": "str", "default": []},
             label_selectors={"type": "list", "elements": "str", "default": []},
+            causes={"type": "bool", "default": True},
+            log_lines={"type": "int", "default": 0},
             tree={"type": "bool", "default": False},
             events={"type": "bool", "default": False},
             namespace={"type": "str", "default": "argocd"},

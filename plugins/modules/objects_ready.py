@@ -109,7 +109,8 @@ options:
     default: 120
 notes:
   - Needs the rights C(get) for the objects with a name, C(list) for those without, and C(list) of namespaces for
-    O(objects[].namespaces).
+    O(objects[].namespaces). Where something is not ready, the lowest cause is looked for in what belongs to it, such as
+    pods, and in Events, as far as they may be listed.
   - "Error C(the cluster does not know the kind): the operator that brings it is not installed."
   - "Error C(condition ... is missing, no controller has answered): the operator does not run, or does not watch the
     namespace."
@@ -151,6 +152,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.reader import explained
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.expectation import (
     Answer,
@@ -191,12 +193,19 @@ def patiently(client: Any, expected: list[Expectation], timeout: float) -> list[
         time.sleep(POLL_SECONDS)
 
 
+def sentences(client: Any, short: list[Answer]) -> list[str]:
+    """Return what falls short and what to do, a sentence each, with the causes of what is not ready."""
+    unready = [(answer.item, answer.sentence) for answer in short if answer.item]
+    texts = iter(explained(Api(client, retries=0), unready) if unready else [])
+    return [*(next(texts) if answer.item else answer.sentence for answer in short), *texts]
+
+
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Read the objects and return the result of the module."""
     expected = [expectation(entry) for entry in module.params["objects"]]
     answers = patiently(client, expected, module.params["wait_timeout"] if module.params["wait"] else 0)
-    if short := [answer.sentence for answer in answers if answer.shortfall]:
-        raise GitopsError("\n".join(short))
+    if short := [answer for answer in answers if answer.shortfall]:
+        raise GitopsError("\n".join(sentences(client, short)))
     objects = [{"kind": answer.kind, "namespace": answer.namespace, "name": answer.name} for answer in answers]
     return {"changed": False, "objects": objects}
 

@@ -77,7 +77,8 @@ attributes:
     details: A second run sends no write.
 notes:
   - Needs the rights to get, create and patch the objects. To wait for workloads, also to list their pods, and to delete
-    one that holds back the rollout of its StatefulSet.
+    one that holds back the rollout of its StatefulSet. Why a rollout does not come is looked for in ReplicaSets,
+    PersistentVolumeClaims and Events, too, as far as they may be listed.
   - "Error C(... was rejected): the API server's own message, except for a Secret. All other objects of the same step
     have been applied; RV(objects) says which. Correct the object and run again."
   - "Error C(The cluster does not know ...): the CustomResourceDefinition is missing. Nothing was written. In check mode

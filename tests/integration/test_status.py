@@ -49,7 +49,7 @@ def info(environment, module=argocd_app_info, **options):
 
 def has_failed(environment):
     found = info(environment, names=list(NAMES), tree=True)
-    return found[REJECTED]["state"] == "Failed" and "ImagePullBackOff" in str(found[IMAGE]["reasons"])
+    return found[REJECTED]["state"] == "Failed" and "cannot be pulled" in str(found[IMAGE]["reasons"])
 
 
 def test_the_worst_comes_first_with_its_cause(faulty):
@@ -63,7 +63,7 @@ def test_the_worst_comes_first_with_its_cause(faulty):
     assert names[2:] == sorted(names[2:])
     (rejected,) = re.findall(rf"^ *{REJECTED} +(.*)$", done.stdout, re.MULTILINE)
     assert "spec.replicas: Invalid value: -1" in rejected
-    image = rf"^ *{IMAGE} +Synced +Progressing .* Pod {IMAGE}/{IMAGE}-\S+: ImagePullBackOff "
+    image = rf"^ *{IMAGE} +Synced +Progressing .* Deployment {IMAGE}/{IMAGE}: Pod {IMAGE}-\S+: container "
     assert re.search(image, done.stdout, re.MULTILINE)
     # Other tests of this session may have left Applications, too.
     fine, total = map(int, re.search(r"(\d+) of (\d+) Applications are Synced and Healthy", done.stdout).groups())
@@ -74,7 +74,8 @@ def test_one_application_with_tree_history_and_events(faulty):
     done = faulty.playbook("playbooks/status.yml", "-e", f"app={IMAGE}")
     assert done.returncode == 0, done.stdout[-3000:]
     assert f"Application {IMAGE}: Synced, Progressing" in done.stdout
-    pattern = rf"^ *Deployment {IMAGE}/{IMAGE} .*\n +ReplicaSet \S+\n +Pod \S+ +Pending 0/1; ImagePullBackOff "
+    pod = r"Pod \S+ +Pending 0/1; container \S+: image \S+ cannot be pulled: "
+    pattern = rf"^ *Deployment {IMAGE}/{IMAGE} .*\n +ReplicaSet \S+\n +{pod}"
     assert re.search(pattern, done.stdout, re.MULTILINE), done.stdout
     assert re.search(r"^ *0 +[0-9a-f]{12} +\S+Z +automated sync$", done.stdout, re.MULTILINE)
     assert re.search(r'Warning +Failed +Pod \S+ +Failed to pull image "rehearsal-fail:1": ', done.stdout)

@@ -17,10 +17,13 @@ import recordings
 import replay
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidence import Reference
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.reader import Reader
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
 from kubernetes import config, dynamic
 from provoking import Provocation, with_template
 from recordings import Manifest
+from said import SAID, top
 from troubles import TROUBLES
 
 from .conftest import ROOT
@@ -102,3 +105,14 @@ def test_a_simulated_pod_says_what_a_real_one_has_said(provocation: Provocation,
 @pytest.mark.parametrize("name", AS_ALWAYS)
 def test_what_is_no_matter_of_a_kubelet_shows_as_on_a_real_cluster(provocation: Provocation, name: str) -> None:
     assert name in provocation.shown, provocation.missing(name)
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_the_cause_of_a_trouble_is_found_with_a_few_requests(provocation: Provocation, api: Api, name: str) -> None:
+    assert name in provocation.shown, provocation.missing(name)
+    item = top(provocation.objects()[provocation.namespace(name)], name)
+    metadata, reader = item["metadata"], Reader(api)
+    cause = reader.diagnose(Reference(item["apiVersion"], item["kind"], metadata["namespace"], metadata["name"]))
+    assert cause, name
+    assert (cause.rule, cause.final) == (SAID[name].rule, SAID[name].final), cause.text
+    assert reader.counted["read"] <= 7

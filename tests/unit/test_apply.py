@@ -412,18 +412,23 @@ def test_a_rejected_secret_is_not_quoted():
     assert str(error.value) == ("Secret n/s was rejected: Invalid (the rest may quote its values and is not shown)")
 
 
-def test_a_rollout_that_does_not_come_names_pods(monkeypatch):
+def test_a_rollout_that_does_not_come_names_its_cause(monkeypatch):
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
-    container = {"state": {"waiting": {"reason": "ImagePullBackOff"}}}
-    pods = {"items": [{"metadata": {"name": "p"}, "status": {"containerStatuses": [container]}}]}
     deployment = manifest("Deployment", "d", "apps/v1", spec={"replicas": 1, "selector": {"matchLabels": {"x": "y"}}})
-    server = Server({"/api/v1/namespaces/n/pods": pods}, kinds=["Deployment"])
+    server = Server(kinds=["Deployment"])
+    owner = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}]
+    failure = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: none"}
+    metadata = {"name": "d-1", "namespace": "n", "ownerReferences": owner}
+    sets = {"items": [{"metadata": metadata, "status": {"conditions": [failure]}}]}
+    server.live["/apis/apps/v1/namespaces/n/replicasets"] = sets
+    server.live["/apis/apps/v1/namespaces/n/deployments/d"] = changed(deployment, metadata__namespace="n")
     applier = Applier(server, Settings("m", True, False, False, 1), "n")
     results = applier.apply([deployment])
     with pytest.raises(GitopsError) as error:
         Waiter(server, results).await_rolled_out(0.03)
     assert str(error.value) == (
-        "Not ready after 0 s: Deployment n/d: its controller has not seen the newest revision (pod p: ImagePullBackOff)"
+        "Not ready after 0 s: Deployment n/d: ReplicaSet d-1: its pods are refused: exceeded quota: none. "
+        "Next: raise the ResourceQuota of its namespace, or let the pods ask for less"
     )
 
 
@@ -455,7 +460,7 @@ BROKEN_POD = {
         "uid": "p1",
         "resourceVersion": "41",
         "labels": {"app": "controller", "controller-revision-hash": "controller-b"},
-        "ownerReferences": [{"kind": "StatefulSet", "name": "controller", "uid": "u1"}],
+        "ownerReferences": [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "controller", "uid": "u1"}],
     },
     "status": {
         "phase": "Pending",
@@ -565,11 +570,13 @@ def test_the_pod_that_blocks_is_deleted_and_the_run_says_so(monkeypatch):
 
 
 def test_a_pod_that_changed_meanwhile_is_not_deleted(monkeypatch):
-    server = PodServer({CONTROLLER_PATH: CONTROLLER, PODS: {"items": [BROKEN_POD]}})
+    live = "/apis/apps/v1/namespaces/argocd/statefulsets/controller"
+    server = PodServer({CONTROLLER_PATH: CONTROLLER, live: CONTROLLER, PODS: {"items": [BROKEN_POD]}})
     with pytest.raises(GitopsError) as error:
         awaiting(server, CONTROLLER, monkeypatch)
-    assert "StatefulSet argocd/controller: 0 of 1 pods are available, 0 of the newest revision (pod " in str(
-        error.value
+    assert str(error.value) == (
+        "Not ready after 0 s: StatefulSet argocd/controller: Pod controller-0: container controller: its image cannot "
+        "be pulled: Back-off pulling image. Next: see whether its node reaches the registry"
     )
     assert len([line for line in server.log if line.startswith("DELETE")]) == 1
 

@@ -15,6 +15,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview i
     state_of,
     with_causes,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidence import Cause, Found
 
 from .test_verdict import recorded
 
@@ -156,10 +157,23 @@ def test_warnings_come_last():
     assert reasons(recorded("shared_b"))[-1].startswith("SharedResourceWarning: ")
 
 
-def test_causes_stand_before_the_health_that_they_explain():
-    said = ["sync Failed: no", "Degraded: Deployment a/b", "OutOfSync"]
-    assert with_causes({"health": "Degraded", "reasons": said}, ["Pod a/b: x"]) == [said[0], "Pod a/b: x", *said[1:]]
-    assert with_causes({"health": "Healthy", "reasons": ["OutOfSync"]}, ["Pod a/b: x"]) == ["OutOfSync", "Pod a/b: x"]
+def test_causes_take_the_place_of_the_health_that_they_explain():
+    top = ("apps", "Deployment", "a", "b")
+    cause = Cause("crash", top, ("", "Pod", "a", "b-1"), Found("exited with 1", "look"))
+    sick = {"kind": "Deployment", "namespace": "a", "name": "b", "health": {"status": "Degraded", "message": "bad"}}
+    other = {"kind": "Ingress", "namespace": "a", "name": "c", "health": {"status": "Progressing"}}
+    said = ["sync Failed: no", "Degraded: Deployment a/b (bad)", "OutOfSync"]
+    entry = {"health": "Degraded", "reasons": said, "resources": [sick, other]}
+    text = "Deployment a/b: Pod b-1: exited with 1. Next: look"
+    assert with_causes(entry, [cause]) == [
+        said[0],
+        text,
+        "Degraded: Ingress a/c Progressing",
+        said[2],
+    ]
+    assert with_causes(entry, []) == said
+    hook = {"health": "Healthy", "reasons": ["sync Failed: hook"], "resources": []}
+    assert with_causes(hook, [cause]) == ["sync Failed: hook", text]
 
 
 @pytest.mark.parametrize(

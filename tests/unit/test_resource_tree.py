@@ -5,12 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tree import (
-    CHILDREN,
-    Trees,
-    event_of,
-    tree_reasons,
-)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tree import Trees, event_of
 
 
 class Answers:
@@ -84,7 +79,9 @@ def test_a_deployment_leads_to_its_pods_and_to_no_others():
         "    Pod web-2-a Pending 0/1",
     ]
     assert [node["owner"] for node in nodes[-2:]] == ["Deployment shop/web", "ReplicaSet shop/web-2"]
-    assert tree_reasons(nodes, []) == ["Pod shop/web-2-a: ErrImagePull"]
+    assert [node["reason"] for node in nodes if node["reason"]] == [
+        "container web: its image cannot be pulled: ErrImagePull"
+    ]
     assert trees.unreadable == {}
 
 
@@ -120,7 +117,7 @@ def test_a_claim_belongs_to_its_stateful_set_by_name():
     lists = {"/api/v1/namespaces/shop/persistentvolumeclaims": [claim | {"status": {}} for claim in claims]}
     nodes = Trees(Answers(lists)).of(application(resource("StatefulSet")))
     assert lines(nodes) == ["StatefulSet web", "  PersistentVolumeClaim data-web-0"]
-    assert tree_reasons(nodes, []) == ["PersistentVolumeClaim shop/data-web-0: its phase is not known, not Bound"]
+    assert nodes[1]["reason"] == "its phase is not known, not Bound"
 
 
 def test_an_object_that_is_in_git_is_not_a_child_too():
@@ -142,11 +139,6 @@ def test_only_what_argo_cd_does_not_explain_is_read():
         "0 of 1 pods are available, 0 of the newest revision",
     ]
     assert [path for path in answers.asked if "/Deployment/" in path] == ["/apps/v1/Deployment/shop/web"]
-    said = ["Degraded: Deployment shop/told Degraded (exceeded its progress deadline)"]
-    assert tree_reasons(nodes, said) == [
-        "Deployment shop/gone: it does not exist",
-        "Deployment shop/web: 0 of 1 pods are available, 0 of the newest revision",
-    ]
 
 
 def test_another_cluster_is_not_looked_at():
@@ -192,7 +184,3 @@ def test_both_ways_to_write_an_event_are_read():
     ]
     old = event_of(event("Pod", "a", "2026-11-27T10:00:00Z") | {"count": 3, "source": {"component": "kubelet"}})
     assert (old["count"], old["last_seen"], old["source"]) == (3, "2026-11-27T10:00:00Z", "kubelet")
-
-
-def test_secrets_are_never_listed():
-    assert not [kind for kinds in CHILDREN.values() for kind in kinds if kind.kind in ("Secret", "ConfigMap")]

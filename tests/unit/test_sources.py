@@ -42,9 +42,15 @@ def test_a_program_has_the_licence_in_its_header(path):
     assert text == "" or [line for line in lines if line in HEADER] == HEADER
 
 
-# From the bottom: what all need, readiness of objects, the four subjects, and what is about several of them: the
-# comparison of Argo CD's objects with those of a dry run, and the environment that a run is about.
-LAYERS = [{""}, {"_objects"}, {"_apply", "_argocd", "_rehearsal", "_repository"}, {"_diff", "_environment"}]
+# From the bottom: what all need, readiness of objects, why they are not ready, the four subjects, and what is about
+# several of them: the comparison of Argo CD's objects with those of a dry run, and the environment that a run is about.
+LAYERS = [
+    {""},
+    {"_objects"},
+    {"_diagnosis"},
+    {"_apply", "_argocd", "_rehearsal", "_repository"},
+    {"_diff", "_environment"},
+]
 UTILS = ROOT / "plugins" / "module_utils"
 IMPORT = re.compile(r"monorepo\.gitops\.plugins\.module_utils\.(?:(_\w+)\.\w+ |(_\w+) import \w|_\w+ )")
 

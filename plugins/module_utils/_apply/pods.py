@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pods of the workloads that are applied: why they do not run, and which one blocks the update of its StatefulSet.
+"""Pods of the workloads that are applied: which one blocks the update of its StatefulSet.
 
 For use within the collection monorepo.gitops only.
 """
@@ -13,8 +13,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
-from ansible_collections.monorepo.gitops.plugins.module_utils._objects.pods import BROKEN, pod_trouble
-from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import WORKLOADS
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.pods import BROKEN
 
 Manifest = dict[str, Any]
 PODS_SECONDS = 2
@@ -37,13 +36,6 @@ class Pods:
         status, pods = self.api.request("GET", path, query)
         items = pods.get("items") or [] if status == 200 else []
         return [pod for pod in items if not pod["metadata"].get("deletionTimestamp")]
-
-    def trouble(self, item: Manifest) -> str:
-        """Return why pods of a workload do not run, as far as the cluster reports it."""
-        if item["kind"] not in WORKLOADS:
-            return ""
-        troubles = [text for pod in self.of(item) if (text := pod_trouble(pod))]
-        return f" ({troubles[0]})" if troubles else ""
 
     def unblock(self, workload: Manifest) -> None:
         """Delete a pod of an older revision that does not start: its StatefulSet would wait for it forever.

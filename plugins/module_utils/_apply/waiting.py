@@ -16,6 +16,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, U
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.pods import Pods
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.results import Applied, report
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.reader import explained
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import (
     WORKLOADS,
@@ -62,8 +63,8 @@ class Waiter:
         waiting = {label(result.item): (result.item, reason(result.after)) for result in results}
         while waiting := {name: entry for name, entry in waiting.items() if entry[1]}:
             if time.monotonic() - started > timeout:
-                texts = "; ".join(f"{name}: {why}{self.pods.trouble(item)}" for name, (item, why) in waiting.items())
-                raise GitopsError(f"Not ready after {timeout:.0f} s: {texts}", **report(self.results))
+                texts = explained(self.api, [(item, f"{name}: {why}") for name, (item, why) in waiting.items()])
+                raise GitopsError(f"Not ready after {timeout:.0f} s: {'; '.join(texts)}", **report(self.results))
             time.sleep(POLL_SECONDS)
             waiting = {name: (item, self._reason(item, why, reason)) for name, (item, why) in waiting.items()}
 

@@ -26,8 +26,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     failed_here,
     is_automated,
     is_deleted,
+    listed,
     names_of,
     operation_state,
+    resource_name,
     sources_of,
     status_of,
     summary,
@@ -38,6 +40,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     with_details,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.values import shown
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidence import Cause, name_of
 
 RESOURCE_KEYS = ("group", "version", "kind", "namespace", "name", "status", "health", "syncWave", "hook")
 # From the worst to the best. What cannot be synced stands between what is missing and what is on its way.
@@ -156,11 +159,20 @@ def _operation(application: Application) -> str:
     return with_details(text, application)
 
 
-def with_causes(entry: dict[str, Any], causes: list[str]) -> list[str]:
-    """Return the reasons of a described Application, and those of its objects before the health that they explain."""
-    said = entry["reasons"]
-    at = next((index for index, text in enumerate(said) if text.startswith(f"{entry['health']}: ")), len(said))
-    return [*said[:at], *causes, *said[at:]]
+def with_causes(entry: dict[str, Any], causes: list[Cause]) -> list[str]:
+    """Return the reasons of a described Application, with the causes in the place of the health that they explain."""
+    said, health = entry["reasons"], entry["health"]
+    at = next((index for index, text in enumerate(said) if text.startswith(f"{health}: ")), len(said))
+    explained = {name_of(cause.top) for cause in causes}
+    # Objects that are not healthy, and of which nothing else is known.
+    rest = [
+        f"{name} {state['status']}" + (f" ({state['message']})" if state.get("message") else "")
+        for resource in entry["resources"]
+        if (state := resource.get("health") or {}).get("status") not in (None, "Healthy")
+        and (name := resource_name(resource)) not in explained
+    ]
+    left = [f"{health}: {listed(rest)}"] if rest else []
+    return [*said[:at], *(cause.sentence for cause in causes), *left, *said[at + 1 :]] if causes else said
 
 
 def policy_of(application: Application) -> str:

@@ -11,71 +11,25 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, group_path
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.causes import JUDGED
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import is_here
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     Application,
     resource_name,
     status_of,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidence import Kind
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.relations import CHILDREN, POD, owns
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.walk import own_reason
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.expectation import Reader
-from ansible_collections.monorepo.gitops.plugins.module_utils._objects.pods import pod_not_ready, pod_state
-from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import (
-    WORKLOADS,
-    not_ready,
-    true_condition,
-)
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.pods import pod_state
 
 Manifest = dict[str, Any]
 Node = dict[str, Any]
-
-
-class Kind(NamedTuple):
-    """A kind whose objects can be listed."""
-
-    version: str
-    kind: str
-    plural: str
-
-
-POD = Kind("v1", "Pod", "pods")
-CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
-REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
-JOB = Kind("batch/v1", "Job", "jobs")
-SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
-SERVICE = Kind("v1", "Service", "services")
-WORKLOAD = tuple(Kind("apps/v1", kind, f"{kind.lower()}s") for kind in WORKLOADS)
-# What a controller creates for an object of a kind; those of operators create more.
-CHILDREN: dict[tuple[str, str], tuple[Kind, ...]] = {
-    ("", "Service"): (SLICE,),
-    ("apps", "DaemonSet"): (POD,),
-    ("apps", "Deployment"): (REPLICA_SET,),
-    ("apps", "ReplicaSet"): (POD,),
-    ("apps", "StatefulSet"): (POD, CLAIM),
-    ("batch", "CronJob"): (JOB,),
-    ("batch", "Job"): (POD,),
-    ("acme.cert-manager.io", "Order"): (Kind("acme.cert-manager.io/v1", "Challenge", "challenges"),),
-    ("cert-manager.io", "Certificate"): (Kind("cert-manager.io/v1", "CertificateRequest", "certificaterequests"),),
-    ("cert-manager.io", "CertificateRequest"): (Kind("acme.cert-manager.io/v1", "Order", "orders"),),
-    ("core.strimzi.io", "StrimziPodSet"): (POD,),
-    ("gateway.networking.k8s.io", "Gateway"): (SERVICE, *WORKLOAD),
-    ("postgresql.cnpg.io", "Cluster"): (SERVICE, *WORKLOAD, JOB, POD, CLAIM),
-    ("postgresql.cnpg.io", "ScheduledBackup"): (Kind("postgresql.cnpg.io/v1", "Backup", "backups"),),
-} | {
-    ("kafka.strimzi.io", kind): (
-        Kind("core.strimzi.io/v1", "StrimziPodSet", "strimzipodsets"),
-        *WORKLOAD,
-        SERVICE,
-        CLAIM,
-    )
-    for kind in ("Kafka", "KafkaConnect", "KafkaNodePool")
-}
-# Their health in an Application may be missing, because Argo CD was told not to persist it.
-JUDGED = (*WORKLOADS, "Job", "PersistentVolumeClaim", "Pod")
 
 
 class Trees:
@@ -112,23 +66,22 @@ class Trees:
 
     def _judged(self, node: Node) -> str:
         """Return why an object is not ready, by reading it."""
-        version = "/".join(filter(None, (node["group"], node["version"])))
-        metadata = {"name": node["name"], "namespace": node["namespace"]}
-        path = self.api.path({"apiVersion": version, "kind": node["kind"], "metadata": metadata})
+        item = manifest_of(node)
+        path = self.api.path(item)
         status, found = self.reader.get(path) if path else (404, {})
         if status == 404:
             return "it does not exist"
         if status != 200:
             self._cannot(f"{resource_name(node)} cannot be read", found, status)
             return ""
-        return reason_of({"apiVersion": version, "kind": node["kind"]} | found)
+        return own_reason(item | found)
 
     def _with_children(self, node: Node, known: set[str], here: bool) -> Iterator[Node]:
         yield node
         for kind in CHILDREN.get((node["group"], node["kind"]), ()) if here and node["namespace"] else ():
             for item in self._children(kind, node["namespace"]):
                 child = child_of(node, kind, item)
-                if owns(node, item, kind) and resource_name(child) not in known:
+                if owns(manifest_of(node), item, kind) and resource_name(child) not in known:
                     known.add(resource_name(child))
                     yield from self._with_children(child, known, here)
 
@@ -190,41 +143,15 @@ def child_of(owner: Node, kind: Kind, item: Manifest) -> Node:
         "depth": owner["depth"] + 1,
         "owner": resource_name(owner),
         "info": pod_state(item) if kind == POD else "",
-        "reason": reason_of({"apiVersion": kind.version, "kind": kind.kind} | item),
+        "reason": own_reason({"apiVersion": kind.version, "kind": kind.kind} | item),
     }
 
 
-def reason_of(item: Manifest) -> str:
-    """Return why an object is not ready, or nothing."""
-    if item["metadata"].get("deletionTimestamp"):
-        finalizers = ", ".join(item["metadata"].get("finalizers") or [])
-        since = f"it is being deleted since {item['metadata']['deletionTimestamp']}{disruption(item)}"
-        return since + (f" and waits for its finalizers: {finalizers}" if finalizers else "")
-    if item["kind"] == "Pod":
-        return pod_not_ready(item)
-    if item["kind"] == "ReplicaSet":
-        conditions = (item.get("status") or {}).get("conditions") or []
-        failed = [entry for entry in conditions if (entry["type"], entry["status"]) == ("ReplicaFailure", "True")]
-        return str(failed[0].get("message", "")) if failed else ""
-    return not_ready(item)
-
-
-def disruption(pod: Manifest) -> str:
-    """Return who ended a pod that could have gone on, or nothing."""
-    found = true_condition(pod, "DisruptionTarget")
-    return f" ({found.get('message') or found.get('reason')})" if found else ""
-
-
-def owns(node: Node, item: Manifest, kind: Kind) -> bool:
-    """Return whether an object of the same namespace is owned by another one."""
-    metadata = item["metadata"]
-    for owner in metadata.get("ownerReferences") or []:
-        group = owner.get("apiVersion", "").rpartition("/")[0]
-        if (group, owner.get("kind"), owner.get("name")) == (node["group"], node["kind"], node["name"]):
-            return True
-    # The claims of a StatefulSet have no owner, only its name and the number of the pod.
-    pattern = rf".+-{re.escape(node['name'])}-\d+"
-    return node["kind"] == "StatefulSet" and kind == CLAIM and bool(re.fullmatch(pattern, metadata["name"]))
+def manifest_of(node: Node) -> Manifest:
+    """Return what a node says of its object."""
+    version = "/".join(filter(None, (node["group"], node["version"])))
+    metadata = {"name": node["name"], "namespace": node["namespace"]}
+    return {"apiVersion": version, "kind": node["kind"], "metadata": metadata}
 
 
 def involved(event: Manifest) -> tuple[str, str, str]:
@@ -247,10 +174,3 @@ def event_of(item: Manifest) -> dict[str, Any]:
         "last_seen": series.get("lastObservedTime") or item.get("lastTimestamp") or first,
         "source": item.get("reportingComponent") or (item.get("source") or {}).get("component", ""),
     }
-
-
-def tree_reasons(nodes: list[Node], said: list[str]) -> list[str]:
-    """Return what is wrong with objects and was not said yet, those at the bottom first: they are the cause."""
-    found = [node for node in nodes if node["reason"]]
-    new = [node for node in found if node["depth"] or not any(node["reason"] in text for text in said)]
-    return [f"{resource_name(node)}: {node['reason']}" for node in sorted(new, key=lambda node: -node["depth"])]

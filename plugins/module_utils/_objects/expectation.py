@@ -53,6 +53,7 @@ class Answer:
     name: str
     shortfall: str = ""
     hint: str = ""
+    item: Manifest | None = None  # what is not ready, so that its cause can be looked for
 
     @property
     def label(self) -> str:
@@ -135,7 +136,7 @@ def named(reader: Reader, expected: Expectation, namespace: str, path: str, tool
         why = f"it cannot be read: {found.get('message') or status}"
         return [Answer(expected.kind, namespace, expected.name, why, "Does the kubeconfig have the right to get it?")]
     hint = expected.hint or f"kubectl describe {tool} {expected.name}"
-    return [Answer(expected.kind, namespace, expected.name, shortfall(reader, expected, found), hint)]
+    return [answer_of(reader, expected, found, namespace, hint)]
 
 
 def all_of(reader: Reader, expected: Expectation, path: str, tool: str) -> list[Answer]:
@@ -153,9 +154,15 @@ def all_of(reader: Reader, expected: Expectation, path: str, tool: str) -> list[
         whole = {"apiVersion": expected.api_version, "kind": expected.kind} | item
         metadata = item["metadata"]
         hint = expected.hint or f"kubectl describe {tool} {metadata['name']}"
-        short = shortfall(reader, expected, whole)
-        answers.append(Answer(expected.kind, metadata.get("namespace", ""), metadata["name"], short, hint))
+        answers.append(answer_of(reader, expected, whole, metadata.get("namespace", ""), hint))
     return answers
+
+
+def answer_of(reader: Reader, expected: Expectation, item: Manifest, namespace: str, hint: str) -> Answer:
+    """Return the answer for an object that was read."""
+    short = shortfall(reader, expected, item)
+    unready = item if short and expected.ready and not_ready(item) == short else None
+    return Answer(expected.kind, namespace, item["metadata"]["name"], short, hint, unready)
 
 
 def shortfall(reader: Reader, expected: Expectation, item: Manifest) -> str:

@@ -1,0 +1,193 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lowest cause of what is not ready; fixtures/causes has objects as controllers write them, and what is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.causes import CAUSES
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidence import Reference, unwrapped
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.reader import Reader, explained
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.relations import CHILDREN
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.walk import diagnose, is_fine, own_reason
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from evidence import Recorded
+from recordings import TIME
+from said import SAID
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FIXTURES = {path.stem: path for path in sorted((ROOT / "tests" / "fixtures" / "causes").glob("*.yaml"))}
+
+
+def fixture(name):
+    return yaml.load(FIXTURES[name].read_text(), Loader=yaml.CSafeLoader)
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_the_cause_is_the_lowest_one(name):
+    recorded = fixture(name)
+    cause = diagnose(recorded["objects"][0], Recorded(recorded["objects"]))
+    said = {"rule": cause.rule, "text": cause.text, "next": cause.next_step, "final": cause.final}
+    assert said == recorded["said"]
+
+
+def test_each_cause_has_a_recording():
+    proved = {fixture(name)["said"]["rule"] for name in FIXTURES} | {said.rule for said in SAID.values()}
+    assert [rule.name for rule in CAUSES if rule.name not in proved] == []
+    assert len({rule.name for rule in CAUSES}) == len(CAUSES)
+
+
+def test_the_documentation_has_each_cause():
+    page = (ROOT / "docs" / "reference" / "causes.md").read_text()
+    assert [rule.name for rule in CAUSES if f"| `{rule.name}` |" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("item", "fine"),
+    [
+        ({"apiVersion": "v1", "kind": "Pod", "status": {"phase": "Succeeded"}}, True),
+        ({"apiVersion": "v1", "kind": "Pod", "status": {"conditions": [{"type": "Ready", "status": "True"}]}}, True),
+        ({"apiVersion": "v1", "kind": "Pod", "status": {"phase": "Running"}}, False),
+        ({"apiVersion": "apps/v1", "kind": "ReplicaSet", "spec": {"replicas": 0}, "status": {"replicas": 0}}, True),
+        ({"apiVersion": "apps/v1", "kind": "ReplicaSet", "spec": {"replicas": 0}, "status": {"replicas": 1}}, False),
+        ({"apiVersion": "batch/v1", "kind": "Job", "status": {"succeeded": 1}}, True),
+        ({"apiVersion": "v1", "kind": "Service", "spec": {}}, False),
+        ({"apiVersion": "example.com/v1", "kind": "Cache"}, True),
+    ],
+)
+def test_what_is_fine_is_not_followed(item, fine):
+    assert is_fine({"metadata": {"name": "x"}} | item) is fine
+
+
+def test_an_object_says_by_itself_why_it_is_not_ready():
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}}
+    assert own_reason(claim | {"status": {"phase": "Pending"}}) == "its phase is Pending, not Bound"
+    assert own_reason(claim | {"status": {"phase": "Bound"}}) == ""
+
+
+def test_the_words_that_matter_are_left_of_a_message():
+    text = 'Failed to pull image "a:1": rpc error: code = NotFound desc = failed to pull and unpack image "a:1": gone'
+    assert unwrapped(text) == "gone"
+    assert unwrapped("exec: no such file: unknown") == "exec: no such file"
+
+
+def test_objects_that_need_each_other_are_looked_at_once():
+    """Two operators may own what belongs to the other one."""
+    owners = [{"apiVersion": "example.com/v1", "kind": "Cache", "name": "a"}]
+    bad = {"conditions": [{"type": "Ready", "status": "False", "message": "no"}]}
+    metadata = {"name": "a", "namespace": "x", "ownerReferences": owners}
+    item = {"apiVersion": "example.com/v1", "kind": "Cache", "metadata": metadata, "status": bad}
+    assert diagnose(item, Recorded([item])).text == "Cache x/a: Ready is False: no"
+
+
+def test_secrets_are_never_read():
+    assert not [kind for kinds in CHILDREN.values() for kind in kinds if kind.kind in ("Secret", "ConfigMap")]
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+class Answers:
+    """An API server that has these answers; what is not among them may not be read."""
+
+    def __init__(self, objects, forbidden=(), lines=()):
+        self.recorded, self.forbidden, self.text = Recorded(objects), forbidden, list(lines)
+        self.asked = []
+
+    def request(self, _method, path, _query=None):
+        self.asked.append(path)
+        parts = path.split("/")
+        plural, name = (parts[-1], None) if parts[-2] == parts[parts.index("namespaces") + 1] else parts[-2:]
+        if plural in self.forbidden:
+            return 403, {"message": f"{plural} is forbidden"}
+        if plural == "broken":
+            raise GitopsError("gone")
+        items = self.recorded.said if plural == "events" else self.recorded.objects
+        found = [item for item in items if f"{item['kind'].lower()}s" == plural]
+        found = [{key: value for key, value in item.items() if key not in ("apiVersion", "kind")} for item in found]
+        if name is None:
+            return 200, {"items": found}
+        named = [item for item in found if item["metadata"]["name"] == name]
+        return (200, named[0]) if named else (404, {})
+
+    def path(self, item):
+        metadata = item["metadata"]
+        return f"/apis/x/namespaces/{metadata['namespace']}/{item['kind'].lower()}s/{metadata['name']}"
+
+    def lines(self, _path, _query):
+        self.asked.append("log")
+        if isinstance(self.text[0], GitopsError):
+            raise self.text[0]
+        yield from self.text
+
+
+WEB = Reference("apps/v1", "Deployment", "shop", "web")
+
+
+def test_a_workload_takes_four_requests_however_many_pods_it_has():
+    answers = Answers(fixture("alike")["objects"])
+    reader = Reader(answers)
+    assert reader.diagnose(WEB).text == fixture("alike")["said"]["text"]
+    assert answers.asked == [
+        "/apis/apps/v1/namespaces/shop/deployments/web",
+        "/api/v1/namespaces/shop/events",
+        "/apis/apps/v1/namespaces/shop/replicasets",
+        "/api/v1/namespaces/shop/pods",
+    ]
+    assert reader.diagnose(WEB).alike == 2
+    assert (len(answers.asked), reader.counted["read"], reader.lacking) == (4, 4, {})
+
+
+def test_without_the_right_to_read_pods_the_rest_is_said_and_which_right_would_tell_more():
+    answers = Answers(fixture("alike")["objects"], ("pods", "events"))
+    reader = Reader(answers)
+    said = reader.diagnose(WEB).text
+    assert said == f"Deployment shop/web: 0 of 1 pods are available, 0 of the newest revision (since {TIME})"
+    assert list(reader.lacking) == ["list events in namespace shop", "list pods in namespace shop"]
+
+
+def test_no_more_is_read_than_it_is_worth():
+    answers = Answers(fixture("alike")["objects"])
+    assert Reader(answers, requests=2).diagnose(WEB).rule == "not-ready"
+    assert len(answers.asked) == 2
+
+
+def test_what_does_not_exist_or_answer_has_no_cause():
+    assert Reader(Answers([])).diagnose(WEB) is None
+    assert Reader(Answers([])).diagnose(Reference("x/v1", "Broken", "shop", "web")) is None
+
+
+def test_the_log_is_read_where_that_was_asked_for():
+    objects = fixture("alike")["objects"]
+    assert Reader(Answers(objects, lines=["a", "b"]), log_lines=2).diagnose(WEB).log == "a | b"
+    silent = Answers(objects, lines=["a"])
+    assert (Reader(silent).diagnose(WEB).log, "log" in silent.asked) == ("", False)
+    reader = Reader(Answers(objects, lines=[GitopsError('pods "x" is forbidden')]), log_lines=1)
+    assert (reader.diagnose(WEB).log, list(reader.lacking)) == ("", ["get pods/log in namespace shop"])
+
+
+def test_a_claim_of_a_list_is_not_read_again():
+    """What a pod mounts is found among the claims that a StatefulSet may own."""
+    recorded = fixture("database")
+    answers = Answers(recorded["objects"])
+    cause = Reader(answers, requests=99).diagnose(Reference("postgresql.cnpg.io/v1", "Cluster", "data", "db"))
+    assert cause.text == recorded["said"]["text"]
+    assert not [path for path in answers.asked if path.endswith("persistentvolumeclaims/db-1")]
+
+
+def test_what_is_said_of_several_objects():
+    objects = fixture("alike")["objects"]
+    fine = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}}
+    said = explained(Answers(objects), [(objects[0], "Deployment shop/web: 0 of 1"), (fine, "Service shop/web: none")])
+    assert said == [
+        f"{fixture('alike')['said']['text']}. Next: kubectl logs -n shop web-1-d -c main --previous",
+        "Service shop/web: none",
+    ]
+    assert explained(Answers(objects, ("pods",)), [(objects[0], "Deployment shop/web: 0 of 1")]) == [
+        "Deployment shop/web: 0 of 1",
+        "the right to list pods in namespace shop would tell more",
+    ]
