@@ -107,6 +107,14 @@ def test_what_the_last_sync_waits_for_or_could_not_call_is_looked_at(operation, 
     assert names(suspects(found)) == expected
 
 
+def test_while_a_sync_runs_what_it_may_be_about_to_mend_is_not_looked_at():
+    results = {"resources": [HOOK | {"hookPhase": "Running"}]}
+    found = application(resource("Deployment"), phase="Running", syncResult=results)
+    assert names(suspects(found)) == ["Job migrate"]
+    found["status"]["operationState"]["phase"] = "Succeeded"
+    assert names(suspects(found)) == ["Deployment web"]
+
+
 def test_the_causes_of_an_application_are_there_once():
     recorded = fixture("gateway")
     answers = Answers(recorded["objects"])

@@ -5,15 +5,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import recordings
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.causes import CAUSES
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidence import Reference, unwrapped
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.reader import Reader, explained
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.relations import CHILDREN
-from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.walk import diagnose, is_fine, own_reason
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.walk import (
+    diagnose,
+    is_changing,
+    is_fine,
+    own_reason,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from evidence import Recorded
 from recordings import TIME
@@ -73,6 +80,43 @@ def test_the_words_that_matter_are_left_of_a_message():
     text = 'Failed to pull image "a:1": rpc error: code = NotFound desc = failed to pull and unpack image "a:1": gone'
     assert unwrapped(text) == "gone"
     assert unwrapped("exec: no such file: unknown") == "exec: no such file"
+
+
+def test_what_is_left_of_an_older_revision_is_no_cause():
+    """The first one could never start; now it is being replaced by one whose image is being pulled."""
+    deployment, old, broken = (
+        recordings.of_kind("wrong-command", kind)[0] for kind in ("Deployment", "ReplicaSet", "Pod")
+    )
+    renamed = json.dumps([old, broken]).replace(old["metadata"]["name"], "web-2")
+    new, starting = json.loads(renamed)
+    new["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "2"
+    starting["status"]["containerStatuses"] = [{"name": "main", "state": {"waiting": {"reason": "ContainerCreating"}}}]
+    cause = diagnose(deployment, Recorded([deployment, old, broken, new, starting]))
+    assert (cause.rule, cause.item[3], cause.final) == ("creating", starting["metadata"]["name"], False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "metadata", "spec", "status", "changing"),
+    [
+        ("Deployment", {"generation": 2}, {}, {"observedGeneration": 1}, True),
+        ("Deployment", {"generation": 2}, {}, {"observedGeneration": 2}, False),
+        ("StatefulSet", {}, {"replicas": 2}, {"updatedReplicas": 1}, True),
+        ("StatefulSet", {}, {"replicas": 2}, {"updatedReplicas": 2}, False),
+        ("DaemonSet", {}, {}, {"updatedNumberScheduled": 0, "desiredNumberScheduled": 1}, True),
+        ("DaemonSet", {}, {}, {"updatedNumberScheduled": 1, "desiredNumberScheduled": 1}, False),
+    ],
+)
+def test_while_a_workload_changes_nothing_below_it_is_final(kind, metadata, spec, status, changing):
+    item = {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "x"} | metadata, "spec": spec, "status": status}
+    assert is_changing(item) is changing
+
+
+def test_what_is_final_is_not_while_its_workload_changes():
+    objects = recordings.read("wrong-command")
+    (deployment,) = (item for item in objects if item["kind"] == "Deployment")
+    assert diagnose(deployment, Recorded(objects)).final
+    deployment["metadata"]["generation"] += 1
+    assert not diagnose(deployment, Recorded(objects)).final
 
 
 def test_objects_that_need_each_other_are_looked_at_once():

@@ -37,8 +37,13 @@ JUDGED = (*WORKLOADS, "Job", "PersistentVolumeClaim", "Pod")
 
 
 def suspects(application: Application) -> list[Reference]:
-    """Return the objects that keep an Application from being ready, as far as its status says it, worst first."""
-    return list(dict.fromkeys([*_of_operation(application), *_unhealthy(application)]))[:SUSPECTS]
+    """Return the objects that keep an Application from being ready, as far as its status says it, worst first.
+
+    While a sync runs, only those that it waits for: it may be about to mend the others.
+    """
+    runs = operation_state(application).get("phase") in RUNNING
+    found = [*_of_operation(application), *(() if runs else _unhealthy(application))]
+    return list(dict.fromkeys(found))[:SUSPECTS]
 
 
 def _of_operation(application: Application) -> Iterator[Reference]:

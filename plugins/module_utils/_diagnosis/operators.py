@@ -94,7 +94,8 @@ def gateway_class(item: Manifest, _events: list[Manifest]) -> Found | None:
 
 def told(item: Manifest, _events: list[Manifest] | None = None) -> Found | None:
     """Recognize that its controller says by a condition why it is not ready."""
-    found = conditions_of(item)
+    # Those of a workload say no more than its numbers of pods.
+    found = [] if item["apiVersion"].startswith("apps/") else conditions_of(item)
     for entry in sorted(found, key=lambda entry: entry.get("reason") in VAGUE or not entry.get("message")):
         name, state = entry.get("type"), entry.get("status")
         if (name in BAD and state == "True") or (name in GOOD and state != "True"):

@@ -61,6 +61,8 @@ OF_OPERATORS = (*WORKLOAD, JOB, POD)
 BUILT_IN = re.compile(r"^$|^(apps|batch|autoscaling|policy)$|\.k8s\.io$")
 # Nothing below these tells why they are not ready, or it does not belong to them alone.
 PLAIN = (SERVICE, SLICE, BACKUP)
+# Of these the newest one counts: what the older ones say is about what was wanted before.
+SUCCESSIVE = (REPLICA_SET, REQUEST)
 WEBHOOK_SERVICE = re.compile(r"https://([a-z0-9-]+)\.([a-z0-9-]+)\.svc\b")
 
 
@@ -70,7 +72,8 @@ def below(item: Manifest, evidence: Evidence) -> Iterator[tuple[Reference, Manif
     kinds = CHILDREN.get((group, kind), () if BUILT_IN.search(group) else OF_OPERATORS)
     for found in [entry for entry in kinds if entry not in PLAIN] if namespace else []:
         children = [child for child in evidence.listed(found, namespace) or [] if owns(item, child, found)]
-        for child in sorted(children, key=PLACES.get(found, newest), reverse=True):
+        ordered = sorted(children, key=PLACES.get(found, newest), reverse=True)
+        for child in ordered[:1] if found in SUCCESSIVE else ordered:
             yield reference_to(found, child), {"apiVersion": found.version, "kind": found.kind} | child
     for reference in needed(item, evidence):
         yield reference, evidence.named(reference)

@@ -23,7 +23,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidenc
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.pods import is_ready
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.relations import POD, below, selector
-from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import not_ready, true_condition
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import (
+    not_ready,
+    not_reconciled,
+    true_condition,
+)
 
 OBJECTS = 200
 # Which Secret a pod lacks its kubelet says; these are only seen by their absence.
@@ -77,10 +81,24 @@ def _causes(item: Manifest, evidence: Evidence, top: Identity, seen: set[Identit
     own = own or (None if children else _without_pods(item, evidence))
     if own and own[1].final:
         lower = [replace(cause, found=replace(cause.found, final=True)) for cause in lower]
+    elif is_changing(item):
+        lower = [replace(cause, found=replace(cause.found, final=False)) for cause in lower]
     # What has no place comes after what has one and does not run.
     lower.sort(key=lambda cause: cause.rule == "unscheduled")
     found = [*lower, *([Cause(own[0], top, identity_of(item), own[1])] if own else [])]
     return sorted(found, key=lambda cause: cause.found.mild)
+
+
+def is_changing(item: Manifest) -> bool:
+    """Return whether what lies below an object may be of before its last change, and give way to something else."""
+    spec, status = item.get("spec") or {}, item.get("status") or {}
+    if not_reconciled(item):
+        return True
+    if item["kind"] == "StatefulSet":
+        return bool(status.get("updatedReplicas", 0) < spec.get("replicas", 1))
+    return item["kind"] == "DaemonSet" and bool(
+        status.get("updatedNumberScheduled", 0) < status.get("desiredNumberScheduled", 0)
+    )
 
 
 def _without_pods(item: Manifest, evidence: Evidence) -> tuple[str, Found] | None:
