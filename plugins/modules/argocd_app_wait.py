@@ -87,7 +87,7 @@ options:
     description:
       - Seconds after which a refresh that the controller has not processed is a failure, if the controller has no ready
         pod. One that is scaled to 0 is named sooner; one that has a ready pod may be busy, and is waited for.
-        They begin when the controller can have got to the Application: it refreshes some 20 a second.
+        They begin when the controller can have got to the Application; it refreshes some 20 a second.
     type: int
     default: 60
   stable_for:
@@ -153,6 +153,12 @@ options:
       - For each Application, the names of those that must be ready first. Used by O(resync_failed) and O(touched).
     type: dict
     default: {}
+  log_lines:
+    description:
+      - How many lines of the log of a container that has ended are in a reason. They may hold a secret, so there are
+        none by default, only the command that shows the log.
+    type: int
+    default: 0
   details:
     description:
       - Whether RV(applications) says everything of each Application. Otherwise it has no details of those that are
@@ -175,6 +181,10 @@ notes:
     they are in the same cluster as Argo CD.
   - With the rights to get AppProjects, to list the Deployments and StatefulSets of Argo CD and to get what is suspended
     some waits end earlier and say more. Without them they end when the time is up.
+  - Why an object is not ready is looked for in what its controller made for it and in what it needs, where it has not
+    been ready for some seconds. With the rights to get such objects and to list pods and what else belongs to them,
+    and Events, with O(log_lines) also to get C(pods/log), the reason says the lowest cause; without, which of these
+    rights would tell more.
   - A failure has a line for each Application, the 20 worst, and the page or command that goes on from there, such as
     C(docs/runbooks/not_healthy.md) below the folder of this collection.
   - "Error C(names, label_selectors and applicationsets are empty): a variable that should name Applications is empty."
@@ -294,6 +304,7 @@ SAME_NAME = (
     "sync_manual",
     "untouched_timeout",
     "depends_on",
+    "log_lines",
 )
 
 
@@ -397,6 +408,7 @@ def main() -> None:
             touched={"type": "list", "elements": "str"},
             untouched_timeout={"type": "float", "default": 120},
             depends_on={"type": "dict", "default": {}},
+            log_lines={"type": "int", "default": 0},
             details={"type": "bool", "default": False},
         ),
         mutually_exclusive=[("revision", "revisions")],

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 
 import pytest
+import recordings
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import findings
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.causes import causes_of, findings_of, suspects
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.findings import Findings
@@ -30,8 +31,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidenc
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.reader import Reader
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.finding import Finding
+from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait
 from recordings import TIME
+from said import SAID
 
+from .running import run_module
 from .test_diagnosis import Answers, fixture
 
 
@@ -225,3 +229,26 @@ def test_at_the_end_the_worst_are_looked_at_once_more():
     assert reader.names == [Code.DEGRADED, Code.HEALTH]
     reader.finish([slow, broken])
     assert len(reader.names) == 2
+
+
+def test_a_wait_that_fails_says_the_lowest_cause(api_server):
+    """The kubelet has written the pod, and Argo CD says no more than that it is Degraded."""
+    objects = recordings.read("wrong-command")
+    namespace, answers = objects[0]["metadata"]["namespace"], Answers(objects)
+    broken = application(resource("Deployment") | {"namespace": namespace})
+    broken["status"] |= {"sync": {"status": "Synced", "revision": "a"}, "reconciledAt": TIME}
+    broken["metadata"]["resourceVersion"] = "1"
+
+    def answer(method, path):
+        if "/applications" not in path:
+            return answers.request(method, path.partition("?")[0])
+        if "watch=true" in path:
+            return 200, [b""]
+        return 200, {"items": [broken], "metadata": {"resourceVersion": "1"}}
+
+    server = api_server(answer)
+    result = run_module(argocd_app_wait, kubeconfig=server.kubeconfig, names=["web"], refresh="none", wait_timeout=1)
+    (found,) = result["applications"]
+    assert (found["state"], found["reason"]) == ("waiting", f"Degraded: {SAID['wrong-command'].text}")
+    assert found["next_step"] == SAID["wrong-command"].next_step
+    assert server.writes() == []

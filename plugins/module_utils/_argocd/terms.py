@@ -234,4 +234,5 @@ class Options:
     orders: Mapping[str, Order] = field(default_factory=dict)  # by name of the Application
     paused: Mapping[str, Any] | None = None  # records of pauses by name; without them nobody asks for pauses
     allow_paused: bool = False  # whether one that is paused may be in any state
+    log_lines: int = 0  # how many lines of the log of a container that has ended are in a reason
     done: str = "ready"

@@ -73,7 +73,7 @@ class Waiter:
         self.board = Board(options, names, selects, self.started)
         self.tracked, self.others = self.board.tracked, self.board.others
         self.watcher = Watcher(api, self.path, selector, self.requests)
-        self.findings = Findings(api, self.requests)
+        self.findings = Findings(api, self.requests, options.log_lines)
         self.inquiry = Inquiry(api, namespace, self.requests)
         self.operations = Operations(api, self.path, options, self.requests)
         self.workers = Workers(SENDERS)
@@ -93,6 +93,7 @@ class Waiter:
                 if self.listed:
                     self._judge(now)
                     if self._done(now):
+                        self._conclude_all(now)
                         ready = all(entry.verdict.state == READY for entry in self.tracked.values())
                         return ready and not self.ungenerated()
                     self._act(now)
@@ -161,8 +162,9 @@ class Waiter:
         )
 
     def _conclude_all(self, now: float) -> None:
-        """Have everything said as it is when the time is over."""
+        """Have everything said as it is when the wait ends, with the causes."""
         if self.listed:
+            self.findings.finish(self.board.unready())
             self.board.look_at_all()
             self._judge(now)
 
