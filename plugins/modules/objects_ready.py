@@ -152,6 +152,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidence import Cause
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.reader import explained
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.expectation import (
@@ -195,9 +196,17 @@ def patiently(client: Any, expected: list[Expectation], timeout: float) -> list[
 
 def sentences(client: Any, short: list[Answer]) -> list[str]:
     """Return what falls short and what to do, a sentence each, with the causes of what is not ready."""
-    unready = [(answer.item, answer.sentence) for answer in short if answer.item]
-    texts = iter(explained(Api(client, retries=0), unready) if unready else [])
-    return [*(next(texts) if answer.item else answer.sentence for answer in short), *texts]
+    unready = [answer for answer in short if answer.item]
+    causes, lacking = explained(Api(client, retries=0), [answer.item for answer in unready if answer.item])
+    known = {id(answer): cause for answer, cause in zip(unready, causes, strict=True) if cause}
+    texts = [with_cause(answer, known[id(answer)]) if id(answer) in known else answer.sentence for answer in short]
+    return [*texts, *([lacking] if lacking else [])]
+
+
+def with_cause(answer: Answer, cause: Cause) -> str:
+    """Return what falls short, why, and what to do: whoever expects something may know better than the cause."""
+    hint = answer.hint if answer.advised else cause.next_step or answer.hint
+    return f"{answer.label}: {answer.shortfall}; {cause.text}. {hint}"
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:

@@ -152,9 +152,9 @@ class Answers:
             raise GitopsError("gone")
         items = self.recorded.said if plural == "events" else self.recorded.objects
         found = [item for item in items if f"{item['kind'].lower()}s" == plural]
-        found = [{key: value for key, value in item.items() if key not in ("apiVersion", "kind")} for item in found]
         if name is None:
-            return 200, {"items": found}
+            kinds = ("apiVersion", "kind")  # the entries of a list have neither
+            return 200, {"items": [{key: value for key, value in item.items() if key not in kinds} for item in found]}
         named = [item for item in found if item["metadata"]["name"] == name]
         return (200, named[0]) if named else (404, {})
 
@@ -226,12 +226,13 @@ def test_a_claim_of_a_list_is_not_read_again():
 def test_what_is_said_of_several_objects():
     objects = fixture("alike")["objects"]
     fine = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}}
-    said = explained(Answers(objects), [(objects[0], "Deployment shop/web: 0 of 1"), (fine, "Service shop/web: none")])
-    assert said == [
-        f"{fixture('alike')['said']['text']}. Next: kubectl logs -n shop web-1-d -c main --previous",
-        "Service shop/web: none",
-    ]
-    assert explained(Answers(objects, ("pods",)), [(objects[0], "Deployment shop/web: 0 of 1")]) == [
-        "Deployment shop/web: 0 of 1",
+    (cause, nothing), lacking = explained(Answers(objects), [objects[0], fine])
+    assert cause.sentence == (
+        f"{fixture('alike')['said']['text']}. Next: kubectl logs -n shop web-1-d -c main --previous"
+    )
+    assert (nothing, lacking) == (None, "")
+    # Its numbers of pods are known already.
+    assert explained(Answers(objects, ("pods",)), [objects[0]]) == (
+        [None],
         "the right to list pods in namespace shop would tell more",
-    ]
+    )

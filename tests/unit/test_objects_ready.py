@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import pytest
+import recordings
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.expectation import Answer
 from ansible_collections.monorepo.gitops.plugins.modules import objects_ready
+from said import SAID
 
 from .running import run_module
+from .test_diagnosis import Answers
 
 MAILDEV = {"api_version": "apps/v1", "kind": "Deployment", "name": "maildev", "namespace": "maildev"}
 IDENTITY = {"kind": "ConfigMap", "name": "monorepo-gitops", "namespace": "argocd", "data": {"environment": "^dev$"}}
@@ -96,3 +99,22 @@ def test_the_end_of_the_wait(answers):
     answers(UnavailableError("gone"))
     with pytest.raises(UnavailableError, match="gone"):
         objects_ready.patiently(None, [], 0.05)
+
+
+def test_what_is_not_ready_says_the_lowest_cause_and_keeps_a_hint(api_server):
+    objects = recordings.read("missing-storage-class")
+    (namespace,) = {item["metadata"]["namespace"] for item in objects}
+    recorded = Answers(objects)
+    kinds = {"resources": [{"name": "deployments", "kind": "Deployment", "namespaced": True}]}
+
+    def answer(method, path):
+        return (200, kinds) if path == "/apis/apps/v1" else recorded.request(method, path.partition("?")[0])
+
+    web = {"api_version": "apps/v1", "kind": "Deployment", "name": "web", "namespace": namespace}
+    result = check(api_server(answer), web, web | {"hint": "Wait for it"})
+    start = f"Deployment {namespace}/web: 0 of 1 pods are available, 1 of the newest revision; "
+    said = SAID["missing-storage-class"]
+    assert result["msg"].splitlines() == [
+        f"{start}{said.text}. {said.next_step}",
+        f"{start}{said.text}. Wait for it",
+    ]

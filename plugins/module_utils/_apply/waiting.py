@@ -63,10 +63,15 @@ class Waiter:
         waiting = {label(result.item): (result.item, reason(result.after)) for result in results}
         while waiting := {name: entry for name, entry in waiting.items() if entry[1]}:
             if time.monotonic() - started > timeout:
-                texts = explained(self.api, [(item, f"{name}: {why}") for name, (item, why) in waiting.items()])
-                raise GitopsError(f"Not ready after {timeout:.0f} s: {'; '.join(texts)}", **report(self.results))
+                raise GitopsError(f"Not ready after {timeout:.0f} s: {self._why(waiting)}", **report(self.results))
             time.sleep(POLL_SECONDS)
             waiting = {name: (item, self._reason(item, why, reason)) for name, (item, why) in waiting.items()}
+
+    def _why(self, waiting: dict[str, tuple[Manifest, str]]) -> str:
+        causes, lacking = explained(self.api, [item for item, _why in waiting.values()])
+        numbers = [f"{name}: {why}" for name, (_item, why) in waiting.items()]
+        texts = [cause.sentence if cause else text for cause, text in zip(causes, numbers, strict=True)]
+        return "; ".join(filter(None, [*texts, lacking]))
 
     def _reason(self, item: Manifest, last: str, reason: Callable[[Manifest], str]) -> str:
         try:

@@ -149,13 +149,12 @@ def lacking_text(lacking: list[str]) -> str:
     return f"the right to {' and to '.join(lacking)} would tell more" if lacking else ""
 
 
-def explained(api: Api, texts: list[tuple[Manifest, str]]) -> list[str]:
-    """Return what is said of objects that are not ready, with the lowest cause where it lies below them."""
-    reader, found = Reader(api, requests=REQUESTS * OBJECTS_EXPLAINED), []
-    for number, (item, text) in enumerate(texts):
+def explained(api: Api, items: list[Manifest]) -> tuple[list[Cause | None], str]:
+    """Return the lowest cause of each object, where there is more to say than its numbers, and what would tell more."""
+    reader, found = Reader(api, requests=REQUESTS * OBJECTS_EXPLAINED), list[Cause | None]()
+    for number, item in enumerate(items):
         metadata = item["metadata"]
         reference = Reference(item["apiVersion"], item["kind"], metadata.get("namespace") or "", metadata["name"])
         cause = reader.diagnose(reference) if number < OBJECTS_EXPLAINED else None
-        found.append(cause.sentence if cause and not (cause.item == cause.top and cause.found.mild) else text)
-    lacking = lacking_text(list(reader.lacking))
-    return [*found, lacking] if lacking else found
+        found.append(None if cause and cause.item == cause.top and cause.found.mild else cause)
+    return found, lacking_text(list(reader.lacking))

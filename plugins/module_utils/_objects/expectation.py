@@ -54,6 +54,7 @@ class Answer:
     shortfall: str = ""
     hint: str = ""
     item: Manifest | None = None  # what is not ready, so that its cause can be looked for
+    advised: bool = False  # whether the hint is of whoever expects it
 
     @property
     def label(self) -> str:
@@ -162,7 +163,7 @@ def answer_of(reader: Reader, expected: Expectation, item: Manifest, namespace: 
     """Return the answer for an object that was read."""
     short = shortfall(reader, expected, item)
     unready = item if short and expected.ready and not_ready(item) == short else None
-    return Answer(expected.kind, namespace, item["metadata"]["name"], short, hint, unready)
+    return Answer(expected.kind, namespace, item["metadata"]["name"], short, hint, unready, bool(expected.hint))
 
 
 def shortfall(reader: Reader, expected: Expectation, item: Manifest) -> str:
