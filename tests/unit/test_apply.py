@@ -28,10 +28,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests i
     with_hash,
     with_namespace,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.pods import blocks, may_be_blocked
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.results import Applied, report
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.waiting import Waiter
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.pods import blocks, may_be_blocked
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import established, pending_rollout
 
 
@@ -576,7 +576,8 @@ def test_a_pod_that_changed_meanwhile_is_not_deleted(monkeypatch):
         awaiting(server, CONTROLLER, monkeypatch)
     assert str(error.value) == (
         "Not ready after 0 s: StatefulSet argocd/controller: Pod controller-0: container controller: its image cannot "
-        "be pulled: Back-off pulling image. Next: see whether its node reaches the registry"
+        "be pulled: Back-off pulling image. Next: kubectl delete pod -n argocd controller-0 (it is of an older "
+        "revision, and its StatefulSet waits for it)"
     )
     assert len([line for line in server.log if line.startswith("DELETE")]) == 1
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
-from ansible_collections.monorepo.gitops.plugins.module_utils._objects.pods import BROKEN
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.pods import blocks, may_be_blocked
 
 Manifest = dict[str, Any]
 PODS_SECONDS = 2
@@ -60,40 +60,3 @@ class Pods:
                     f"Pod {self.deleted[-1]} was deleted: it belongs to an older revision of {name} and did not "
                     f"start ({why}), and a StatefulSet replaces no other pod until that one is ready."
                 )
-
-
-def may_be_blocked(workload: Manifest) -> bool:
-    """Return whether a StatefulSet replaces its pods one after the other and its controller knows the newest one."""
-    spec, status = workload["spec"], workload.get("status") or {}
-    return (
-        (spec.get("updateStrategy") or {}).get("type", "RollingUpdate") == "RollingUpdate"
-        and spec.get("podManagementPolicy", "OrderedReady") == "OrderedReady"
-        and status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 1)
-        and bool(status.get("updateRevision"))
-    )
-
-
-def blocks(workload: Manifest, pod: Manifest) -> str:
-    """Return why a pod of an older revision of a StatefulSet never becomes ready, or nothing.
-
-    A pod that runs, is being scheduled or is still starting is left alone, and so is one below the update's partition.
-    """
-    metadata, spec = pod["metadata"], workload["spec"]
-    owners = {owner.get("uid") for owner in metadata.get("ownerReferences") or []}
-    revision = (metadata.get("labels") or {}).get("controller-revision-hash")
-    partition = ((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition") or 0
-    ordinal = metadata["name"].rpartition("-")[2]
-    if (
-        workload["metadata"].get("uid") not in owners
-        or revision in (None, workload["status"]["updateRevision"])
-        or metadata.get("deletionTimestamp")
-        or not ordinal.isdigit()
-        or int(ordinal) < partition
-    ):
-        return ""
-    status = pod.get("status") or {}
-    for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason") in BROKEN:
-            return str(waiting["reason"])
-    return ""

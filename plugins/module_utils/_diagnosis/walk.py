@@ -23,6 +23,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidenc
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.pods import is_ready
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.relations import POD, below, selector
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.pods import blocks, may_be_blocked
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import (
     not_ready,
     not_reconciled,
@@ -77,7 +78,9 @@ def _causes(item: Manifest, evidence: Evidence, top: Identity, seen: set[Identit
     """Return the causes of an object, what is on its way last, and what lies below it before its own."""
     own = cause_of(item, evidence.events(item))
     children = list(below(item, evidence)) if len(seen) < OBJECTS else []
-    lower = [cause for reference, child in children for cause in _below(reference, child, evidence, top, seen)]
+    lower: list[Cause] = []
+    for reference, child in children:
+        lower += _unblocking(item, child, _below(reference, child, evidence, top, seen))
     own = own or (None if children else _without_pods(item, evidence))
     if own and own[1].final:
         lower = [replace(cause, found=replace(cause.found, final=True)) for cause in lower]
@@ -99,6 +102,18 @@ def is_changing(item: Manifest) -> bool:
     return item["kind"] == "DaemonSet" and bool(
         status.get("updatedNumberScheduled", 0) < status.get("desiredNumberScheduled", 0)
     )
+
+
+def _unblocking(item: Manifest, child: Manifest | None, causes: list[Cause]) -> list[Cause]:
+    """Return the causes of a pod that its StatefulSet never replaces, with what ends that."""
+    if not child or item["kind"] != "StatefulSet" or child["kind"] != "Pod":
+        return causes
+    if not may_be_blocked(item) or not blocks(item, child):
+        return causes
+    metadata = child["metadata"]
+    what = f"kubectl delete pod -n {metadata['namespace']} {metadata['name']}"
+    step = f"{what} (it is of an older revision, and its StatefulSet waits for it)"
+    return [replace(cause, found=replace(cause.found, next=step)) for cause in causes]
 
 
 def _without_pods(item: Manifest, evidence: Evidence) -> tuple[str, Found] | None:
