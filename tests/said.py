@@ -25,7 +25,7 @@ SAID: dict[str, Said] = {
     "wrong-image": Said(
         "image",
         (
-            "Deployment wrong-image/web: Pod web-5cbd78c59b-bbbbb: container main: image "
+            "Deployment wrong-image/web: Pod web-5cbd78c59b-bbbbb: container main: ImagePullBackOff: image "
             "127.0.0.1:5000/missing:1 cannot be pulled: not found (since 2026-01-01T00:00:00Z)"
         ),
         "correct its name in Git, or push it",
@@ -34,8 +34,8 @@ SAID: dict[str, Said] = {
     "unreachable-registry": Said(
         "image",
         (
-            "Deployment unreachable-registry/web: Pod web-6bbc464bf8-bbbbb: container main: image "
-            "127.0.0.1:1/missing:1 cannot be pulled: failed to do request: Head "
+            "Deployment unreachable-registry/web: Pod web-6bbc464bf8-bbbbb: container main: ImagePullBackOff:"
+            " image 127.0.0.1:1/missing:1 cannot be pulled: failed to do request: Head "
             '"http://127.0.0.1:1/v2/missing/manifests/1": dial tcp 127.0.0.1:1: connect: connection refused '
             "(since 2026-01-01T00:00:00Z)"
         ),
@@ -45,8 +45,8 @@ SAID: dict[str, Said] = {
     "wrong-command": Said(
         "program",
         (
-            "Deployment wrong-command/web: Pod web-7b8dcc444f-bbbbb: container main cannot be started: exec: "
-            '"missing": executable file not found in $PATH (since 2026-01-01T00:00:00Z)'
+            "Deployment wrong-command/web: Pod web-7b8dcc444f-bbbbb: container main cannot be started: "
+            'StartError: exec: "missing": executable file not found in $PATH (since 2026-01-01T00:00:00Z)'
         ),
         "correct command or image in Git",
         final=True,
@@ -108,8 +108,8 @@ SAID: dict[str, Said] = {
     "failing-init-container": Said(
         "crash",
         (
-            "Deployment failing-init-container/web: Pod web-bfcf7f86c-bbbbb: init container first exited with"
-            " 4, restarted once (since 2026-01-01T00:00:00Z)"
+            "Deployment failing-init-container/web: Pod web-bfcf7f86c-bbbbb: init container first: "
+            "CrashLoopBackOff: it exited with 4, restarted once (since 2026-01-01T00:00:00Z)"
         ),
         "kubectl logs -n failing-init-container web-bfcf7f86c-bbbbb -c first --previous",
         final=False,
@@ -117,8 +117,8 @@ SAID: dict[str, Said] = {
     "crash": Said(
         "crash",
         (
-            "Deployment crash/web: Pod web-84887db558-bbbbb: container main exited with 3, restarted once "
-            "(since 2026-01-01T00:00:00Z)"
+            "Deployment crash/web: Pod web-84887db558-bbbbb: container main: CrashLoopBackOff: it exited with"
+            " 3, restarted once (since 2026-01-01T00:00:00Z)"
         ),
         "kubectl logs -n crash web-84887db558-bbbbb -c main --previous",
         final=False,
@@ -126,8 +126,8 @@ SAID: dict[str, Said] = {
     "crash-without-log": Said(
         "crash",
         (
-            "Deployment crash-without-log/web: Pod web-84cfb9d486-bbbbb: container main exited with 1, "
-            "restarted once (since 2026-01-01T00:00:00Z)"
+            "Deployment crash-without-log/web: Pod web-84cfb9d486-bbbbb: container main: CrashLoopBackOff: it"
+            " exited with 1, restarted once (since 2026-01-01T00:00:00Z)"
         ),
         "kubectl logs -n crash-without-log web-84cfb9d486-bbbbb -c main --previous",
         final=False,
@@ -135,8 +135,8 @@ SAID: dict[str, Said] = {
     "crash-with-message": Said(
         "crash",
         (
-            "Deployment crash-with-message/web: Pod web-95cc699b5-bbbbb: container main exited with 3, "
-            "restarted once (since 2026-01-01T00:00:00Z)"
+            "Deployment crash-with-message/web: Pod web-95cc699b5-bbbbb: container main: CrashLoopBackOff: it"
+            " exited with 3, restarted once (since 2026-01-01T00:00:00Z)"
         ),
         "kubectl logs -n crash-with-message web-95cc699b5-bbbbb -c main --previous",
         final=False,
@@ -144,8 +144,9 @@ SAID: dict[str, Said] = {
     "out-of-memory": Said(
         "crash",
         (
-            "Deployment out-of-memory/web: Pod web-5888865f4b-bbbbb: container main exited with 137 (SIGKILL,"
-            " perhaps by its limit of 16Mi of memory), restarted once (since 2026-01-01T00:00:00Z)"
+            "Deployment out-of-memory/web: Pod web-5888865f4b-bbbbb: container main: CrashLoopBackOff: it "
+            "exited with 137 (SIGKILL, perhaps by its limit of 16Mi of memory), restarted once (since "
+            "2026-01-01T00:00:00Z)"
         ),
         "kubectl logs -n out-of-memory web-5888865f4b-bbbbb -c main --previous",
         final=False,
@@ -153,8 +154,8 @@ SAID: dict[str, Said] = {
     "full-volume": Said(
         "crash",
         (
-            "StatefulSet full-volume/web: Pod web-0: container main exited with 1, restarted once (since "
-            "2026-01-01T00:00:00Z)"
+            "StatefulSet full-volume/web: Pod web-0: container main: CrashLoopBackOff: it exited with 1, "
+            "restarted once (since 2026-01-01T00:00:00Z)"
         ),
         "kubectl logs -n full-volume web-0 -c main --previous",
         final=False,

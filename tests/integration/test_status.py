@@ -74,7 +74,7 @@ def test_one_application_with_tree_history_and_events(faulty):
     done = faulty.playbook("playbooks/status.yml", "-e", f"app={IMAGE}")
     assert done.returncode == 0, done.stdout[-3000:]
     assert f"Application {IMAGE}: Synced, Progressing" in done.stdout
-    pod = r"Pod \S+ +Pending 0/1; container \S+: image \S+ cannot be pulled: "
+    pod = r"Pod \S+ +Pending 0/1; container \S+: ImagePullBackOff: image \S+ cannot be pulled: "
     pattern = rf"^ *Deployment {IMAGE}/{IMAGE} .*\n +ReplicaSet \S+\n +{pod}"
     assert re.search(pattern, done.stdout, re.MULTILINE), done.stdout
     assert re.search(r"^ *0 +[0-9a-f]{12} +\S+Z +automated sync$", done.stdout, re.MULTILINE)

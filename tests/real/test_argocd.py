@@ -31,7 +31,7 @@ def test_an_image_that_does_not_exist_is_named_and_the_next_run_recovers(site, r
     names = [{"name": "quay.io/argoproj/argocd", "newName": WRONG, "newTag": "1"}]
     broken = {"argocd_images": names, "argocd_rollout_timeout": 20}
     said = message(site.site("--tags", "argocd", "-e", json.dumps(broken)), site)
-    image = rf"container \S+: image {WRONG}:1 cannot be pulled: "
+    image = rf"container \S+: ImagePullBackOff: image {WRONG}:1 cannot be pulled: "
     controller = r"StatefulSet argocd/argocd-application-controller: Pod argocd-application-controller-0: "
     assert re.search(controller + image, said), said
     assert re.search(r"Deployment argocd/argocd-server: Pod argocd-server-\S+: " + image, said), said

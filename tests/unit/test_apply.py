@@ -575,9 +575,9 @@ def test_a_pod_that_changed_meanwhile_is_not_deleted(monkeypatch):
     with pytest.raises(GitopsError) as error:
         awaiting(server, CONTROLLER, monkeypatch)
     assert str(error.value) == (
-        "Not ready after 0 s: StatefulSet argocd/controller: Pod controller-0: container controller: its image cannot "
-        "be pulled: Back-off pulling image. Next: kubectl delete pod -n argocd controller-0 (it is of an older "
-        "revision, and its StatefulSet waits for it)"
+        "Not ready after 0 s: StatefulSet argocd/controller: Pod controller-0: container controller: ImagePullBackOff: "
+        "its image cannot be pulled: Back-off pulling image. Next: kubectl delete pod -n argocd controller-0 "
+        "(it is of an older revision, and its StatefulSet waits for it)"
     )
     assert len([line for line in server.log if line.startswith("DELETE")]) == 1
 

@@ -80,7 +80,7 @@ def test_a_deployment_leads_to_its_pods_and_to_no_others():
     ]
     assert [node["owner"] for node in nodes[-2:]] == ["Deployment shop/web", "ReplicaSet shop/web-2"]
     assert [node["reason"] for node in nodes if node["reason"]] == [
-        "container web: its image cannot be pulled: ErrImagePull"
+        "container web: ImagePullBackOff: its image cannot be pulled"
     ]
     assert trees.unreadable == {}
 

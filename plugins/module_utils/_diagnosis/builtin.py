@@ -192,7 +192,7 @@ def unprovisioned(item: Manifest, events: list[Manifest]) -> Found | None:
                 what = "name a StorageClass in Git, or make a PersistentVolume"
             return Found(text, what, begun(item))
     if events and not spoken:
-        return Found("it gets its volume when a pod that uses it is scheduled", "", begun(item), mild=True)
+        return Found(str(events[0].get("message") or ""), "", begun(item), mild=True)
     return None
 
 

@@ -71,6 +71,7 @@ CAUSES: tuple[Rule, ...] = (
     Rule("challenge", ((ACME, "Challenge"),), operators.challenge),
     Rule("order", ((ACME, "Order"),), operators.order),
     Rule("certificate-request", ((CERTIFICATES, "CertificateRequest"),), operators.certificate_request),
+    Rule("certificate", ((CERTIFICATES, "Certificate"),), operators.certificate),
     Rule("external-secret", ((SECRETS, "ExternalSecret"), (SECRETS, "PushSecret")), operators.external_secret),
     Rule("route", ROUTES, operators.route),
     Rule("gateway", ((GATEWAY_API, "Gateway"),), operators.gateway),

@@ -46,10 +46,12 @@ def image(pod: Manifest, events: list[Manifest]) -> Found | None:
         if reason == "InvalidImageName":
             text = unwrapped(container.waiting.get("message") or reason)
             what = "correct the name of the image in Git"
-            return Found(f"{container.label}: image {name} has no valid name: {text}", what, since(pod), final=True)
+            why = f"{container.label}: {reason}: image {name} has no valid name: {text}"
+            return Found(why, what, since(pod), final=True)
         if reason == "ErrImageNeverPull":
             text = unwrapped(container.waiting.get("message") or reason)
-            return Found(f"{container.label}: {text}", "load the image on the node, or let it be pulled", since(pod))
+            what = "load the image on the node, or let it be pulled"
+            return Found(f"{container.label}: {reason}: {text}", what, since(pod))
         if reason in PULLING:
             return _unpulled(pod, container, name, events)
     return None
@@ -69,7 +71,10 @@ def _unpulled(pod: Manifest, container: Container, name: str, events: list[Manif
     # The first times, whatever builds it may not have pushed it yet.
     final = absent and pulls(events, container.name) >= PULLS
     which = f"image {name}" if name else "its image"
-    return Found(f"{container.label}: {which} cannot be pulled: {text}", what, since(pod), final=final)
+    # A kubelet says both in turn.
+    reason = str(container.waiting["reason"]).replace("ErrImagePull", "ImagePullBackOff")
+    why = f"{container.label}: {reason}: {which} cannot be pulled" + ("" if text in PULLING else f": {text}")
+    return Found(why, what, since(pod), final=final)
 
 
 def pulls(events: list[Manifest], container: str) -> int:
@@ -99,10 +104,12 @@ def program(pod: Manifest, _events: list[Manifest]) -> Found | None:
         if last.get("reason") in UNSTARTED:
             text = str(last.get("message") or "") or text
         if text or waiting.get("reason") in CREATING:
-            why = unwrapped(text) or str(waiting["reason"])
+            reason = last["reason"] if last.get("reason") in UNSTARTED else waiting["reason"]
+            why = unwrapped(text)
             final = why.startswith("exec") and bool(NO_PROGRAM.search(why))
             what = "correct command or image in Git" if final else command("describe", pod)
-            return Found(f"{container.label} cannot be started: {why}", what, since(pod), final=final)
+            text = ": ".join(filter(None, [f"{container.label} cannot be started", reason, why]))
+            return Found(text, what, since(pod), final=final)
     return None
 
 
@@ -170,13 +177,14 @@ def crash(pod: Manifest, _events: list[Manifest]) -> Found | None:
     """Recognize that a program ends with an error."""
     for container, last in failed(pod):
         what, log = log_of(pod, container)
-        why = f"{container.label} {exited(pod, container, last)}{restarts(container)}{own_words(pod, container, last)}"
-        return Found(why, what, since(pod), log=log)
+        loop = ": CrashLoopBackOff: it" if container.waiting.get("reason") == "CrashLoopBackOff" else ""
+        how = f"{exited(pod, container, last)}{restarts(container)}{own_words(pod, container, last)}"
+        return Found(f"{container.label}{loop} {how}", what, since(pod), log=log)
     for container in containers(pod):
         # It says that it is done, again and again.
         if container.waiting.get("reason") == "CrashLoopBackOff":
             what, log = log_of(pod, container)
-            why = f"{container.label} ends without an error and is started again{restarts(container)}"
+            why = f"{container.label}: CrashLoopBackOff: it ends without an error{restarts(container)}"
             return Found(why, what, since(pod), log=log)
     return None
 

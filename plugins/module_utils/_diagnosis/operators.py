@@ -57,6 +57,14 @@ def certificate_request(item: Manifest, _events: list[Manifest]) -> Found | None
     return told(item)
 
 
+def certificate(item: Manifest, _events: list[Manifest]) -> Found | None:
+    """Recognize that the last attempt to issue a certificate has failed, and when cert-manager tries again."""
+    for entry in conditions_of(item):
+        if (entry.get("type"), entry.get("status"), entry.get("reason")) == ("Issuing", "False", "Failed"):
+            return Found(str(entry.get("message")), describe(item), begun(item, "Issuing"))
+    return None
+
+
 def external_secret(item: Manifest, events: list[Manifest]) -> Found | None:
     """Recognize that the operator cannot read from the store; why in detail is in its events."""
     found = next((entry for entry in conditions_of(item) if entry.get("type") == "Ready"), {})
