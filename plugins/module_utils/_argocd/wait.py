@@ -9,6 +9,7 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import contextlib
+import gc
 import queue
 import time
 from collections import Counter
@@ -81,7 +82,7 @@ class Waiter:
         self.judged: list[Tracked] = []
         self.listed = False
         self.unavailable, self.unavailable_at = "", self.started
-        self.printed, self.printed_at = "", self.started
+        self.printed, self.printed_at, self.compared_at = "", self.started, self.started
 
     def wait(self) -> bool:
         """Wait; return whether all Applications are ready."""
@@ -216,6 +217,7 @@ class Waiter:
                 if message[0] == "written":
                     self._conclude(*message[1:])
         self.workers.close()
+        gc.unfreeze()  # see uncollected() in watch.py
 
     def _conclude(self, entry: Tracked | None, write: Write, written: Written) -> None:
         self.in_flight.discard(write)
@@ -226,8 +228,9 @@ class Waiter:
 
     def _tell(self, now: float) -> None:
         """Print a progress line when something else is waited for, and at least every 15 seconds."""
-        if now - self.printed_at < QUIET_SECONDS:
+        if now - self.compared_at < QUIET_SECONDS:
             return
+        self.compared_at = now
         waiting = [self.tracked[name] for name in self.board.waiting]
         slowest = min(waiting, key=lambda entry: (entry.since, entry.name), default=None)
         code = slowest.verdict.code if slowest else ""
