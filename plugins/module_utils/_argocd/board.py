@@ -35,7 +35,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.turns impo
 
 # Seconds after which an Application is judged again although nothing happened to it.
 LOOK_AGAIN = 0.2
-LEAST_SECONDS = 0.01
+LOOK_AGAIN_IN_LINE = 2.0  # while its refresh was not requested
+LEAST_SECONDS = 0.02  # a wait that looks more often is busy with looking
 JUDGED_PER_SECOND = 1000  # at most, of those that are only due
 
 
@@ -63,6 +64,8 @@ class Agenda:
 
     def idle_seconds(self) -> float:
         """Return for how long nobody is due."""
+        while self.heap and self.at.get(self.heap[0][1]) != self.heap[0][0]:
+            heapq.heappop(self.heap)
         return min(LOOK_AGAIN, max(LEAST_SECONDS, self.heap[0][0] - time.monotonic())) if self.heap else LOOK_AGAIN
 
 
@@ -258,4 +261,6 @@ class Board:
         if code == Code.SETTLING:
             return max(LEAST_SECONDS, settled_at(entry, self.options) - now)
         pause = max(LOOK_AGAIN, (len(self.waiting) + len(self.failed)) / JUDGED_PER_SECOND)
-        return pause * 3 if code == Code.REFRESHING else pause
+        if code != Code.REFRESHING:
+            return pause
+        return pause * 3 if entry.barrier.is_pending else max(LOOK_AGAIN_IN_LINE, pause * 3)
