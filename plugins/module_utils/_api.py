@@ -156,7 +156,7 @@ class Api:
         return self._read(self._exchange("PATCH", path, None, body, MERGE, METADATA), "PATCH", path)
 
     def _read(self, response: Any, method: str, path: str) -> tuple[int, dict[str, Any]]:
-        if response.status == 429 or response.status >= 500:
+        if is_away(response):
             raise UnavailableError(f"The API server {self.host} answers {response.status} to {method} {path}.")
         try:
             return response.status, json.loads(response.data or b"{}")
@@ -191,14 +191,20 @@ class Api:
 
     def stream(self, path: str, query: dict[str, Any], read_seconds: float) -> Iterator[dict[str, Any]]:
         """Yield the events of a watch as they come, until the API server ends it."""
+        self.pause.keep()
         response = self._send(
             "GET", path, query, None, MERGE, preload_content=False, timeout=read_seconds, retries=False
         )
+        self.pause.learn(response)
         try:
+            if is_away(response):  # the version from which it would go on is still known
+                raise UnavailableError(f"The API server {self.host} answers {response.status} to GET {path}.")
             if response.status != 200:
                 yield {"type": "ERROR", "object": {"code": response.status}}
                 return
             yield from (json.loads(line) for line in lines_of(response) if line.strip())
+        except UnavailableError:
+            raise
         except Exception as error:  # a broken connection or an incomplete line
             raise UnavailableError(f"The watch of {path} ended: {error}") from error
         finally:
@@ -246,6 +252,11 @@ class Api:
         metadata = item["metadata"]
         scope = f"/namespaces/{metadata['namespace']}" if resource[1] else ""
         return f"{group_path(item['apiVersion'])}{scope}/{resource[0]}/{metadata['name']}"
+
+
+def is_away(response: Any) -> bool:
+    """Return whether the API server is too busy for an answer, or broken."""
+    return bool(response.status == 429 or response.status >= 500)
 
 
 def lines_of(response: Any) -> Iterator[bytes]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils import _api, _client
@@ -40,6 +41,44 @@ def test_a_watch_that_breaks_is_an_api_server_that_is_away(api_server, parts):
 def test_a_watch_that_is_refused_says_so_in_one_event(api_server):
     server = api_server(lambda _method, _path: (403, {}))
     assert list(api_of(server).stream("/x", {}, 5)) == [{"type": "ERROR", "object": {"code": 403}}]
+
+
+def test_a_watch_that_is_put_off_can_go_on_where_it_was(api_server):
+    server = api_server(lambda _method, _path: (429, {}, "application/json", {"Retry-After": "7"}))
+    api, before = api_of(server), time.monotonic()
+    with pytest.raises(UnavailableError, match=rf"^The API server {server.url} answers 429 to GET /x\.$"):
+        list(api.stream("/x", {}, 5))
+    assert 6 < api.pause.until - before < 8
+
+
+def test_a_list_whose_next_page_is_not_known_any_more_begins_again(api_server):
+    def page(more, *names):
+        return 200, {"metadata": {"continue": more}, "items": [{"name": name} for name in names]}
+
+    answers = script(page("b", "one"), (410, {}), page("c", "one"), page("", "two"))
+    server = api_server(lambda method, path: answers(method, path.partition("?")[0]))
+    assert api_of(server).list_all("/x", {"labelSelector": "a=b"})[1]["items"] == [{"name": "one"}, {"name": "two"}]
+    queries = [request.partition("?")[2] for request in server.requests if "/x" in request]
+    assert queries == [
+        "labelSelector=a%3Db",
+        "labelSelector=a%3Db&limit=500&continue=b",
+        "labelSelector=a%3Db",
+        "labelSelector=a%3Db&limit=500&continue=c",
+    ]
+
+
+def test_a_list_that_is_refused_is_returned(api_server):
+    assert api_of(api_server(lambda _method, _path: (403, {"message": "no"}))).list_all("/x") == (
+        403,
+        {"message": "no"},
+    )
+
+
+def test_a_change_of_annotations_is_answered_by_metadata_only(api_server):
+    item = {"metadata": {"name": "a"}, "spec": {"long": True}}
+    server = api_server(lambda _method, _path: (200, item))
+    assert api_of(server).annotate("/x", {}) == (200, {"kind": "PartialObjectMetadata", "metadata": {"name": "a"}})
+    assert server.writes() == ["PATCH /x"]
 
 
 def test_an_api_server_that_never_answers_is_away(api_server, monkeypatch):
