@@ -104,7 +104,7 @@ class Tracked:
         self._follow_order(application)
         self.failures.observe(application)
         state = operation_state(application)
-        older = operation_revisions(state) != revisions_of(application)
+        older = operation_revisions(state) not in ((), revisions_of(application))  # one that begins has none yet
         if older and application.get("operation") and not healed(state):
             self.overtaking = revisions_of(application)
         finished = state.get("finishedAt", "")
