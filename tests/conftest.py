@@ -34,6 +34,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Renderings:
 SHARED = {
     "test_environment": (
         "test_wait",
+        "test_streams",
         "test_site",
         "test_operate",
         "test_pause",
