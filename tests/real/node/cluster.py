@@ -11,8 +11,10 @@ import os
 import signal
 import string
 import subprocess
+import urllib.request
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from . import configuration, network, pki
 from .processes import CONTROL_PLANE, NODE, REAL, SIMULATED, NodeError, Processes, eventually
 
 OBJECTS = Path(__file__).resolve().parent / "objects"
+HEALTH = "http://127.0.0.1:10248/healthz"  # of the kubelet; it answers after it has found containerd
 VARIABLE = "GITOPS_REAL_NODE"  # the folder of the node, for every process that runs in it
 
 
@@ -202,10 +205,15 @@ class Node(Cluster):
 
     def start(self) -> None:
         """Start the node again."""
-        self.processes.start("containerd")
-        eventually(lambda: ctr("version").returncode == 0, "containerd")  # a kubelet ends if it does not answer
-        self.processes.start(*NODE)
+        eventually(self.serves, "the kubelet")
         self.await_ready()
+
+    def serves(self) -> bool:
+        """Return whether the kubelet is there, as a service manager keeps it: it ends while containerd is starting."""
+        self.processes.start(*NODE)
+        with contextlib.suppress(OSError), urllib.request.urlopen(HEALTH, timeout=1) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+        return False
 
 
 def ctr(*args: str) -> subprocess.CompletedProcess[str]:
