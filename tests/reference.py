@@ -1,10 +1,14 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes docs/reference/variables.md from the argument specifications of the roles. A unit test compares the two."""
+"""Writes docs/reference/: variables.md from the argument specifications of the roles, and report.md from the schema.
+
+Unit tests compare both with what they are made from.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -69,6 +73,62 @@ def reference() -> str:
     return HEAD + "".join(map(section, roles))
 
 
+SCHEMA = ROOT / "roles" / "report" / "files" / "report.schema.json"
+REPORT = ROOT / "docs" / "reference" / "report.md"
+REPORT_HEAD = """# Report
+
+A run and a promotion leave a report in `reports/<environment>/` where they were started, or below `report_folder`, also
+when they fail:
+
+| File | Is |
+|---|---|
+| `report.html`, `report.json` | the last run or promotion, as a page and as data |
+| `report-<time>.html`, `.json` | the last ten of them, which `index.html` lists |
+| `status.html`, `status.json` | the last status of all Applications (`status.yml`) |
+| `check.html`, `check.json` | the last run or promotion in check mode |
+
+A page is one file that needs neither network nor script, so it can be sent and archived. Every file is replaced as a
+whole. User names and passwords in URLs, private keys and tokens are left out. Times of Applications are those of Argo
+CD's controller, in whole seconds; where its clock differs from that of this machine, the bars of the timeline are
+shifted by as much. The critical path follows `depends_on`; Argo CD itself syncs all Applications at the same time. The
+graph is drawn of up to 300 Applications, the timeline of the 30 that count.
+
+## Data
+
+Everything on the page is in the data. Its schema is `roles/report/files/report.schema.json` (JSON Schema 2020-12). A
+new field does not change `version`.
+
+| Field | Type | Meaning |
+|---|---|---|
+"""
+
+
+def fields(schema: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return a row for each field of an object of the schema, with those of the objects in it."""
+    rows = []
+    for name, field in schema["properties"].items():
+        item = field.get("items", {})
+        choices = [f"`{choice}`" for choice in field.get("enum", []) if choice]
+        typed = field.get(
+            "type", type(field.get("const", "")).__name__.replace("int", "integer").replace("str", "string")
+        )
+        shown = " or ".join(typed) if isinstance(typed, list) else typed
+        shown = f"list of {item['type']}s" if item else shown
+        meaning = " ".join([field["description"], f"One of {', '.join(choices)}." if choices else ""]).strip()
+        rows.append(f"| `{prefix}{name}` | {shown} | {meaning} |")
+        if "properties" in field:
+            rows += fields(field, f"{prefix}{name}.")
+        if "properties" in item:
+            rows += fields(item, f"{prefix}{name}[].")
+    return rows
+
+
+def report() -> str:
+    """Return the page about the report."""
+    return REPORT_HEAD + "\n".join(fields(json.loads(SCHEMA.read_text()))) + "\n"
+
+
 if __name__ == "__main__":
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(reference())
+    REPORT.write_text(report())

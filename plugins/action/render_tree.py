@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.utils.display import Display
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import render_folder, renderer, write_tree
@@ -21,7 +20,6 @@ TREE: dict[str, Any] = {
 }
 ARGUMENTS: dict[str, Any] = {
     "trees": {"type": "list", "elements": "dict", "required": True, "options": TREE},
-    "only_warn": {"type": "bool", "default": False},
 }
 
 
@@ -39,8 +37,5 @@ class ActionModule(ControllerAction):
                 files = render_folder(source, renderer(self._templar, task_vars, source), entry["manifests"])
                 diff += write_tree(Path(entry["dest"]), files, not self._task.check_mode)
         except (GitopsError, OSError, UnicodeError) as error:
-            if not args["only_warn"]:
-                raise AnsibleActionFail(str(error)) from None
-            folders = ", ".join(entry["dest"] for entry in args["trees"])
-            Display().warning(f"{folders} cannot be written: {error}")
+            raise AnsibleActionFail(str(error)) from None
         return {"changed": bool(diff), "files": [entry["after_header"] for entry in diff], "diff": diff}

@@ -150,6 +150,8 @@ applications:
     health_message: {description: The controller's explanation of the health (Argo CD 3.6)., type: str}
     revision: {description: Commit that was compared., type: str}
     revisions: {description: Commits of all sources., type: list, elements: str}
+    created_at: {description: When the Application was created., type: str}
+    health_changed_at: {description: When the health last changed., type: str}
     reconciled_at: {description: When the controller last compared with Git., type: str}
     phase: {description: Phase of the last operation., type: str}
     message: {description: Message of the last operation., type: str}
@@ -164,7 +166,10 @@ applications:
       description: "Resources in Git with group, version, kind, namespace, name, status and health."
       type: list
       elements: dict
-    images: {description: Images of its pods., type: list, elements: str}
+    images:
+      description: Images of its pods; until the controller has seen them, those that the last sync named.
+      type: list
+      elements: str
     urls: {description: Addresses of its Ingresses and Services., type: list, elements: str}
     history:
       description: What was deployed, as C(status.history) has it, the newest first. RV(applications[].history[].id) is

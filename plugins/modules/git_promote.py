@@ -84,6 +84,15 @@ behind:
   description: Number of commits of O(branch) that RV(commit) does not have.
   returned: success
   type: int
+difference:
+  description: What differs for the environment in RV(files); of vendored files nothing.
+  returned: success
+  type: str
+moved_at:
+  description: When the revision had been moved; empty when it was not.
+  returned: success
+  type: str
+  sample: "2026-11-27T21:10:05Z"
 """
 
 import re
@@ -93,7 +102,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _ru
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History, now
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy import overlays
 
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
@@ -120,14 +129,13 @@ def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str,
     paths.append(_paths.applicationset_folder(environment))
     files = clone.git("diff", "--name-only", before, wanted, "--", *paths).splitlines() if before else []
     shown = [*paths, f":(exclude,glob)**/{_paths.UPSTREAM}"]
-    diff = (
-        clone.git("diff", "--no-ext-diff", "--no-color", before, wanted, "--", *shown) if before and not stays else ""
-    )
+    diff = clone.git("diff", "--no-ext-diff", "--no-color", before, wanted, "--", *shown) if before else ""
     changed = before != wanted and not stays
     if changed:
         remote.check_move(clone, reference, before, wanted)
     if changed and not check_mode:
         remote.move(clone, reference, wanted)
+    moved_at = now() if changed and not check_mode else ""
     commit = before if stays else wanted
     return {
         "changed": changed,
@@ -136,7 +144,9 @@ def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str,
         "files": files,
         "components": sorted(overlays(clone.git("ls-tree", "-r", "--name-only", commit).splitlines(), environment)),
         "behind": history.ahead(head, commit),
-        "diff": {"prepared": diff},
+        "difference": diff,
+        "moved_at": moved_at,
+        "diff": {"prepared": "" if stays else diff},
     }
 
 

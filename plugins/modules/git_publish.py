@@ -79,6 +79,11 @@ commit:
   description: Commit that the remote branch has now.
   returned: success
   type: str
+published_at:
+  description: When the commit had been pushed; empty without one.
+  returned: success
+  type: str
+  sample: "2026-11-27T21:10:05Z"
 message:
   description: Message of the commit; empty without one.
   returned: success
@@ -111,6 +116,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _ru
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy, remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import now
 
 
 def remove(clone: Clone, environment: str, removals: list[str]) -> list[str]:
@@ -152,7 +158,8 @@ def publish_changes(clone: Clone, params: dict[str, Any], check_mode: bool) -> d
         raise GitopsError(
             f"Nothing was committed: {'; '.join(secrets)}. Keep secrets out of Git: generate them in the cluster."
         )
-    result: dict[str, Any] = {"changed": bool(staged), "files": sorted(staged), "removed": removed, "message": ""}
+    result: dict[str, Any] = {"changed": bool(staged), "files": sorted(staged), "removed": removed}
+    result |= {"message": "", "published_at": ""}
     result["components"] = policy.touched_components(list(staged), params["environment"])
     result["other_environments"] = policy.touched_environments(
         staged, clone.git("ls-files", _paths.ROOT).splitlines(), params["environment"]
@@ -164,6 +171,7 @@ def publish_changes(clone: Clone, params: dict[str, Any], check_mode: bool) -> d
             clone.commit(result["message"], *author)
             if params["push"]:
                 remote.push(clone, *author)
+                result["published_at"] = now()
     return result | {"commit": clone.head(), "diff": {"prepared": result["message"]}}
 
 

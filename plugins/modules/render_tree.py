@@ -39,10 +39,6 @@ options:
           - Whether the results are manifests. Other files get no comment, need not be YAML, and are never removed.
         type: bool
         default: true
-  only_warn:
-    description: Whether a tree that cannot be rendered or written is a warning instead of an error.
-    type: bool
-    default: false
 attributes:
   check_mode:
     support: full

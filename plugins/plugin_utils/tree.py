@@ -99,16 +99,20 @@ def change(path: Path, content: str | None, write: bool) -> dict[str, str] | Non
         path.unlink()
     elif write:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Atomic: an interrupted run leaves the old file or the new one.
-        temporary = path.with_name(f".{path.name}.new")
-        temporary.write_text(content or "")
-        temporary.replace(path)
+        replace(path, content or "")
     return {
         "before_header": str(path),
         "after_header": str(path),
         "before": shortened(before),
         "after": shortened(content),
     }
+
+
+def replace(path: Path, content: str) -> None:
+    """Write a file as a whole: an interrupted run leaves the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(content, encoding="utf-8")
+    temporary.replace(path)
 
 
 def shortened(text: str | None) -> str:

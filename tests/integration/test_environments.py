@@ -153,6 +153,9 @@ def test_a_change_reaches_production_by_promotion_only(prod):
     assert "prod follows prod, which is 1 commits behind main. Files that would change: 1." in output
     assert prod.git("rev-parse", "prod") == before
     assert prod.live(DEPLOYMENT)["spec"]["replicas"] == 2
+    waiting = prod.report()["promotion"]
+    assert (waiting["revision"], waiting["branch"], waiting["behind"], len(waiting["files"])) == ("prod", "main", 1, 1)
+    assert re.search(r"^\+ *- \{name: socat-auth, count: 3\}$", waiting["difference"], re.MULTILINE)
 
     look, promote = runbook("promote")
     shown = prod.playbook(look[1], *look[4:])
@@ -163,6 +166,10 @@ def test_a_change_reaches_production_by_promotion_only(prod):
     words(prod.playbook(promote[1], *promote[4:]))
     assert prod.git("rev-parse", "prod") == prod.git("rev-parse", "main") != before
     assert prod.live(DEPLOYMENT)["status"]["availableReplicas"] == 3
+    report = prod.report()
+    assert (report["kind"], report["outcome"], report["promotion"]) == ("promotion", "succeeded", {})
+    assert report["timeline"]["published"]
+    assert "auth" in [entry["name"] for entry in report["applications"] if entry["times"]["healthy"]]
 
 
 def test_what_was_published_leaves_production_with_its_promotion(prod):
@@ -182,6 +189,7 @@ def test_what_was_published_leaves_production_with_its_promotion(prod):
     done = prod.playbook("playbooks/promote.yml")
     assert done.returncode != 0
     assert "delete components that gitops_components does not have: infra/kafka-ui" in re.sub(r"\s+", " ", done.stdout)
+    assert prod.report()["verdict"].startswith("The promotion stopped before it reached the Applications of prod, ")
     assert prod.live(application) is not None
     assert prod.live(CONNECT) is not None
 

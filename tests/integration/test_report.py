@@ -78,7 +78,7 @@ def test_an_existing_cluster_is_warned_of_what_it_should_not_have(tmp_path, kind
     printed, written, page = report(tmp_path, cluster_kind=kind)
     assert (f"Warning: {OPEN}" in printed) == bool(expected)
     assert written["warnings"] == expected
-    assert ("<h2>Warnings</h2>" in page) == bool(expected)
+    assert (">Warnings</h2>" in page) == bool(expected)
     assert (OPEN.replace("&", "&amp;") in page) == bool(expected)
 
 
@@ -126,15 +126,7 @@ def loop_of_links(folder):
     return "loop/reports"
 
 
-def garbage_in_the_way(folder):
-    (folder / "reports" / "test").mkdir(parents=True)
-    (folder / "reports" / "test" / "report.html").write_bytes(b"\xff")
-    return "reports"
-
-
-@pytest.mark.parametrize(
-    "obstacle", [file_in_the_way, garbage_in_the_way, folder_in_the_way, not_writable, loop_of_links]
-)
+@pytest.mark.parametrize("obstacle", [file_in_the_way, folder_in_the_way, not_writable, loop_of_links])
 def test_a_report_that_cannot_be_written_is_a_warning(tmp_path, obstacle):
     folder = obstacle(tmp_path)
     done = run(tmp_path, report_folder=folder)

@@ -150,6 +150,10 @@ def test_check_mode_shows_the_change_and_writes_nothing(environment):
     assert "timeout.reconciliation: 200s" in done.stdout
     assert environment.git("rev-parse", "main") == head
     assert environment.writes()[before:] == []
+    check = json.loads((environment.reports / "check.json").read_text())
+    assert (check["kind"], check["outcome"]) == ("check", "planned")
+    assert "A run would change 1 Application in test." in check["verdict"]
+    assert environment.report()["kind"] == "run"
 
 
 def test_a_changed_variable_is_one_commit_that_argo_cd_runs(environment):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import now
 from ansible_collections.monorepo.gitops.plugins.modules import git_checkout, git_promote, git_publish
 
 from .repositories import AUTHOR, git, publish, somebody_else_pushes, write
@@ -101,7 +102,9 @@ class TestPublish:
     def test_what_was_rendered_becomes_one_pushed_commit(self, publish_dev, clone, remote):
         write(clone, KAFKA, "a: 1")
         write(clone, DEV, "b: 1")
+        before = now()
         result = publish_dev()
+        assert before <= result.pop("published_at") <= now()
         message = "dev: update kafka\n\n- infra/kafka: 2 added\n"
         assert result == {
             "changed": True,
@@ -121,6 +124,7 @@ class TestPublish:
             "changed": False,
             "commit": clone.head(),
             "message": "",
+            "published_at": "",
             "files": [],
             "components": [],
             "other_environments": [],
@@ -234,18 +238,24 @@ class TestPromote:
 
     def test_a_branch_is_made_and_then_moved(self, promote, remote, history):
         first, second = history
-        assert promote(commit=first) == {
+        before = now()
+        made = promote(commit=first)
+        assert before <= made.pop("moved_at") <= now()
+        assert made == {
             "changed": True,
             "before": "",
             "commit": first,
             "files": [],
             "components": ["kafka"],
             "behind": 1,
+            "difference": "",
             "diff": {"prepared": ""},
         }
         assert remote("rev-parse", "prod") == first
         result = promote()
+        assert before <= result.pop("moved_at") <= now()
         diff = result.pop("diff")["prepared"]
+        assert result.pop("difference") == diff
         assert result == {
             "changed": True,
             "before": first,
@@ -270,18 +280,22 @@ class TestPromote:
         promote(commit=history[0])
         result = promote(check=True)
         assert (result["changed"], result["commit"], result["files"]) == (True, history[1], PROMOTED)
+        assert result["moved_at"] == ""
         assert "+a: 2\n" in result["diff"]["prepared"]
         assert remote("rev-parse", "prod") == history[0]
 
     def test_create_only_leaves_a_revision_and_tells_what_it_lacks(self, promote, remote, history):
         assert promote(create_only=True, commit=history[0])["changed"]
-        assert promote(create_only=True) == {
+        result = promote(create_only=True)
+        assert "-a: 1\n+a: 2\n" in result.pop("difference")
+        assert result == {
             "changed": False,
             "before": history[0],
             "commit": history[0],
             "files": PROMOTED,
             "components": ["kafka"],
             "behind": 1,
+            "moved_at": "",
             "diff": {"prepared": ""},
         }
         assert remote("rev-parse", "prod") == history[0]

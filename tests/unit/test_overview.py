@@ -192,3 +192,11 @@ def test_the_policy_has_the_words_of_argocd(policy, expected):
 def test_the_history_is_as_it_is_newest_first():
     entries = [{"id": 0, "revision": "a", "initiatedBy": {"automated": True}}, {"id": 1, "revision": "b"}]
     assert details(described(history=entries))["history"] == entries[::-1]
+
+
+def test_the_images_are_those_of_the_last_sync_until_the_controller_has_seen_the_pods():
+    assert details(recorded("synced_healthy"))["images"] == ["web:1"]
+    application = described(summary={})
+    application["status"]["operationState"]["syncResult"]["resources"] += [{"images": ["side:2", "web:1"]}]
+    assert details(application)["images"] == ["side:2", "web:1"]
+    assert details(recorded("new"))["images"] == []

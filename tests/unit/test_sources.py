@@ -43,13 +43,14 @@ def test_a_program_has_the_licence_in_its_header(path):
 
 
 # From the bottom: what all need, readiness of objects, why they are not ready, the four subjects, and what is about
-# several of them: the comparison of Argo CD's objects with those of a dry run, and the environment that a run is about.
+# several of them: the comparison of Argo CD's objects with those of a dry run, the environment that a run is about, and
+# its report.
 LAYERS = [
     {""},
     {"_objects"},
     {"_diagnosis"},
     {"_apply", "_argocd", "_rehearsal", "_repository"},
-    {"_diff", "_environment"},
+    {"_diff", "_environment", "_report"},
 ]
 UTILS = ROOT / "plugins" / "module_utils"
 IMPORT = re.compile(r"monorepo\.gitops\.plugins\.module_utils\.(?:(_\w+)\.\w+ |(_\w+) import \w|_\w+ )")

@@ -175,6 +175,12 @@ def with_causes(entry: dict[str, Any], causes: list[Cause]) -> list[str]:
     return [*said[:at], *(cause.sentence for cause in causes), *left, *said[at + 1 :]] if causes else said
 
 
+def synced_images(state: dict[str, Any]) -> list[str]:
+    """Return the images of what the last operation synced: the controller sees the pods only at its next refresh."""
+    resources = (state.get("syncResult") or {}).get("resources") or []
+    return sorted({image for entry in resources for image in entry.get("images") or []})
+
+
 def policy_of(application: Application) -> str:
     """Return the sync policy in the words of `argocd app list`."""
     if not is_automated(application):
@@ -193,6 +199,8 @@ def details(application: Application) -> dict[str, Any]:
         "destination": spec.get("destination") or {},
         "automated": is_automated(application),
         "sync_policy": policy_of(application),
+        "created_at": application["metadata"].get("creationTimestamp", ""),
+        "health_changed_at": (status.get("health") or {}).get("lastTransitionTime", ""),
         "reconciled_at": status.get("reconciledAt", ""),
         "operation": {
             "running": is_running(application),
@@ -202,7 +210,7 @@ def details(application: Application) -> dict[str, Any]:
             "initiated_by": (state.get("operation") or {}).get("initiatedBy") or {},
         },
         "resources": [{key: entry.get(key) for key in RESOURCE_KEYS} for entry in status.get("resources") or []],
-        "images": seen.get("images") or [],
+        "images": seen.get("images") or synced_images(state),
         "urls": seen.get("externalURLs") or [],
         "history": shown(list(reversed(status.get("history") or []))),
     }
