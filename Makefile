@@ -10,6 +10,7 @@ JOBS ?= $(shell nproc 2> /dev/null || echo 2)
 
 venv := .venv
 tools := $(venv)-tools
+axe := tests/pages/node_modules/axe-core/axe.min.js
 python := $(venv)/bin/python
 activate := . $(venv)/bin/activate
 playbook := $(activate) && ansible-playbook -i inventories/$(ENV)
@@ -17,7 +18,7 @@ pip := -m pip install --quiet --disable-pip-version-check
 # Code that only parses, calls and reports; the decisions are in module_utils.
 thin := 'plugins/modules/*,plugins/action/*'
 
-.PHONY: help up down clean kubeconfig setup setup-dev setup-tools check lint unit sanity docs package build test test-long test-real bench
+.PHONY: help up down clean kubeconfig setup setup-dev setup-tools check lint unit pages sanity docs package build test test-long test-real bench pictures
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -66,6 +67,12 @@ $(venv)/.done-dev: $(venv)/.done requirements-dev.txt
 	@$(python) $(pip) -r requirements-dev.txt
 	@touch $@
 
+# The program is the same for every environment, so it is installed once.
+$(axe): tests/pages/package.json
+	@command -v npm > /dev/null || { echo "npm is missing. Install it, for example: sudo apt-get install npm" >&2; exit 1; }
+	@npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/pages
+	@touch $@
+
 setup-tools: $(tools)/.done
 
 $(tools)/.done: $(venv)/.done requirements-tools.txt
@@ -76,7 +83,7 @@ $(tools)/.done: $(venv)/.done requirements-tools.txt
 
 # Setup comes first, because the parts run in parallel. The longest is named first, so that it starts first.
 check: setup-dev setup-tools ## everything that needs no cluster
-	@$(MAKE) --jobs=$(JOBS) --keep-going --output-sync=target unit sanity lint docs package
+	@$(MAKE) --jobs=$(JOBS) --keep-going --output-sync=target unit pages sanity lint docs package
 
 lint: setup-dev ## ruff, mypy, yamllint and ansible-lint
 	@$(activate) && ruff check . && ruff format --check . && mypy && ansible-lint
@@ -84,6 +91,12 @@ lint: setup-dev ## ruff, mypy, yamllint and ansible-lint
 unit: setup-dev ## tests that need no cluster, with minimum coverage
 	@$(activate) && pytest tests/unit --numprocesses=$(JOBS) --cov --cov-report= && \
 	coverage report --omit=$(thin) --fail-under=90 && coverage report --include=$(thin) --fail-under=80
+
+pages: setup-dev $(axe) ## the pages of the report in Chromium; the pictures are in tests/output/pages
+	@$(activate) && pytest tests/pages -q
+
+pictures: setup-dev $(axe) ## make the pictures of the README again
+	@$(activate) && PYTHONPATH=tests python -m pages.pictures
 
 sanity: setup-dev ## ansible-test sanity, on a copy and without containers
 	@$(python) tests/sanity.py

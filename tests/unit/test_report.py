@@ -100,6 +100,11 @@ def report(last=None, **facts):
     return made
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "tests/pages/fixtures").glob("*.json")))
+def test_a_recorded_report_is_what_the_schema_says(name):
+    jsonschema.validate(json.loads((ROOT / "tests/pages/fixtures" / name).read_text()), SCHEMA)
+
+
 def test_the_reference_of_the_report_is_current():
     assert reference.REPORT.read_text() == reference.report(), "run python tests/reference.py"
 
