@@ -431,7 +431,7 @@ def test_what_a_change_does_not_touch_is_waited_for_briefly(environment, rounds)
     assert waiter.elapsed() < 20
     assert [results[name]["state"] for name in NAMES] == ["ready", "failed", "ready"]
     reason = results["rounds-b"]["reason"]
-    assert reason.startswith("Progressing: Deployment rounds-b/rounds-b Progressing"), reason
+    assert reason.startswith("Progressing: Deployment rounds-b/rounds-b: Pod rounds-b-"), reason
     assert reason.endswith(" (not touched by this commit; gave up after 6 s)"), reason
 
 
