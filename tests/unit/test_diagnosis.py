@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lowest cause of what is not ready; fixtures/causes has objects as controllers write them, and what is said."""
+"""The lowest cause of what is not ready, with objects that were written by hand after what controllers write."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_cause_is_the_lowest_one(name):
     assert said == recorded["said"]
 
 
-def test_each_cause_has_a_recording():
+def test_each_cause_has_a_fixture():
     proved = {fixture(name)["said"]["rule"] for name in FIXTURES} | {said.rule for said in SAID.values()}
     assert [rule.name for rule in CAUSES if rule.name not in proved] == []
     assert len({rule.name for rule in CAUSES}) == len(CAUSES)

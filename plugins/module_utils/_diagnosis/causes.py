@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The table of causes: what is recognised, in the order in which it is looked for.
 
-Adding one is adding an entry here, its function beside those of its kind, and a recording.
+Adding one is adding an entry here, its function beside those of its kind, and a fixture.
 
 For use within the collection monorepo.gitops only.
 """
