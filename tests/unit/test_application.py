@@ -11,7 +11,11 @@ from pathlib import Path
 
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import is_untouched
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import (
+    Moment,
+    find,
+    is_untouched,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import CONTROLLER
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.failures import Failure
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Proof
@@ -32,13 +36,16 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
     READY,
     WAIT,
     Action,
+    Code,
     Evidence,
     Options,
     Request,
+    Seen,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import ERROR_ROUNDS
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.finding import Finding
 
 from .test_verdict import recorded
 
@@ -649,6 +656,20 @@ def test_another_error_was_not_confirmed_by_the_one_before():
     entry.error_rounds = 1
     judge(waiter, 102.0)
     assert states(waiter)["a"] == (FAILED, "error")
+
+
+def test_a_cause_is_final_since_it_is_known():
+    application = status_of_kind("Progressing")
+    waiter = waiter_of_several({"a": application})
+    entry = waiter.tracked["a"]
+    waiter._judge(100.0)
+    entry.live[Code.HEALTH] = (Finding("Deployment a/b: InvalidImageName", final=True),)
+    for now, state in ((200.0, WAIT), (204.0, WAIT), (205.5, FAILED)):
+        entry.find(find(entry, waiter.options, Seen(), Moment(now, 0.0)), now)
+        assert entry.found.state == state
+    entry.live[Code.HEALTH] = ()
+    entry.find(find(entry, waiter.options, Seen(), Moment(206.0, 0.0)), 206.0)
+    assert (entry.found.state, entry.final_since) == (WAIT, None)
 
 
 def test_a_sync_that_can_only_fail_is_not_started_again():

@@ -47,7 +47,8 @@ def test_a_step_that_not_all_share_is_named_with_its_application():
 
 def test_a_time_that_the_reason_has_is_not_said_twice():
     since = "2026-11-27T10:00:00Z"
-    found = failure_message([entry("a", reason=f"is being deleted (since {since})", since=since)], 3, "", "idle")
+    later = "2026-11-27T10:00:07Z"
+    found = failure_message([entry("a", reason=f"is being deleted (since {since})", since=later)], 3, "", "idle")
     assert found == (
         f"0 of 1 Applications are idle.\nApplication a: is being deleted (since {since}).\nWhat to do: {PAGE}"
     )

@@ -89,10 +89,14 @@ def test_a_cause_that_is_final_needs_no_grace_and_is_what_is_said(health):
     application = reconciled_late("progressing")
     application["status"]["health"]["status"] = health
     final = Finding("Deployment a/b: Pod b-1: InvalidImageName", final=True, next_step="kubectl describe pod/b-1 -n a")
-    assert judged(application, seconds=4, causes=(final,))[0] == WAIT
-    found = verdict(application, Request(), Seen(seconds=6, causes=(final,)))
+    assert judged(application, seconds=9, causes=(final,), final_seconds=4)[0] == WAIT
+    found = verdict(application, Request(), Seen(seconds=9, causes=(final,), final_seconds=6))
     assert (found.state, found.reason) == (FAILED, f"{health}: {final.text}")
     assert (found.cause, found.next_step, found.since) == (final.text, final.next_step, "2026-11-24T16:19:21Z")
+    # While Argo CD syncs, it notices late that a hook has failed, and may make it again.
+    syncing = recorded("retrying")
+    assert judged(syncing, causes=(final,), final_seconds=59)[0] == WAIT
+    assert judged(syncing, causes=(final,), final_seconds=61)[0] == FAILED
     passing = Finding("Deployment a/b: Pod b-1: Unhealthy")
     assert judged(application, seconds=6, causes=(passing,))[0] == WAIT
 

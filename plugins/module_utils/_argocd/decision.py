@@ -122,6 +122,8 @@ def _without_judging(
 
 def _judged(entry: Tracked, application: Application, options: Options, known: Seen, now: float) -> Verdict:
     request = options.request or Request()
+    causes = tuple(item for item in entry.live.get(entry.found.code, ()) if isinstance(item, Finding))
+    final = any(cause.final for cause in causes)
     seen = replace(
         known,
         seconds=now - entry.since,
@@ -130,7 +132,8 @@ def _judged(entry: Tracked, application: Application, options: Options, known: S
         overtaking=() if entry.resyncs else entry.overtaking,
         live=_texts(entry, Code.DELETING if is_deleted(application) else Code.DRIFT),
         failure=entry.failures.last,
-        causes=tuple(item for item in entry.live.get(entry.found.code, ()) if isinstance(item, Finding)),
+        final_seconds=now - entry.final_since if final and entry.final_since is not None else 0.0,
+        causes=causes,
     )
     found = verdict(application, request, seen)
     if found.state == WAIT and entry.name in known.shared:

@@ -66,7 +66,7 @@ def paragraph(entry: Result, seconds: float, done: str, with_step: bool) -> str:
     is_over = entry["state"] == FAILED
     text = f"Application {entry['name']}" + (":" if is_over else f" was not {done} after {seconds:.0f} s:")
     since = entry.get("since", "")
-    text += f" {entry['reason']}" + (f" (since {since})" if since and since not in entry["reason"] else "")
+    text += f" {entry['reason']}" + (f" (since {since})" if since and "(since " not in entry["reason"] else "")
     text += "" if text.endswith((".", "?")) else "."
     return text + (f" What to do: {entry['next_step']}" if with_step and entry.get("next_step") else "")
 

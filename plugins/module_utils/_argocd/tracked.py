@@ -53,6 +53,7 @@ class Tracked:
         self.overtaking: tuple[str, ...] = ()  # the revision that appeared while an older one was being synced
         self.shared_at: tuple[str, ...] | None = None  # revision with a confirmed shared object
         self.live: dict[Code, tuple[str | Finding, ...]] = {}  # findings in the live objects, by code of the verdict
+        self.final_since: float | None = None  # since when a cause is known that cannot get better by itself
         self.failures = Failures()  # how the attempts of its operation ended
         self.operated = False  # whether an operation has ended since the Application was seen first
         self.at_once = False  # whether the answer to the question was that it is ready, and not what came after it
@@ -72,6 +73,8 @@ class Tracked:
         elif found.code == Code.ERROR and found.reason != self.found.reason:  # another error, not a confirmed one
             self.error_rounds = 0
         self.found = found
+        final = any(isinstance(item, Finding) and item.final for item in self.live.get(found.code, ()))
+        self.final_since = (now if self.final_since is None else self.final_since) if final else None
         if self.order:
             self.order.record(found)
         failed = self.application and (found.state, found.code) == (FAILED, Code.SHARED)

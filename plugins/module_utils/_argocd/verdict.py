@@ -88,8 +88,10 @@ ATTEMPTS = 2
 WINDOW_SECONDS = 5.0
 # How long nothing may change after a self-heal: a manager that keeps rewriting a field does so sooner.
 HEAL_SECONDS = 10.0
-# How long what cannot get better by itself must last.
+# How long what cannot get better by itself must last; while Argo CD syncs, it notices the end of a hook with a delay,
+# and may make it again.
 FINAL_SECONDS = 5.0
+FINAL_WHILE_SYNCING_SECONDS = 60.0
 # How long the repo-server may have no ready pod: it may be restarting.
 GONE_SECONDS = 60.0
 # How a finding begins that tells which right would tell more.
@@ -154,8 +156,7 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
             code = Code.SUPERSEDED
         elif is_rejected(application, seen):
             return rejection(application, seen)
-        lasts = code == Code.SYNCING and seen.seconds > FINAL_SECONDS
-        final = lasts and any(cause.final for cause in seen.causes)
+        final = code == Code.SYNCING and seen.final_seconds > FINAL_WHILE_SYNCING_SECONDS
         said = (failed_resources(application) or [*seen.failure.texts, ""])[0]
         found = Verdict(FAILED if final else WAIT, code, operation_text(application, seen), since, cause=said)
         return with_causes(found, seen)
@@ -282,10 +283,9 @@ def _health(application: Application, request: Request, seen: Seen) -> Verdict |
     if status == "Suspended":
         return _suspended(application, request, seen, Verdict(WAIT, Code.SUSPENDED, reason, since))
     limit = request.allow_degraded_seconds if status == "Degraded" else float("inf")
-    if any(cause.final for cause in seen.causes):
-        limit = min(limit, FINAL_SECONDS)
     code = Code.DEGRADED if status == "Degraded" else Code.HEALTH
-    return Verdict(FAILED if seen.seconds > limit else WAIT, code, reason, since, first.text, first.next_step)
+    failed = seen.seconds > limit or seen.final_seconds > FINAL_SECONDS
+    return Verdict(FAILED if failed else WAIT, code, reason, since, first.text, first.next_step)
 
 
 def explaining(seen: Seen) -> list[Finding]:
