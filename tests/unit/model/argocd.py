@@ -19,6 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     REFRESH,
     STAMP,
     Application,
+    healed,
     operation_state,
     parse_time,
     status_of,
@@ -316,6 +317,8 @@ class Controller:
                 entry = KIND | {"namespace": name, "name": name, "status": "SyncFailed", "message": "is invalid"}
                 result["resources"] = [entry]
                 return state | {"phase": "Failed", "message": "one or more objects failed", "syncResult": result}
+            if healed(state):
+                self.cluster.heal(name)
             self.cluster.apply(name, content.value, starts=content.fault != "image")
             if content.fault == "hook":
                 return state | {"message": "waiting for completion of hook", "syncResult": result}

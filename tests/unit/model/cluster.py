@@ -14,6 +14,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
 from .schedule import Channel, Schedule
 
 BRANCH = "main"  # stands where a commit was not found out
+MANAGER = "written by a manager"
 START_SECONDS = 1.0  # until pods are ready
 PATH = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
 
@@ -160,7 +161,7 @@ class Cluster:
         self.live: dict[str, Live] = {}
         self.watchers: list[Channel] = []
         self.start_seconds = START_SECONDS
-        self.rewritten: set[str] = set()  # Applications one of whose fields another manager keeps changing
+        self.fought: set[str] = set()  # Applications of which a self-heal took back what another manager had written
 
     def set(self, name: str, **changes: Any) -> None:
         """Change a live object."""
@@ -188,11 +189,15 @@ class Cluster:
         if self.live[name].value == value:
             self.set(name, pods=value) if starts else self.set(name, degraded=True)
 
+    def heal(self, name: str) -> None:
+        """Remember whether a self-heal, which is about to begin, takes back what another manager has written."""
+        if str(self.live.get(name, Live()).value).startswith(MANAGER):
+            self.fought.add(name)
+
     def rewrite(self, name: str, seconds: float) -> Any:
         """Change a field again and again."""
-        self.rewritten.add(name)
         number = 0
         while True:
             number += 1
-            self.apply(name, f"mine {number}")
+            self.apply(name, f"{MANAGER} {number}")
             yield seconds

@@ -121,7 +121,7 @@ class World:
         failed = state.get("phase") in BAD and operation_revisions(state) in ((commit,), ())
         wanted = content.fault != "manifest" and (live.value, live.health) == (content.value, "Healthy")
         # What was rewritten and healed once will be rewritten again; before that nobody can know.
-        fought = name in self.cluster.rewritten and healed(state)
+        fought = name in self.cluster.fought and healed(state)
         return wanted and not failed and not fought
 
     def look(self) -> None:
