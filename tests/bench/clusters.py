@@ -97,7 +97,7 @@ class Bench(Environment):
         created = RehearsalCluster(name, str(state), str(programs()), str(launcher), "argocd")
         rules = [rule for rule in AUDIT_POLICY["rules"] if "verbs" not in rule]
         with mock.patch.dict(AUDIT_POLICY, rules=rules):
-            created.start(sorted(ROOT.glob("roles/*/files/stages/*.yaml")))
+            created.start(sorted(ROOT.glob("roles/*/files/stages/*.yaml")), [])
         self.timed("playbooks/rehearsal.yml")
         self.find_cluster()
         if self.folder != created.paths.folder:

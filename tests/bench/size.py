@@ -24,6 +24,7 @@ from typing import Any
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import parse_time, revisions_of, status_of
+from integration.conftest import BASE
 from integration.test_wait import Repository, apply
 
 from .clusters import APPLICATIONS, CONTROLLER, Bench, UnmeasuredError, cluster, say
@@ -223,7 +224,7 @@ def measure(_rounds: int) -> Section:
     """Measure all sizes once: thousands of Applications take minutes."""
     sizes = [int(size) for size in os.environ.get("SIZES", "").split()] or list(SIZES)
     found = Section(TITLE, HEADERS)
-    with cluster(**STAND_INS, gitops_components=["maildev"]) as environment:
+    with cluster(**STAND_INS, gitops_components=BASE) as environment:
         say(f"{TITLE}: bringing up the cluster")
         environment.timed("site.yml")
         crowd = Crowd(environment)
