@@ -119,15 +119,6 @@ def test_while_a_sync_runs_what_it_may_be_about_to_mend_is_not_looked_at():
     assert names(suspects(found)) == ["Deployment web"]
 
 
-@pytest.mark.parametrize(("phase", "final"), [("Running", False), ("Failed", True)])
-def test_a_hook_that_has_failed_is_final_when_argocd_does_not_try_again(phase, final):
-    job = fixture("job-failed")["objects"]
-    (name,) = [item["metadata"]["name"] for item in job if item["kind"] == "Job"]
-    results = {"resources": [HOOK | {"name": name, "hookPhase": "Failed"}], "revision": "a"}
-    found = findings_of(Answers(job), application(health="Healthy", phase=phase, syncResult=results), Counter())
-    assert [entry.final for entry in found] == [final]
-
-
 def test_the_causes_of_an_application_are_there_once():
     recorded = fixture("gateway")
     answers = Answers(recorded["objects"])

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import is_here
@@ -98,11 +97,6 @@ def causes_of(application: Application, reader: Reader) -> list[Cause]:
 def findings_of(api: Api, application: Application, counted: Counter[str], log_lines: int = 0) -> list[Finding]:
     """Return the causes for a verdict, and last which rights would tell more."""
     reader = Reader(api, log_lines, counted=counted)
-    runs = operation_state(application).get("phase") in RUNNING
-    found = [
-        # Argo CD sees itself that a hook has failed, and makes its Job anew at the next attempt.
-        replace(cause.finding, final=False) if runs and cause.rule == "job-failed" else cause.finding
-        for cause in causes_of(application, reader)
-    ]
+    found = [cause.finding for cause in causes_of(application, reader)]
     lacking = lacking_text(list(reader.lacking))
     return [*found, Finding(lacking)] if lacking else found
