@@ -106,6 +106,16 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.histor
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy import overlays
 
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
+# A difference looks the same whatever a user has set for git.
+PLAIN = (
+    "--no-ext-diff",
+    "--no-color",
+    "--no-renames",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+    "--unified=3",
+    "--abbrev=7",
+)
 
 
 def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -129,7 +139,7 @@ def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str,
     paths.append(_paths.applicationset_folder(environment))
     files = clone.git("diff", "--name-only", before, wanted, "--", *paths).splitlines() if before else []
     shown = [*paths, f":(exclude,glob)**/{_paths.UPSTREAM}"]
-    diff = clone.git("diff", "--no-ext-diff", "--no-color", before, wanted, "--", *shown) if before else ""
+    diff = clone.git("diff", *PLAIN, before, wanted, "--", *shown) if before else ""
     changed = before != wanted and not stays
     if changed:
         remote.check_move(clone, reference, before, wanted)

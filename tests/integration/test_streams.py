@@ -56,7 +56,7 @@ class Recorder:
     def settled(self):
         """Return the Application at the newest commit, once it is ready and nothing happens to it any more."""
         path = f"{ARGO}/applications/{self.name}"
-        for _ in range(2):  # the second time it is compared later than in the second in which its sync ended
+        for _time in range(2):  # the second time it is compared later than in the second in which its sync ended
             self.at_rest()
             refresh = {"metadata": {"annotations": {REFRESH: "normal"}}}
             assert self.api.request("PATCH", path, body=refresh)[0] == 200

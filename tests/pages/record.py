@@ -15,11 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import conftest  # noqa: F401  first: this makes the clone importable as ansible_collections.monorepo.gitops
+from conftest import ROOT  # first: this makes the clone importable as ansible_collections.monorepo.gitops
 from integration.conftest import Environment, bring_up, take_down
 
-from .conftest import FIXTURES
-
+FIXTURES = ROOT / "tests" / "pages" / "fixtures"
 HOME = "/home/anna/platform"
 # An image that the simulated kubelet cannot pull, and a value that the API server refuses.
 BROKEN = {"maildev_image": "registry.example.com/rehearsal-fail/maildev:2.3.0", "kafka_ui_replicas": -1}

@@ -137,8 +137,8 @@ def run(number=2, **more):
 def test_the_bars_of_a_timeline_are_the_parts_of_the_way():
     made = chart.chart(run(), 1174.0, label=100.0, row=24.0)  # ten units for a second
     assert [
-        (bar["kind"], pytest.approx(bar["x"]), pytest.approx(bar["width"]), bar["open"])
-        for bar in made["rows"][0]["bars"]
+        (part["kind"], pytest.approx(part["x"]), pytest.approx(part["width"]), part["open"])
+        for part in made["rows"][0]["bars"]
     ] == [("wait", 150, 50, False), ("sync", 200, 100, False), ("health", 300, 100, False)]
     assert [(row["name"], row["critical"], row["end"]) for row in made["rows"]] == [
         ("app-0", True, "30 s"),
@@ -152,7 +152,7 @@ def test_what_never_ended_goes_on_to_the_end_of_the_run():
     report = run(1)
     report["applications"][0]["times"] |= {"synced": "", "healthy": ""}
     (row,) = chart.chart(report, 1174.0, label=100.0, row=24.0)["rows"]
-    assert [(bar["kind"], bar["open"]) for bar in row["bars"]] == [("wait", False), ("sync", True)]
+    assert [(part["kind"], part["open"]) for part in row["bars"]] == [("wait", False), ("sync", True)]
     assert row["bars"][-1]["x"] + row["bars"][-1]["width"] == pytest.approx(1100)
     assert row["end"] == ""
 

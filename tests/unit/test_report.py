@@ -137,12 +137,12 @@ PAUSED = "paused since 2026-11-27T20:00:00Z by anna (drill)"
         (
             {"failure": FAILURE},
             "failed",
-            "The run failed in the step “Wait”, although all 3 Applications of dev are ready.",
+            "The run failed in the step 'Wait', although all 3 Applications of dev are ready.",
         ),
         (
             {"failure": FAILURE, "kind": "promotion", "waited": [], "found": []},
             "failed",
-            "The promotion stopped before it reached the Applications of dev, in the step “Wait”.",
+            "The promotion stopped before it reached the Applications of dev, in the step 'Wait'.",
         ),
         (
             {"waited": [waited("kafka", "ready", f"{PAUSED}; OutOfSync", paused=PAUSED), waited("strimzi")]},
@@ -170,7 +170,7 @@ PAUSED = "paused since 2026-11-27T20:00:00Z by anna (drill)"
         (
             {"kind": "check", "failure": FAILURE},
             "failed",
-            "The check of dev stopped in the step “Wait”.",
+            "The check of dev stopped in the step 'Wait'.",
         ),
     ],
 )

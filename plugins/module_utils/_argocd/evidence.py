@@ -43,7 +43,7 @@ BY_SPECIFICATION = {("apps", "Deployment"): "paused", ("batch", "Job"): "suspend
 CAUSED_BY = re.compile(r"(?:(?P<group>[\w.-]+)/)?(?P<kind>\w+):(?:(?P<namespace>[\w.-]+)/)?(?P<name>[\w.:-]+)")
 WANTED_VERSION = re.compile(r'could not find version "([^"]*)" of |\bin version "[^"/]*/([^"]*)"')
 Question = str
-Reader = Callable[[Api], Evidence | None]
+Reader = Callable[[Api], "Evidence | None"]
 
 
 def project_question(project: str) -> Question:

@@ -238,6 +238,7 @@ def deleting(item: Manifest, _events: list[Manifest]) -> Found | None:
     metadata = item["metadata"]
     if not metadata.get("deletionTimestamp"):
         return None
-    held = [*remaining(item), *([f"finalizers: {', '.join(found)}"] if (found := metadata.get("finalizers")) else [])]
+    finalizers = metadata.get("finalizers")
+    held = [*remaining(item), *([f"finalizers: {', '.join(finalizers)}"] if finalizers else [])]
     why = f"it is being deleted and waits for {'; '.join(held)}" if held else "it is being deleted"
     return Found(why, describe(item), metadata["deletionTimestamp"])

@@ -136,5 +136,5 @@ def spread(wanted: Sequence[float], room: Sequence[float]) -> list[float]:
             other, more = blocks.pop()
             mean, number = (mean * number + other * more) / (number + more), number + more
         blocks.append((mean, number))
-    means = [mean for mean, number in blocks for _ in range(number)]
+    means = [mean for mean, number in blocks for _place in range(number)]
     return [mean + offset for mean, offset in zip(means, offsets, strict=True)]

@@ -68,10 +68,10 @@ def _run(report: dict[str, Any], applications: Sequence[dict[str, Any]]) -> str:
     total = count(len(applications), "Application")
     if failure and not applications:
         return (
-            f"The {what} stopped before it reached the Applications of {environment}, in the step “{failure['task']}”."
+            f"The {what} stopped before it reached the Applications of {environment}, in the step '{failure['task']}'."
         )
     if failure and not late:
-        return f"The {what} failed in the step “{failure['task']}”, although all {total} of {environment} are ready."
+        return f"The {what} failed in the step '{failure['task']}', although all {total} of {environment} are ready."
     if late and failure:
         return f"{len(late)} of {total} of {environment} did not become ready: {names(late)}."
     paused = [entry["name"] for entry in applications if is_pending(entry)]
@@ -109,7 +109,7 @@ def _status(report: dict[str, Any], applications: Sequence[dict[str, Any]]) -> s
 
 def _check(report: dict[str, Any], _applications: Sequence[dict[str, Any]]) -> str:
     if report["failure"]:
-        return f"The check of {report['environment']} stopped in the step “{report['failure']['task']}”."
+        return f"The check of {report['environment']} stopped in the step '{report['failure']['task']}'."
     done = [f"{verb} {count(number, noun)}" for verb, number, noun in _plan(report["plan"]["counts"]) if number]
     would = names(done, named=4) if done else "change nothing"
     return f"This was only a check, and nothing was changed. A run would {would} in {report['environment']}."

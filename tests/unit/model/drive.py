@@ -60,7 +60,7 @@ class ModelApi(Api):
         self.watches_at = 0.0  # when the thread of the watch tries again
 
     def _interleave(self) -> None:
-        for _ in range(self.choose(3)):
+        for _step in range(self.choose(3)):
             self.world.schedule.advance(self.choose, self.world.schedule.now + 0.05)
 
     def request(self, method: str, path: str, *_query: Any, body: Any = None) -> tuple[int, Any]:

@@ -68,11 +68,11 @@ class Play:
     def run(self) -> list[str]:
         """Wait, and return what is wrong with the answer."""
         world, schedule = self.world, self.world.schedule
-        for _ in range(self.plot.before):
+        for _step in range(self.plot.before):
             schedule.advance(self.choose, schedule.now + 1.0)
         if self.plot.in_flight:
             world.refresh("a", {})
-        for _ in range(self.plot.in_flight):
+        for _step in range(self.plot.in_flight):
             schedule.advance(self.choose, schedule.now + 1.0)
         commit = self._do_just_now()
         options = Options(
