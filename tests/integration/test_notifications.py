@@ -82,7 +82,7 @@ class Receivers:
 
     def await_messages(self, count):
         """Return the next messages; one more than expected would be among those of the next call."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while len(self.received) < count:
             assert time.monotonic() < end, self.received
             time.sleep(0.1)
@@ -138,7 +138,7 @@ class Notified:
 
     def settle(self, commit, health):
         """Wait until the Application has been synced to a commit and has this health."""
-        end, found, status = time.monotonic() + 60, (), {}
+        end, found, status = time.monotonic() + 120, (), {}
         while found != (commit, "Succeeded", health):
             assert time.monotonic() < end, json.dumps(status, indent=1)
             time.sleep(0.1)
