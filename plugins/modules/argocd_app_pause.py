@@ -102,7 +102,6 @@ applications:
 
 import getpass
 import platform
-import time
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
@@ -121,6 +120,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pausing im
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import CHOICE, SELECTION, chosen, pick
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import automated_policy
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
 
 
 def initiator() -> str:
@@ -186,7 +186,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     """Pause or resume and return the result of the module."""
     params, api = module.params, Api(client)
     pauses = Pauses(api, params["namespace"])
-    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    since = write_time()
     plan = pauses.carry_out(
         lambda records: decision(api, params, since, pauses.done, records),
         params["state"] == "paused",

@@ -102,8 +102,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _ru
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History, now
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy import overlays
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
 
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
 # A difference looks the same whatever a user has set for git.
@@ -145,7 +146,7 @@ def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str,
         remote.check_move(clone, reference, before, wanted)
     if changed and not check_mode:
         remote.move(clone, reference, wanted)
-    moved_at = now() if changed and not check_mode else ""
+    moved_at = write_time() if changed and not check_mode else ""
     commit = before if stays else wanted
     return {
         "changed": changed,

@@ -116,7 +116,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _ru
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy, remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import now
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
 
 
 def remove(clone: Clone, environment: str, removals: list[str]) -> list[str]:
@@ -171,7 +171,7 @@ def publish_changes(clone: Clone, params: dict[str, Any], check_mode: bool) -> d
             clone.commit(result["message"], *author)
             if params["push"]:
                 remote.push(clone, *author)
-                result["published_at"] = now()
+                result["published_at"] = write_time()
     return result | {"commit": clone.head(), "diff": {"prepared": result["message"]}}
 
 

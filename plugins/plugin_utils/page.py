@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from ansible_collections.monorepo.gitops.plugins.module_utils._report import chart, drawing, timeline, words
+from ansible_collections.monorepo.gitops.plugins.module_utils._report import chart, drawing, words
 from ansible_collections.monorepo.gitops.plugins.module_utils._report.changes import split
 from ansible_collections.monorepo.gitops.plugins.module_utils._report.history import INDEX
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
 
 TEMPLATES = Path(__file__).parents[2] / "roles" / "report" / "templates"
 TITLES = {
@@ -62,7 +63,7 @@ def templates() -> jinja2.Environment:
 
 def moment(text: str) -> str:
     """Return a time as people write it."""
-    found = timeline.parse(text)
+    found = parse_time(text)
     return f"{found.day} {found:%B %Y, %H:%M} UTC"
 
 

@@ -23,7 +23,8 @@ from typing import Any
 
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import parse_time, revisions_of, status_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import revisions_of, status_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
 from integration.conftest import BASE
 from integration.test_wait import Repository, apply
 
@@ -43,6 +44,7 @@ from pathlib import Path
 import conftest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.monorepo.gitops.plugins.modules import {module}
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
 with patch_module_args(json.loads(Path(sys.argv[1]).read_text())):
     {module}.main()
 """

@@ -15,9 +15,10 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.message import failure_message
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import REFRESH, parse_time
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import REFRESH
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
 from integration.conftest import BASE
 from integration.test_wait import NAMES, Repository, apply, nothing_else, objects
 

@@ -20,9 +20,9 @@ import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.message import failure_message
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import parse_time
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
 
 from .conftest import LONG, numbers
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._report import timeline, words
 from ansible_collections.monorepo.gitops.plugins.module_utils._report.assembly import counts
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
 
 TEAMS = ("billing", "catalogue", "checkout", "identity", "logistics", "notifications", "recommendations", "search")
 PARTS = (
@@ -37,7 +38,7 @@ def hundred(recorded: dict[str, Any], seed: int = 7) -> dict[str, Any]:
     chance = random.Random(seed)
     known = [entry | {"state": "ready", "reason": "", "next": []} for entry in recorded["applications"]]
     entries = {entry["name"]: entry for entry in known}
-    began = timeline.parse(recorded["started"])
+    began = parse_time(recorded["started"])
     for team in TEAMS:
         for part in PARTS:
             entries[f"{team}-{part}"] = service(team, part, chance, entries, began)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import now
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
 from ansible_collections.monorepo.gitops.plugins.modules import git_checkout, git_promote, git_publish
 
 from .repositories import AUTHOR, git, publish, somebody_else_pushes, write
@@ -102,9 +102,9 @@ class TestPublish:
     def test_what_was_rendered_becomes_one_pushed_commit(self, publish_dev, clone, remote):
         write(clone, KAFKA, "a: 1")
         write(clone, DEV, "b: 1")
-        before = now()
+        before = write_time()
         result = publish_dev()
-        assert before <= result.pop("published_at") <= now()
+        assert before <= result.pop("published_at") <= write_time()
         message = "dev: update kafka\n\n- infra/kafka: 2 added\n"
         assert result == {
             "changed": True,
@@ -238,9 +238,9 @@ class TestPromote:
 
     def test_a_branch_is_made_and_then_moved(self, promote, remote, history):
         first, second = history
-        before = now()
+        before = write_time()
         made = promote(commit=first)
-        assert before <= made.pop("moved_at") <= now()
+        assert before <= made.pop("moved_at") <= write_time()
         assert made == {
             "changed": True,
             "before": "",
@@ -253,7 +253,7 @@ class TestPromote:
         }
         assert remote("rev-parse", "prod") == first
         result = promote()
-        assert before <= result.pop("moved_at") <= now()
+        assert before <= result.pop("moved_at") <= write_time()
         diff = result.pop("diff")["prepared"]
         assert result.pop("difference") == diff
         assert result == {

@@ -9,7 +9,6 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
@@ -24,6 +23,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads
     obstacle,
     uses_secret,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
 
 Manifest = dict[str, Any]
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
@@ -90,7 +90,7 @@ class Restart:
 
     def restart(self, items: list[Manifest], timeout: float) -> list[str]:
         """Restart workloads, delete Jobs, which Argo CD makes again, wait, and return the warnings."""
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = write_time()
         waiter = Waiter(self.api, [self._begin(item, now) for item in items if item["kind"] in WORKLOADS])
         delete(self.api, [item for item in items if item["kind"] == "Job"], timeout)
         waiter.await_rolled_out(timeout)

@@ -17,8 +17,8 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pods import Pod
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import parse_time
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
 
 EPOCH = parse_time("1970-01-01T00:00:00Z")
 

@@ -12,10 +12,10 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import plain
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
 
 Application = dict[str, Any]
 Resource = dict[str, Any]
@@ -115,11 +115,6 @@ def is_unprocessed(application: Application) -> bool:
     state = operation_state(application)
     finished = state.get("phase") in FINISHED and not sync_of(state).get("dryRun")
     return finished and not reconciled_after(application, state.get("finishedAt"))
-
-
-def parse_time(text: str) -> datetime:
-    """Return the time of an RFC 3339 text."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def succeeded_here(application: Application) -> bool:

@@ -57,7 +57,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     listed,
     operation_revisions,
     operation_state,
-    parse_time,
     revisions_of,
     status_of,
     sync_failure,
@@ -77,6 +76,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
     Verdict,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.finding import Finding
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
 
 SPECIFICATION_ERRORS = ("InvalidSpecError", "UnknownError", "DeletionError")
 # What another manager may be causing.

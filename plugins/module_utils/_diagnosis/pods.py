@@ -13,7 +13,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidence import Found, Manifest, unwrapped
-from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import true_condition, untrue_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import (
+    conditions_of,
+    true_condition,
+    untrue_of,
+)
 
 STARTING = ("ContainerCreating", "PodInitializing")
 MOUNTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
@@ -48,8 +52,7 @@ def specification(pod: Manifest, name: str) -> Manifest:
 
 def condition(pod: Manifest, name: str) -> Manifest:
     """Return a condition of a pod."""
-    found = (pod.get("status") or {}).get("conditions") or []
-    return next((entry for entry in found if entry.get("type") == name), {})
+    return next((entry for entry in conditions_of(pod) if entry.get("type") == name), {})
 
 
 def is_ready(pod: Manifest) -> bool:

@@ -16,13 +16,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import INFRA, SERVICES
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
 
 Receiver = dict[str, Any]
 
@@ -153,7 +154,7 @@ def configuration(
     declaration = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
     before = _yaml.load(live.get("context") or "") or {}
     since = before.get("since") if before.get("declaration") == declaration else None
-    moment = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = write_time(now)
     return data | {"context": _text({"declaration": declaration, "since": since or moment})}
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time, write_time
 
 Manifest = dict[str, Any]
 PLUGIN = "barman-cloud.cloudnative-pg.io"
@@ -69,7 +70,7 @@ def row(item: Manifest, now: datetime) -> dict[str, str]:
     return {
         "name": item["metadata"]["name"],
         "begun": begun,
-        "age": age(now - parsed(begun)),
+        "age": age(now - parse_time(begun)),
         "phase": status.get("phase") or "not begun",
         "error": status.get("error") or "",
     }
@@ -84,19 +85,9 @@ def age(passed: Any) -> str:
     return f"{hours}h{minutes % 60}m" if hours else f"{minutes}m"
 
 
-def parsed(text: str) -> datetime:
-    """Return a time of the API server."""
-    return datetime.fromisoformat(text)
-
-
-def written(when: datetime) -> str:
-    """Return a time as CloudNativePG reads it."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def ended(item: Manifest) -> datetime:
     """Return when a completed Backup was complete."""
-    return parsed(str(item["status"].get("stoppedAt") or item["metadata"]["creationTimestamp"]))
+    return parse_time(str(item["status"].get("stoppedAt") or item["metadata"]["creationTimestamp"]))
 
 
 def made_by(item: Manifest, cluster: Manifest) -> bool:
@@ -116,7 +107,7 @@ def usable(cluster: Manifest, items: list[Manifest]) -> list[Manifest]:
 def oldest_state(cluster: Manifest, items: list[Manifest]) -> str:
     """Return the earliest time to which a Cluster can be restored; empty when there is none."""
     ends = [ended(item) for item in usable(cluster, items)]
-    return written(min(ends)) if ends else ""
+    return write_time(min(ends)) if ends else ""
 
 
 def restored(
@@ -198,9 +189,9 @@ def target(request: Request, cluster: Manifest, items: list[Manifest], now: date
         first = min(found, key=ended)
         raise GitopsError(
             f"time is {request.time}, before the first backup: {first['metadata']['name']} was complete at "
-            f"{written(ended(first))}, and no earlier state can be restored."
+            f"{write_time(ended(first))}, and no earlier state can be restored."
         )
-    return {"targetTime": written(when)}
+    return {"targetTime": write_time(when)}
 
 
 def backup_id(name: str, cluster: Manifest, items: list[Manifest], named: bool) -> str:
@@ -238,7 +229,7 @@ def moment(text: str, now: datetime) -> datetime:
     if when.tzinfo is None:
         raise GitopsError(f"time is {text}, which has no time zone: {ZONED}.")
     if when > now:
-        raise GitopsError(f"time is {text}, which is in the future: it is {written(now)} now.")
+        raise GitopsError(f"time is {text}, which is in the future: it is {write_time(now)} now.")
     return when
 
 

@@ -11,29 +11,24 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._report import words
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
 
 Entry = Mapping[str, Any]
 # What the report has about an Application that the run did not sync.
 UNTOUCHED = {"generated": "", "sync_started": "", "synced": "", "healthy": ""}
 
 
-def parse(text: str) -> datetime:
-    """Return the time of an RFC 3339 text."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
 def seconds_between(start: str, end: str) -> float | None:
     """Return the seconds from one moment to another; None when one of them is not known."""
-    return round((parse(end) - parse(start)).total_seconds(), 1) if start and end else None
+    return round((parse_time(end) - parse_time(start)).total_seconds(), 1) if start and end else None
 
 
 def is_since(text: str, start: str) -> bool:
     """Return whether something happened since the run began; the controller has whole seconds only."""
-    return bool(text and start) and parse(text) >= parse(start).replace(microsecond=0)
+    return bool(text and start) and parse_time(text) >= parse_time(start).replace(microsecond=0)
 
 
 def of_application(found: Entry, state: str, start: str) -> dict[str, str]:
@@ -46,7 +41,7 @@ def of_application(found: Entry, state: str, start: str) -> dict[str, str]:
     synced = ended if ended and not operation["running"] and found.get("phase") == "Succeeded" else ""
     times: dict[str, str] = {"generated": created if is_since(created, start) else "", "sync_started": begun}
     changed = found.get("health_changed_at") or ""
-    healthy = max([synced, changed], key=parse) if synced and is_since(changed, start) else synced
+    healthy = max([synced, changed], key=parse_time) if synced and is_since(changed, start) else synced
     return times | {"synced": synced, "healthy": healthy if state == "ready" else ""}
 
 
@@ -67,7 +62,7 @@ def of_run(report: Entry, published: str) -> dict[str, Any]:
 
 def latest(moments: Iterable[str]) -> str:
     """Return the last of some moments, nothing when there is none."""
-    return max(filter(None, moments), key=parse, default="")
+    return max(filter(None, moments), key=parse_time, default="")
 
 
 def critical_path(entries: Iterable[Entry]) -> list[str]:
@@ -98,7 +93,7 @@ def is_late(known: Mapping[str, Entry], name: str) -> bool:
 
 def end_of(entry: Entry) -> float:
     """Return when an Application was healthy; one that is not comes last."""
-    return parse(entry["times"]["healthy"]).timestamp() if entry["times"]["healthy"] else float("inf")
+    return parse_time(entry["times"]["healthy"]).timestamp() if entry["times"]["healthy"] else float("inf")
 
 
 def summary(report: Entry, run: Entry, touched: list[Entry]) -> list[str]:

@@ -9,16 +9,10 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import tarfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import ROOT, overlay_folder
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
-
-
-def now() -> str:
-    """Return the present time as Kubernetes writes times."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class History:

@@ -21,10 +21,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     Application,
     healed,
     operation_state,
-    parse_time,
     status_of,
     sync_of,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
 
 from .cluster import BRANCH, Cluster, Git, Live, Store, difference, merged, why
 from .schedule import Schedule
