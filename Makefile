@@ -89,7 +89,7 @@ lint: setup-dev ## ruff, mypy, yamllint and ansible-lint
 	@$(activate) && ruff check . && ruff format --check . && mypy && ansible-lint
 
 unit: setup-dev ## tests that need no cluster, with minimum coverage
-	@$(activate) && pytest tests/unit --numprocesses=$(JOBS) --cov --cov-report= && \
+	@$(activate) && pytest tests/unit --ignore=tests/unit/model --numprocesses=$(JOBS) --cov --cov-report= && \
 	coverage report --omit=$(thin) --fail-under=90 && coverage report --include=$(thin) --fail-under=80
 
 pages: setup-dev $(axe) ## the pages of the report in Chromium; the pictures are in tests/output/pages
@@ -111,7 +111,7 @@ build: setup
 	@$(python) roles/rehearsal_cluster/files/build.py
 
 test: build check ## make check, and all tests on rehearsal clusters except the long ones; the last line is the summary of the test runner
-	@$(activate) && pytest tests/integration --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
+	@$(activate) && pytest tests/unit/model tests/integration --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 test-long: build setup-dev ## the long tests of PART: connection, convergence, model, molecule, operate, variants or wait
 	@$(activate) && pytest tests/unit/model tests/integration --long="$(or $(PART),$(error PART is empty: set it to connection, convergence, model, molecule, operate, variants or wait))"

@@ -42,7 +42,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
     Request,
     Seen,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked, version_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import ERROR_ROUNDS
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.finding import Finding
@@ -471,10 +471,23 @@ def test_a_refused_sync_is_tried_again_without_waiting_for_the_drift_to_last_ane
     judge(waiter, 100.0)
     entry.refreshed_at = 200.0  # no refresh in between
     assert states(waiter) == {"a": (WAIT, "drift")}
-    for attempts, now in enumerate((105.5, 105.7, 105.9), start=1):
+    for attempts, now in enumerate((105.5, 106.6, 107.7), start=1):
         act(waiter, now)
+        entry.refused = (version_of(entry.application), now)  # by the clock of this test
+        act(waiter, now + 0.9)  # the same version would be refused again
         assert states(waiter) == {"a": (WAIT, "resync")}
         assert (len(waiter.operations.api.requests), entry.since, entry.resyncs) == (attempts, 100.0, 0)
+
+
+def test_after_a_conflict_a_newer_version_is_written_at_once():
+    waiter = waiter_of_several({"a": status_of_kind(sync="OutOfSync")}, resync_failed=True)
+    waiter.operations.api, entry = Refusing(), waiter.tracked["a"]
+    judge(waiter, 100.0)
+    entry.refreshed_at = 200.0  # no refresh in between
+    act(waiter, 105.5)
+    entry.refused = ("older", 105.5)
+    act(waiter, 105.7)
+    assert len(waiter.operations.api.requests) == 2
 
 
 def test_what_a_dependency_needs_is_decided_before_what_depends_on_it():

@@ -244,7 +244,8 @@ class Board:
 
     def _file(self, entry: Tracked, now: float) -> None:
         """Put an Application where it is found without looking at all of them."""
-        name, verdict, action = entry.name, entry.verdict, entry.decision.action
+        name, verdict = entry.name, entry.verdict
+        action = Action.NONE if entry.is_refused(now) else entry.decision.action
         (self.waiting.add if verdict.state == WAIT else self.waiting.discard)(name)
         (self.failed.add if verdict.state == FAILED else self.failed.discard)(name)
         writes = action in (Action.SYNC, Action.TERMINATE)

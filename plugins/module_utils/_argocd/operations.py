@@ -131,6 +131,8 @@ class Operations:
         if answer is not None:
             entry.barrier.write(answer)
         if not written.complete:
+            if written.error is None:
+                entry.refuse(time.monotonic())
             entry.release(None)
         elif action is Action.REFRESH:
             self._asked(entry, write.again)

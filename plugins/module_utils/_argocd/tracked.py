@@ -31,6 +31,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.finding import Finding
 
+CONFLICT_SECONDS = 1.0  # until the same version is written again after a conflict, if the watch delivers no newer one
+
 
 class Tracked:
     """The latest version of an Application, and what changed since when."""
@@ -59,6 +61,7 @@ class Tracked:
         self.at_once = False  # whether the answer to the question was that it is ready, and not what came after it
         # What came while a write was on its way: its answer is older. None while nothing is on its way.
         self.held: list[tuple[Application | None, bool]] | None = None
+        self.refused: tuple[str, float] | None = None  # the version for which a write was refused last, and when
 
     @property
     def verdict(self) -> Verdict:
@@ -125,6 +128,17 @@ class Tracked:
             and int(application["metadata"]["resourceVersion"]) < int(known["metadata"]["resourceVersion"])
         )
 
+    def refuse(self, now: float) -> None:
+        """Record that the version that is known cannot be written, because there is a newer one."""
+        self.refused = version_of(self.application), now
+
+    def is_refused(self, now: float) -> bool:
+        """Return whether another write would only be refused again."""
+        if self.refused is None:
+            return False
+        version, at = self.refused
+        return version == version_of(self.application) and now - at < CONFLICT_SECONDS
+
     def hold(self) -> None:
         """Keep what comes, because a write is on its way."""
         self.held = []
@@ -153,3 +167,8 @@ class Tracked:
 def uid_of(application: Application | None) -> str:
     """Return the UID, which tells an Application from a later one with the same name."""
     return str((application or {}).get("metadata", {}).get("uid", ""))
+
+
+def version_of(application: Application | None) -> str:
+    """Return the resource version, or nothing."""
+    return str((application or {}).get("metadata", {}).get("resourceVersion", ""))
