@@ -54,8 +54,11 @@ class ActionModule(ControllerAction):
         folder = Path(args["folder"])
         try:
             files = write(folder, plain(args["facts"]))
-        except Exception as error:  # a run does not fail because of its report
+        except OSError as error:
             Display().warning(f"{folder} cannot be written: {error}")
+            files = []
+        except Exception as error:  # a run does not fail because of its report
+            Display().warning(f"The report cannot be put together: {type(error).__name__}: {error}")
             files = []
         return {"changed": False, "files": files}
 

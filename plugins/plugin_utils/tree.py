@@ -111,8 +111,11 @@ def change(path: Path, content: str | None, write: bool) -> dict[str, str] | Non
 def replace(path: Path, content: str) -> None:
     """Write a file as a whole: an interrupted run leaves the old one or the new one."""
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(content, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(content, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def shortened(text: str | None) -> str:

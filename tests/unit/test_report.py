@@ -180,13 +180,14 @@ def test_the_verdict_is_one_sentence(facts, outcome, verdict):
 
 
 def test_the_applications_come_by_layer_and_order_with_what_is_wrong_and_what_to_do():
-    late = waited("kafka", "failed", "Pod kafka/kafka-0: CrashLoopBackOff", paused=PAUSED)
+    logs = "kubectl logs -n kafka kafka-0 --previous"
+    late = waited("kafka", "failed", "Pod kafka/kafka-0: CrashLoopBackOff", paused=PAUSED, next_step=logs)
     made = report(waited=[late, waited("kafka-ui"), waited("strimzi")], failure=FAILURE)
     assert [entry["name"] for entry in made["applications"]] == ["strimzi", "kafka", "kafka-ui"]
     assert made["counts"] == {"applications": 3, "ready": 2, "waiting": 0, "failed": 1, "paused": 1}
     kafka = made["applications"][1]
     assert (kafka["state"], kafka["reason"]) == ("failed", "Pod kafka/kafka-0: CrashLoopBackOff")
-    assert kafka["next"] == [f"{COMMANDS['status']} -e app=kafka", f"{COMMANDS['resume']} -e app=kafka"]
+    assert kafka["next"] == [logs, f"{COMMANDS['status']} -e app=kafka", f"{COMMANDS['resume']} -e app=kafka"]
     assert kafka["depends_on"] == ["strimzi"]
     assert made["applications"][0]["next"] == []
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from html.parser import HTMLParser
+from pathlib import Path
 
 from ansible_collections.monorepo.gitops.plugins.action import write_report
 from ansible_collections.monorepo.gitops.plugins.plugin_utils import page
@@ -78,17 +79,34 @@ def test_what_is_no_report_of_this_version_is_neither_compared_with_nor_listed(t
     assert (tmp_path / "index.html").read_text().count('<a href="report-') == 1
 
 
-def test_no_file_is_ever_half_written(tmp_path, monkeypatch):
+def test_no_file_is_ever_half_written(tmp_path, monkeypatch, capsys):
     write(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    whole = Path.write_text
 
-    def full(path, content):
-        path.with_name(f".{path.name}.new").write_text(content[:10])
-        raise OSError("No space left on device")
+    def full(path, content, **options):
+        whole(path, content[:10], **options)
+        raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(write_report, "replace", full)
+    monkeypatch.setattr(Path, "write_text", full)
     assert write(tmp_path, time=at(99))["files"] == []
-    assert {name: content for name, content in before.items() if (tmp_path / name).read_bytes() != content} == {}
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert "cannot be written: [Errno 28] No space left on device" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_report_that_cannot_be_put_together_says_so_and_does_not_fail_the_run(tmp_path, monkeypatch, capsys):
+    def broken(*_args):
+        raise KeyError("state")
+
+    monkeypatch.setattr(write_report, "assemble", broken)
+    assert write(tmp_path)["files"] == []
+    assert "The report cannot be put together: KeyError: 'state'" in capsys.readouterr().err
+
+
+def test_the_page_can_be_made_again_from_the_data(tmp_path):
+    write(tmp_path, waited=[waited("kafka", "failed", "OOMKilled", paused="paused since x"), waited("strimzi")])
+    made = json.loads((tmp_path / "report.json").read_text())
+    assert page.page(made) == (tmp_path / "report.html").read_text()
 
 
 class Texts(HTMLParser):
@@ -145,7 +163,7 @@ def test_what_people_have_paused_is_listed_with_the_command_that_resumes_it():
     assert f"{COMMANDS['resume']} -e app=kafka" in shown
 
 
-def test_what_is_on_the_page_is_in_the_report():
+def test_the_page_says_what_the_report_says():
     made = report(
         failure=FAILURE, waited=[waited("kafka", "failed", "Pod kafka/kafka-0: OOMKilled"), waited("strimzi")]
     )

@@ -124,17 +124,22 @@ def application(
         "revision": source.get("revision") or "",
         "seconds": source.get("seconds"),
         "reason": reason,
-        "next": next_steps(name, state, paused, facts["commands"]),
+        "next": next_steps(source, state, facts["commands"]),
         "images": sorted(found.get("images") or []),
         "times": timeline.of_application(found, state, facts["started"]),
     }
 
 
-def next_steps(name: str, state: str, paused: str, commands: Mapping[str, str]) -> list[str]:
-    """Return the commands that go on from an Application that is not as it should be."""
-    status = [f"{commands['status']} -e app={name}"] if state != "ready" and commands.get("status") else []
-    resume = [f"{commands['resume']} -e app={name}"] if paused and commands.get("resume") else []
-    return status + resume
+def next_steps(source: Mapping[str, Any], state: str, commands: Mapping[str, str]) -> list[str]:
+    """Return what goes on from an Application that is not as it should be: what the wait says, then our playbooks."""
+    steps = [source.get("next_step") or ""] if state != "ready" else []
+    wanted = {"status": state != "ready", "resume": bool(source.get("paused"))}
+    steps += [
+        f"{commands[key]} -e app={source['name']}"
+        for key, is_wanted in wanted.items()
+        if is_wanted and commands.get(key)
+    ]
+    return [step for step in steps if step]
 
 
 def endpoints_of(components: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
