@@ -14,7 +14,8 @@ axe := tests/pages/node_modules/axe-core/axe.min.js
 python := $(venv)/bin/python
 activate := . $(venv)/bin/activate
 playbook := $(activate) && ansible-playbook -i inventories/$(ENV)
-pip := -m pip install --quiet --disable-pip-version-check
+# On a terminal pip shows its progress.
+pip := -m pip install $(shell [ -t 2 ] || echo --quiet) --disable-pip-version-check
 # Code that only parses, calls and reports; the decisions are in module_utils.
 thin := 'plugins/modules/*,plugins/action/*'
 
@@ -60,7 +61,7 @@ collections/ansible_collections/monorepo/gitops:
 playbooks/collections:
 	@ln -sfn ../collections $@
 
-setup-dev: setup $(venv)/.done-dev
+setup-dev: setup $(venv)/.done-dev ## the same with what tests need
 
 $(venv)/.done-dev: $(venv)/.done requirements-dev.txt
 	@echo "Installing requirements-dev.txt: about 1 minute." >&2
@@ -73,7 +74,7 @@ $(axe): tests/pages/package.json
 	@npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/pages
 	@touch $@
 
-setup-tools: $(tools)/.done
+setup-tools: $(tools)/.done ## create the virtual environment of tools whose requirements clash
 
 $(tools)/.done: $(venv)/.done requirements-tools.txt
 	@echo "Creating the virtual environment $(tools) and installing requirements-tools.txt: about 1 minute."
@@ -107,7 +108,7 @@ docs: setup-tools ## documentation of plugins and roles, and the changelog fragm
 package: setup-dev setup-tools ## build and install the collection, and check it with Galaxy's importer
 	@tests/package.sh $(venv)/bin $(tools)/bin
 
-build: setup
+build: setup ## build the programs of the rehearsal cluster
 	@$(python) roles/rehearsal_cluster/files/build.py
 
 test: build check ## make check, and all tests on rehearsal clusters except the long ones; the last line is the summary of the test runner

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.modules import gitops_compare
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.k8s_action import K8sAction
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file
@@ -42,8 +42,8 @@ def component_of(entry: str) -> str:
     if not file:  # it is not installed any more
         return entry
     try:
-        definition = (yaml.safe_load(file.read_text()) or {}).get(f"{entry.rpartition('.')[2]}_component") or {}
-    except yaml.YAMLError:
+        definition = (_yaml.load(file.read_text()) or {}).get(f"{entry.rpartition('.')[2]}_component") or {}
+    except _yaml.YamlError:
         return entry
     return str(definition.get("name", entry))
 
@@ -53,7 +53,7 @@ def version(folder: Path) -> str:
     manifest = folder / "MANIFEST.json"
     if manifest.exists():
         return str(json.loads(manifest.read_text())["collection_info"]["version"])
-    return str(yaml.safe_load((folder / "galaxy.yml").read_text())["version"])
+    return str(_yaml.load((folder / "galaxy.yml").read_text())["version"])
 
 
 def components(folder: Path) -> list[str]:

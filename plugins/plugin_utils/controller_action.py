@@ -35,7 +35,7 @@ class ControllerAction(ActionBase):
         try:
             return result | self.call(args, task_vars or {})
         except GitopsError as error:
-            raise AnsibleActionFail(str(error)) from None
+            raise AnsibleActionFail(str(error), result=error.result) from None
 
     def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return the result of the task."""

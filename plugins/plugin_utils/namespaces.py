@@ -9,9 +9,9 @@ Used by action plugins of the collection monorepo.gitops only.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER
 
@@ -58,8 +58,7 @@ def add_namespaces(names: list[str], own: str, base: dict[str, str], overlay: di
 def brought(texts: list[str]) -> set[str]:
     """Return the names of the Namespaces in manifests. Only their documents are parsed, to be fast."""
     documents = [part for text in texts if KIND.search(text) for part in DOCUMENT.split(text) if KIND.search(part)]
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    objects: list[Any] = list(yaml.load_all("\n---\n".join(documents), Loader=loader))
+    objects = _yaml.load_all("\n---\n".join(documents))
     objects += [item for entry in objects if isinstance(entry, dict) for item in entry.get("items") or []]
     return {
         str(name)

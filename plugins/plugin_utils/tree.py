@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.template import trust_as_template
+from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import UPSTREAM
 
@@ -43,8 +43,8 @@ def render_folder(folder: Path, render: Render, manifests: bool = True) -> dict[
             rendered[name] = f"{content}\n"
             continue
         try:
-            list(yaml.load_all(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-        except yaml.YAMLError as error:
+            _yaml.load_all(content)
+        except _yaml.YamlError as error:
             raise GitopsError(f"{folder / name} does not render to YAML: {error}") from error
         rendered[name] = f"{HEADER}{content}\n"
     return rendered

@@ -106,3 +106,12 @@ def test_a_file_and_its_classes_are_short_enough_to_have_one_job(path):
 )
 def test_what_counts_as_too_long(text, expected):
     assert too_long(text) == expected
+
+
+READS_YAML = re.compile(r"\byaml\.(?:safe_|full_|unsafe_)?load")
+
+
+def test_yaml_is_read_in_one_place():
+    """Kubernetes reads a date and a bare `=` as strings, which PyYAML's own loaders do not."""
+    files = [path for path in (ROOT / "plugins").rglob("*.py") if READS_YAML.search(path.read_text())]
+    assert files == [UTILS / "_yaml.py"]
