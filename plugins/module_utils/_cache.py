@@ -21,6 +21,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _paths
 KEPT = {_paths.BUILDS: 200, _paths.CLONES: 50, _paths.INSTALL: 50, _paths.DOWNLOADS: 100}
 # Another run may be using an entry, and an interrupted build leaves one behind.
 DAY = 24 * 3600
+# On a day with very many runs even what was used today goes, but not what a run may still need.
+MOST, HOURS = 2, 2 * 3600
 
 
 def use(entry: Path) -> None:
@@ -30,15 +32,21 @@ def use(entry: Path) -> None:
 
 
 def prune(name: str) -> None:
-    """Remove what was not used for a day: all leftovers, and the entries beyond the number to keep."""
+    """Remove what was not used for a day: all leftovers, and the entries beyond the number to keep.
+
+    Twice this number is the most there can be of what was not used in the last two hours.
+    """
     entries: list[tuple[float, Path]] = []
     with contextlib.suppress(OSError):
         entries = sorted(((path.stat().st_mtime, path) for path in _paths.cache_folder(name).iterdir()), reverse=True)
     complete = [entry for entry in entries if not entry[1].name.startswith(".")]
     leftovers = [entry for entry in entries if entry[1].name.startswith(".")]
-    for used, path in [*complete[KEPT[name] :], *leftovers]:
-        if time.time() - used > DAY:
-            remove(path)
+    kept, most = KEPT[name], MOST * KEPT[name]
+    removable = [(DAY, complete[kept:most]), (HOURS, complete[most:]), (DAY, leftovers)]
+    for age, found in removable:
+        for used, path in found:
+            if time.time() - used > age:
+                remove(path)
 
 
 def remove(path: Path) -> None:

@@ -48,6 +48,20 @@ def test_what_was_used_today_stays():
     assert names("builds") == {"a", "b", "c"}
 
 
+def test_there_is_a_limit_also_for_what_was_used_today():
+    for number in range(6):
+        entry("builds", f"old-{number}", _cache.DAY - 60 - number)
+        entry("builds", f"new-{number}", 60)
+    _cache.prune("builds")
+    assert names("builds") == {f"new-{number}" for number in range(6)}
+    for number in range(6):
+        entry("builds", f"old-{number}", _cache.DAY - 60 - number)
+    for number in range(5):
+        _cache.remove(_paths.cache_folder("builds") / f"new-{number}")
+    _cache.prune("builds")
+    assert names("builds") == {"new-5", "old-3", "old-4", "old-5"}
+
+
 def test_what_an_interrupted_run_left_goes():
     entry("builds", ".new-abc", OLD)
     entry("builds", ".new-now", 60)

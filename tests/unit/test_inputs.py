@@ -40,11 +40,11 @@ def complaints(**variables):
     ("variables", "sentence"),
     [
         ({"maildev_replicas": "many"}, 'maildev_replicas is "many", which is not a whole number.'),
-        ({"maildev_resources": [1]}, "maildev_resources has a value that is not a mapping."),
+        ({"maildev_resources": [1]}, "maildev_resources is [1], which is not a mapping."),
         ({"gitops_tls": "perhaps"}, 'gitops_tls is "perhaps", which is not true or false.'),
-        ({"gitops_removals": {"a": 1}}, "gitops_removals has a value that is not a list of texts."),
+        ({"gitops_removals": {"a": 1}}, 'gitops_removals is {"a": 1}, which is not a list of texts.'),
         ({"cluster_kind": "kind"}, 'cluster_kind is "kind", which is not one of rehearsal, existing.'),
-        ({"kafka_topics": [{"nam": "x"}]}, "kafka_topics: missing required arguments: name found in kafka_topics."),
+        ({"kafka_topics": [{"nam": "x"}]}, "kafka_topics[0]: missing required arguments: name."),
         (
             {"gitops_environment": None},
             "gitops_environment is not set: Name of the environment, and of the folder envs/<environment> of each "
@@ -100,7 +100,7 @@ def test_a_secret_is_not_shown():
     assert sentence == "argocd_password has a value that is not one of a."
     nested = {"argocd_repositories": {"type": "list", "elements": "dict", "no_log": True, "options": {"url": {}}}}
     (sentence,) = inputs.wrong_values(nested, {"argocd_repositories": [{"password": "hunter2"}]}, lambda _name: "")
-    assert sentence == "argocd_repositories: an entry has a wrong value."
+    assert sentence == "argocd_repositories[0]: an entry has a wrong value."
 
 
 def test_an_unknown_entry_is_named():
@@ -109,6 +109,24 @@ def test_an_unknown_entry_is_named():
     assert sentence == (
         "kafka_storage: unknown entry kafka_storage.sise. Supported parameters include: size (infra.yml:3)."
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (
+            [{"name": "a"}, {"name": "b", "partitions": "many"}],
+            'kafka_topics[1].partitions is "many", which is not a whole number.',
+        ),
+        ([{"name": "a"}, "b"], 'kafka_topics is [{"name": "a"}, "b"], which is not a list of mappings.'),
+        ([{"partitions": 3}], "kafka_topics[0]: missing required arguments: name."),
+        (7, "kafka_topics is 7, which is not a list of mappings."),
+    ],
+)
+def test_a_wrong_entry_is_named_by_its_path(value, sentence):
+    entry = {"name": {"type": "str", "required": True}, "partitions": {"type": "int"}}
+    options = {"kafka_topics": {"type": "list", "elements": "dict", "options": entry}}
+    assert list(inputs.wrong_values(options, {"kafka_topics": value}, lambda _name: "")) == [sentence]
 
 
 # What may have credentials: URLs, environment variables, and configuration that is handed on as it is.

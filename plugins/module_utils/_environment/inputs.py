@@ -37,24 +37,44 @@ MARKUP = re.compile(r"\b[A-Z]\(([^)]*)\)")
 def wrong_values(options: Options, values: dict[str, Any], place: Callable[[str], str]) -> Iterator[str]:
     """Return a sentence for each value that its option does not allow. `place` returns where a variable is set."""
     for name, value in values.items():
-        option = options[name]
-        flat: dict[str, Any] = {key: option[key] for key in ("type", "elements", "choices") if key in option}
-        # A mapping or a list may contain a secret, and Ansible's own message about what is in it does.
-        if secret(option) or isinstance(value, (dict, list)):
-            shown = "has a value that"
-        else:
-            text = json.dumps(value, default=str, ensure_ascii=False)
-            shown = f"is {text if len(text) <= SHOWN else text[:SHOWN] + '…'}, which"
-        if _errors(name, flat, value):
-            yield f"{name} {shown} is not {expected(option)}{place(name)}."
-        elif errors := _errors(name, specification(option), value):
-            yield f"{name}: {_entry_error(errors[0], secret(option))}{place(name)}."
+        if wrong := _wrong(name, options[name], value, secret(options[name])):
+            yield f"{wrong}{place(name)}."
+
+
+def _wrong(path: str, option: dict[str, Any], value: Any, hidden: bool) -> str:
+    """Return what is wrong with a value, or with the first entry in it that is wrong; nothing if all is right."""
+    flat: dict[str, Any] = {key: option[key] for key in ("type", "elements", "choices") if key in option}
+    if _errors(path, flat, value):
+        return f"{path} {_shown(value, hidden)} is not {expected(option)}"
+    errors = _errors(path, specification(option), value)
+    if not errors:
+        return ""
+    entries = (_wrong(*entry, hidden) for entry in _entries(path, option, value))
+    return next(filter(None, entries), "") or f"{path}: {_entry_error(errors[0], hidden)}"
+
+
+def _entries(path: str, option: dict[str, Any], value: Any) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """Return the entries of a list or mapping, each with its path and its own option."""
+    options = option.get("options") or {}
+    if isinstance(value, list):
+        element = {"type": option.get("elements", "str"), "options": options}
+        yield from ((f"{path}[{number}]", element, entry) for number, entry in enumerate(value))
+    elif isinstance(value, dict):
+        yield from ((f"{path}.{key}", options[key] or {}, value[key]) for key in options if key in value)
+
+
+def _shown(value: Any, hidden: bool) -> str:
+    """Return what is said of a value before what it is not."""
+    if hidden:
+        return "has a value that"
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return f"is {text if len(text) <= SHOWN else text[:SHOWN] + '…'}, which"
 
 
 def _entry_error(error: str, hidden: bool) -> str:
-    """Return what is wrong in a mapping or a list, without its values; a wrong key may be a misplaced secret."""
+    """Return what is wrong with the entries of a mapping; the name of a wrong one may be a misplaced secret."""
     if error.startswith("missing"):
-        return error
+        return error.partition(" found in ")[0]
     unknown_key = "Supported parameters include" in error and not hidden
     return f"unknown entry {error.rstrip('.')}" if unknown_key else "an entry has a wrong value"
 
