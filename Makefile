@@ -114,8 +114,8 @@ build: setup ## build the programs of the rehearsal cluster
 test: build check ## make check, and all tests on rehearsal clusters except the long ones; the last line is the summary of the test runner
 	@$(activate) && pytest tests/unit/model tests/integration --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
-test-long: build setup-dev ## the long tests of PART: connection, convergence, model, molecule, operate, variants or wait
-	@$(activate) && pytest tests/unit/model tests/integration --long="$(or $(PART),$(error PART is empty: set it to connection, convergence, model, molecule, operate, variants or wait))"
+test-long: build setup-dev ## the long tests of PART: connection, convergence, faults, model, molecule, operate, variants or wait
+	@$(activate) && pytest tests/unit/model tests/integration --long="$(or $(PART),$(error PART is empty: set it to connection, convergence, faults, model, molecule, operate, variants or wait))"
 
 # With ARGS, arguments of pytest, only what they name.
 test-real: build setup-dev ## as root: start a node with real pods, run tests/real on it, and leave nothing behind

@@ -55,6 +55,7 @@ SLOWEST = (
     "test_environment",
     "test_guards",
     "complete_environment",
+    "test_faults",
     "test_molecule",
     "test_environments",
     "test_operate_state",

@@ -78,7 +78,8 @@ REPORT = ROOT / "docs" / "reference" / "report.md"
 REPORT_HEAD = """# Report
 
 A run and a promotion leave a report in `reports/<environment>/` where they were started, or below `report_folder`, also
-when they fail. A run of single parts that does not wait for Applications, such as `--tags publish`, leaves one only if it fails:
+when they fail. A run of single parts that does not wait for Applications, such as `--tags publish`, leaves one only if
+it fails:
 
 | File | Is |
 |---|---|
