@@ -93,6 +93,7 @@ def test_a_deleted_password_is_made_anew_and_its_users_restarted(operated):
     assert not before & pods(operated, "minio")
 
 
+@pytest.mark.long("operate")
 def test_an_environment_comes_back_from_a_backup_on_an_empty_cluster(operated):
     vault = {"~/.vault": str(operated.inventory.parent / "vault")}
     key = operated.live("/api/v1/namespaces/argocd/secrets/argocd-secret")["data"]["server.secretkey"]
