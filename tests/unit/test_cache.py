@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils import _cache, _paths
@@ -120,3 +121,15 @@ def test_official_files_are_kept_as_long_as_they_are_used(tmp_path):
     os.utime(path, (time.time() - 2 * OLD,) * 2)
     assert fetch("https://example.com/x.yaml", digest(b"kind: A")) == path
     assert time.time() - path.stat().st_mtime < 60
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("gitops_repo/defaults/main.yml", _paths.CLONES), ("argocd/vars/main.yml", _paths.INSTALL)],
+)
+def test_a_role_uses_a_folder_that_is_pruned(file, name):
+    cache = _paths.cache_folder(name).relative_to(_paths.cache_folder(".").parent)
+    text = (Path(__file__).parents[2] / "roles" / file).read_text()
+    assert (
+        f"{{{{ lookup('env', 'XDG_CACHE_HOME') | default(lookup('env', 'HOME') ~ '/.cache', true) }}}}/{cache}/" in text
+    )

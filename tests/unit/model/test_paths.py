@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a real Argo CD 3.6.1 wrote, recorded by tests/integration/test_model.py, is a path of the model."""
+"""What a real Argo CD 3.6.1 wrote, recorded by tests/integration/test_streams.py, is a path of the model."""
 
 from __future__ import annotations
 
