@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import os
 import re
@@ -537,6 +538,45 @@ def test_only_a_commit_for_a_real_repository_is_signed(tmp_path, clone, taste, w
     else:
         with pytest.raises(GitopsError, match="gpg failed to sign the data"):
             publish(clone, "infra/a/base/x.yaml", "a: 1")
+
+
+@pytest.fixture
+def gate():
+    """Start a proxy that asks who somebody is, and knows no repository: `asked` has the addresses and the answers."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            login = self.headers.get("Authorization", "")
+            self.server.asked.append((self.path.partition("?")[0], base64.b64decode(login.partition(" ")[2]).decode()))
+            self.send_response(404 if login else 401)
+            self.send_header("WWW-Authenticate", 'Basic realm="git"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.asked = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+def test_only_a_real_repository_is_asked_for_through_a_proxy_and_with_credentials_of_the_user(tmp_path, taste, gate):
+    proxy = f"[http]\nproxy = http://127.0.0.1:{gate.server_port}\n"
+    helper = '[credential]\nhelper = "!f() { echo username=anna; echo password=hunter2; }; f"\n'
+    (taste / ".gitconfig").write_text(proxy + helper)
+    with pytest.raises(GitopsError) as found:
+        Clone(tmp_path / "rehearsed", "http://git.invalid/x.git", "main", isolated=True).open(create=False)
+    assert gate.asked == []
+    with pytest.raises(GitopsError) as found:
+        Clone(tmp_path / "real", "http://git.invalid/x.git", "main").open(create=False)
+    assert gate.asked[:2] == [
+        ("http://git.invalid/x.git/info/refs", ""),
+        ("http://git.invalid/x.git/info/refs", "anna:hunter2"),
+    ]
+    assert "hunter2" not in str(found.value)
 
 
 def test_only_a_real_repository_is_reached_as_the_user_has_configured(tmp_path, clone, taste, monkeypatch):
