@@ -32,14 +32,13 @@ class Recorded:
         self.logs = logs or {}
 
     def listed(self, kind: Kind, namespace: str) -> list[Manifest] | None:
-        """Return the objects of a kind in a namespace."""
-        group = kind.version.rpartition("/")[0]
-        return [item for item in self.objects if identity_of(item)[:3] == (group, kind.kind, namespace)]
+        """Return the objects of a kind in a namespace; the API server has none in another version."""
+        wanted = (kind.version, kind.kind, namespace)
+        return [item for item in self.objects if (item["apiVersion"], *identity_of(item)[1:3]) == wanted]
 
     def named(self, reference: Reference) -> Manifest | None:
         """Return an object, or an empty one."""
-        wanted = (reference.version.rpartition("/")[0], *reference[1:])
-        return next((item for item in self.objects if identity_of(item) == wanted), {})
+        return next((item for item in self.objects if (item["apiVersion"], *identity_of(item)[1:]) == reference), {})
 
     def events(self, item: Manifest) -> list[Manifest]:
         """Return the events of an object."""

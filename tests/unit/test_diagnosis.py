@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
 import pytest
 import recordings
 import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import group_path
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.causes import CAUSES
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidence import Reference, unwrapped
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.reader import Reader, explained
@@ -46,6 +48,45 @@ def test_each_cause_has_a_fixture():
     proved = {fixture(name)["said"]["rule"] for name in FIXTURES} | {said.rule for said in SAID.values()}
     assert [rule.name for rule in CAUSES if rule.name not in proved] == []
     assert len({rule.name for rule in CAUSES}) == len(CAUSES)
+
+
+@functools.cache
+def kinds_of_components():
+    """Return in which versions the official files of the components serve their kinds."""
+    found = {}
+    for path in ROOT.glob("roles/*/vars/main.yml"):
+        for part in yaml.load(path.read_text(), Loader=yaml.CSafeLoader).values():
+            parts = (part, part.get("upstream") or {}) if isinstance(part, dict) else ()
+            kinds = [kinds for each in parts if isinstance(each, dict) and isinstance(kinds := each.get("kinds"), list)]
+            found |= {(entry["group"], entry["kind"]): entry["versions"] for each in kinds for entry in each}
+    return found
+
+
+def test_what_operators_make_is_looked_for_where_it_is_served():
+    served = kinds_of_components()
+    groups = {group for group, _kind in served}
+    found = [
+        (kind.version.rpartition("/"), kind.kind)
+        for kind in dict.fromkeys(kind for kinds in CHILDREN.values() for kind in kinds)
+    ]
+    asked = {(group, kind): version for (group, _slash, version), kind in found if group in groups}
+    assert ("core.strimzi.io", "StrimziPodSet") in asked
+    assert [key for key, version in asked.items() if version not in served.get(key, ())] == []
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_recorded_objects_have_versions_that_are_served(name):
+    served = kinds_of_components()
+    pairs = [(item["apiVersion"].rpartition("/"), item["kind"]) for item in fixture(name)["objects"]]
+    assert [
+        (group, kind) for (group, _, version), kind in pairs if version not in served.get((group, kind), version)
+    ] == []
+
+
+def test_a_newer_operator_serves_what_it_makes_in_its_newer_version():
+    renamed = json.dumps(fixture("kafka")["objects"]).replace("strimzi.io/v1beta2", "strimzi.io/v1")
+    objects = json.loads(renamed)
+    assert diagnose(objects[0], Recorded(objects)).item == ("", "Pod", "kafka", "main-broker-0")
 
 
 def test_the_documentation_has_each_cause():
@@ -151,7 +192,11 @@ class Answers:
         if plural == "broken":
             raise GitopsError("gone")
         items = self.recorded.said if plural == "events" else self.recorded.objects
-        found = [item for item in items if f"{item['kind'].lower()}s" == plural]
+        found = [
+            item
+            for item in items
+            if f"{item['kind'].lower()}s" == plural and path.startswith(f"{group_path(item['apiVersion'])}/")
+        ]
         if name is None:
             kinds = ("apiVersion", "kind")  # the entries of a list have neither
             return 200, {"items": [{key: value for key, value in item.items() if key not in kinds} for item in found]}
@@ -160,7 +205,8 @@ class Answers:
 
     def path(self, item):
         metadata = item["metadata"]
-        return f"/apis/x/namespaces/{metadata['namespace']}/{item['kind'].lower()}s/{metadata['name']}"
+        place = f"{group_path(item['apiVersion'])}/namespaces/{metadata['namespace']}"
+        return f"{place}/{item['kind'].lower()}s/{metadata['name']}"
 
     def lines(self, _path, _query):
         self.asked.append("log")

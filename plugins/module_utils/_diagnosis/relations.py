@@ -36,7 +36,7 @@ CHALLENGE = Kind(f"{ACME}/v1", "Challenge", "challenges")
 ORDER = Kind(f"{ACME}/v1", "Order", "orders")
 REQUEST = Kind(f"{CERTIFICATES}/v1", "CertificateRequest", "certificaterequests")
 BACKUP = Kind(f"{DATABASE}/v1", "Backup", "backups")
-POD_SET = Kind("core.strimzi.io/v1", "StrimziPodSet", "strimzipodsets")
+POD_SET = Kind("core.strimzi.io/v1beta2", "StrimziPodSet", "strimzipodsets")
 # What a controller creates for an object of a kind; those of operators create more.
 CHILDREN: dict[tuple[str, str], tuple[Kind, ...]] = {
     ("", "Service"): (SLICE,),
@@ -71,12 +71,20 @@ def below(item: Manifest, evidence: Evidence) -> Iterator[tuple[Reference, Manif
     group, kind, namespace, _name = identity_of(item)
     kinds = CHILDREN.get((group, kind), () if BUILT_IN.search(group) else OF_OPERATORS)
     for found in [entry for entry in kinds if entry not in PLAIN] if namespace else []:
-        children = [child for child in evidence.listed(found, namespace) or [] if owns(item, child, found)]
+        served = in_version_of(item, found)
+        children = [child for child in evidence.listed(served, namespace) or [] if owns(item, child, found)]
         ordered = sorted(children, key=PLACES.get(found, newest), reverse=True)
         for child in ordered[:1] if found in SUCCESSIVE else ordered:
-            yield reference_to(found, child), {"apiVersion": found.version, "kind": found.kind} | child
+            yield reference_to(served, child), {"apiVersion": served.version, "kind": served.kind} | child
     for reference in needed(item, evidence):
         yield reference, evidence.named(reference)
+
+
+def in_version_of(item: Manifest, kind: Kind) -> Kind:
+    """Return a kind in the version in which the cluster serves it: an operator has the same for all of its kinds."""
+    group = kind.version.rpartition("/")[0]
+    version = item["apiVersion"].rpartition("/")[2]
+    return kind if BUILT_IN.search(group) else kind._replace(version=f"{group}/{version}")
 
 
 def reference_to(kind: Kind, item: Manifest) -> Reference:
