@@ -56,6 +56,8 @@ KUSTOMIZE = "`kustomize build <path to cached source>/web` failed exit status 1:
         f'Failed to load live state: Get "https://10.96.0.1:443/apis": {REFUSED_DIAL}',
         "the server is currently unable to handle the request",
         "etcdserver: request timed out",
+        f"{SOURCE}rpc error: code = NotFound desc = the chart is not there: {REFUSED_DIAL}",
+        'Internal error occurred: failed calling webhook "a": it said: admission webhook "b" denied the request',
     ],
 )
 def test_what_a_server_says_that_is_away_or_busy_may_pass(text):
@@ -90,6 +92,14 @@ def test_what_a_server_says_that_is_away_or_busy_may_pass(text):
         'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.a"',
         "failed to create typed patch object (a/web; apps/v1, Kind=Deployment): .spec.a: field not declared in schema",
         "Skipping sync attempt to [4e84fb37]: auto-sync will wipe out all resources",
+        # What they quote is not what they are.
+        'admission webhook "validate.example.com" denied the request: Internal error occurred: no such owner',
+        'ConfigMap "web" is invalid: data[log]: Invalid value: "etcdserver: request timed out": not a valid name',
+        'admission webhook "a" denied the request: dial tcp 10.0.0.1:80: the address is not permitted',
+        f'{KUSTOMIZE}invalid resource: "etcdserver: request timed out"',
+        f'{SOURCE}rpc error: code = InvalidArgument desc = "etcdserver: request timed out" is no name',
+        f'{UNKNOWN}failed to list refs: unexpected requesting "{URL}" status code: 403: the server is currently '
+        "unable to handle the request",
     ],
 )
 def test_what_follows_from_the_input_is_final(text):

@@ -13,7 +13,7 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import Enum
 
 
@@ -107,14 +107,23 @@ CACHED = re.compile(r"<path to cached source>(/?)")
 TWICE = re.compile(r"\baccumulating resources: accumulation err='(.*)': must build at directory: .*", re.DOTALL)
 
 
+# Words of the API server, and of Argo CD where it says what it refuses.
+ANSWERS = (
+    (BUSY, Nature.PASSING),
+    (REFUSED, Nature.FINAL),
+    (NOT_PERMITTED, Nature.FINAL),
+    (WIPES_OUT, Nature.FINAL),
+    (REPOSITORY, Nature.FINAL),
+    (NO_KIND, Nature.ABSENT),
+)
+
+
 def nature(text: str) -> Nature:
-    """Return what may become of an error."""
-    if _passes(text):
-        return Nature.PASSING
-    if NO_KIND.search(text) or text.endswith(NOT_FOUND):
-        return Nature.ABSENT
-    final = any(pattern.search(text) for pattern in (REFUSED, NOT_PERMITTED, WIPES_OUT, COMMAND, REPOSITORY))
-    return Nature.FINAL if final or FINAL_CODES & set(GRPC.findall(text)) or _statuses(text) else Nature.OPEN
+    """Return what may become of an error: what stands first in it says so, and may quote all that follows."""
+    wrapping = [match.start() for match in GRPC.finditer(text) if match[1] in FINAL_CODES]
+    wrapping += [match.start() for match in COMMAND.finditer(text)]
+    signs = sorted(_signs(text, min(wrapping, default=len(text))), key=lambda sign: sign[0])
+    return signs[0][1] if signs else Nature.FINAL if wrapping else Nature.OPEN
 
 
 def nature_of(texts: Iterable[str]) -> Nature:
@@ -137,14 +146,24 @@ def is_unreachable(text: str) -> bool:
     return "Unavailable" in GRPC.findall(text)
 
 
-def _passes(text: str) -> bool:
-    if PASSING_CODES & set(GRPC.findall(text)) or CONNECTION.search(text) or BUSY.search(text):
-        return True
-    return any(status in PASSING_STATUS or status >= 500 for status in _statuses(text))
+def _signs(text: str, end: int) -> Iterator[tuple[int, Nature]]:
+    """Yield where in an error something tells what it is; `end` is where the words of a command or a server begin.
 
-
-def _statuses(text: str) -> list[int]:
-    return [int(next(filter(None, groups))) for groups in STATUS.findall(text)]
+    These may say that something else was not reached, but nothing in the name of the API server.
+    """
+    for pattern, found in ANSWERS:
+        if match := pattern.search(text, 0, end):
+            yield match.start(), found
+    if text.endswith(NOT_FOUND):
+        yield len(text) - len(NOT_FOUND), Nature.ABSENT
+    if match := CONNECTION.search(text):
+        yield match.start(), Nature.PASSING
+    for match in GRPC.finditer(text):
+        if match[1] in PASSING_CODES:
+            yield match.start(), Nature.PASSING
+    for match in STATUS.finditer(text):
+        status = int(next(filter(None, match.groups())))
+        yield match.start(), Nature.PASSING if status in PASSING_STATUS or status >= 500 else Nature.FINAL
 
 
 def plain(text: str) -> str:
