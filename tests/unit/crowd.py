@@ -73,6 +73,8 @@ class Crowd(ApiServer):
         elif address.path.startswith("/apis/apps/"):
             workload = {"metadata": {"name": "argocd-application-controller"}, "spec": {"replicas": 1}}
             handler.send(200, {"items": [workload | {"status": {"readyReplicas": self.replicas}}]})
+        elif address.path != ARGOCD:
+            handler.send(404, {"message": f"{address.path} does not exist"})
         elif "watch" in query:
             self._watch(handler, int(query["resourceVersion"]))
         else:

@@ -130,7 +130,9 @@ def left_by(task):
 
 def read_by(task, variables, results):
     """Return the names of results and variables that a task needs, a variable with what it is made of."""
-    text = json.dumps({key: value for key, value in task.items() if key not in (*BLOCK, "register")})
+    # What a task registers is its own in `failed_when`.
+    own = ("register", "failed_when") if "register" in task else ()
+    text = json.dumps({key: value for key, value in task.items() if key not in (*BLOCK, *own)})
     used = {name for name in results if re.search(rf"(?<![\w.]){name}\b(?!\":)", text)}
     for name, value in variables.items():
         if re.search(rf"(?<![\w.]){name}\b(?!\":)(?! \| default\()", text):

@@ -5,8 +5,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils import _api
@@ -15,6 +20,8 @@ from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait
 
 from .crowd import Crowd
 from .running import run_module
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture
@@ -124,6 +131,60 @@ def test_thousands_of_warnings_are_counted(crowd):
     warnings = wait_for(server)["warnings"]
     assert len(warnings) == 21
     assert warnings[-1] == "5 more warnings: see those of applications with details=true."
+
+
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  vars:
+    ansible_connection: local
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+    converge_projects: []
+    gitops_allow_paused: false
+    gitops_converge_timeout: 30
+    gitops_degraded_timeout: 0
+    gitops_accepted_health: [Healthy]
+    gitops_plan: {components: []}
+    gitops_comparison: {volumes: [], leftovers: []}
+    argocd_namespace: argocd
+    converge_commit: ""
+  module_defaults:
+    group/monorepo.gitops.argocd: {kubeconfig: "{{ kubeconfig }}"}
+  tasks:
+    - block:
+        - import_tasks: "{{ root }}/playbooks/tasks/converge.yml"
+      always:
+        - ansible.builtin.copy:
+            content: "{{ gitops_wait | to_json }}"
+            dest: "{{ playbook_dir }}/result.json"
+            mode: "0600"
+"""
+
+
+def test_a_run_that_fails_prints_no_more_than_people_read_and_reports_everything(crowd, tmp_path):
+    server = crowd(100, 1000)
+    for item in server.applications.values():
+        item["status"]["health"] = {"status": "Degraded", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    (tmp_path / "play.yml").write_text(PLAY)
+    names = sorted(server.applications)
+    given = json.dumps({"kubeconfig": server.kubeconfig, "converge_names": names, "root": str(ROOT)})
+    done = subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", tmp_path / "play.yml", "-e", given],
+        cwd=ROOT,
+        env=os.environ | {"ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stdout
+    # Ansible shows the message once as an error, and once as the result.
+    assert len(done.stdout.splitlines()) < 80, done.stdout
+    assert len(set(re.findall(r"Application (app-\d+): Degraded", done.stdout))) == 20
+    assert "And 80 more." in done.stdout
+    applications = json.loads((tmp_path / "result.json").read_text())["applications"]
+    assert [(entry["name"], entry["state"]) for entry in applications] == [
+        (f"app-{number:04}", "failed") for number in range(100)
+    ]
 
 
 def test_an_answer_from_before_a_change_of_the_last_moments_is_not_believed(crowd):
