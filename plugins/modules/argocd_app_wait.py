@@ -180,7 +180,8 @@ notes:
   - What blocks a deletion and which manager rewrites a field is read from the objects, as far as this is allowed and
     they are in the same cluster as Argo CD.
   - With the rights to get AppProjects, to list the Deployments and StatefulSets of Argo CD and to get what is suspended
-    some waits end earlier and say more. Without them they end when the time is up.
+    some waits end earlier and say more. Without them they end when the time is up. Sync windows are not judged where
+    the ConfigMap C(argocd-cm) has C(globalProjects), which may have windows, too.
   - Why an object is not ready is looked for in what its controller made for it and in what it needs, where it has not
     been ready for some seconds. With the rights to get such objects and to list pods and what else belongs to them,
     and Events, with O(log_lines) also to get C(pods/log), the reason says the lowest cause; without, which of these

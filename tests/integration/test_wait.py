@@ -607,7 +607,12 @@ def test_what_is_paused_is_named_at_once_with_the_option_that_accepts_it(environ
 
 def test_a_closed_sync_window_is_named(environment, rounds):
     window = {"kind": "deny", "schedule": "* * * * *", "duration": "1h", "applications": ["rounds-a"]}
+    others = [window | {"kind": "allow"}, window | {"schedule": "0 0 29 2 *"}]
     project = f"{ARGO}/appprojects/rounds"
+    assert environment.api().request("PATCH", project, body={"spec": {"syncWindows": others}})[0] == 200
+    rounds.state["rounds-a"]["value"] = f"open {time.time()}"
+    ready, results, waiter = wait(environment, revisions=(rounds.push("while the windows let it begin"),))
+    assert ready, told(waiter)
     assert environment.api().request("PATCH", project, body={"spec": {"syncWindows": [window]}})[0] == 200
     rounds.state["rounds-a"]["value"] = f"window {time.time()}"
     commit = rounds.push("while the window is closed")

@@ -9,11 +9,11 @@ import time
 from collections import Counter
 
 import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import windows
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import (
     CONTROLLER,
     REPO_SERVER,
     Inquiry,
-    is_about,
     is_brought,
     kind_question,
     project_question,
@@ -64,36 +64,29 @@ def test_a_component_of_argo_cd_is_stopped_where_no_pod_is_ready():
     assert workload(Objects(), "argocd", CONTROLLER) is None
 
 
-@pytest.mark.parametrize(
-    ("window", "about"),
-    [
-        ({}, False),
-        ({"applications": ["*"]}, True),
-        ({"applications": ["rounds-?"]}, True),
-        ({"applications": ["other"]}, False),
-        ({"applications": ["other"], "namespaces": ["rounds-a"]}, True),
-        ({"applications": ["other"], "namespaces": ["rounds-a"], "andOperator": True}, False),
-        ({"applications": ["*"], "clusters": ["https://kubernetes.*"], "andOperator": True}, True),
-        ({"clusters": ["in-cluster"]}, False),
-    ],
-)
-def test_a_sync_window_is_about_some_applications(window, about):
-    assert is_about(window, recorded("synced_healthy")) is about
+def test_the_sync_windows_that_are_closed_are_named():
+    always = {"kind": "deny", "schedule": "* * * * *", "duration": "8h", "applications": ["*"], "timeZone": "Japan"}
+    never = always | {"schedule": "* * * * *", "duration": "0"}
+    closed, is_open = (200, {"spec": {"syncWindows": [never, always]}}), (200, {"spec": {"syncWindows": [never]}})
+    application = recorded("synced_healthy")
+    said = Evidence("deny * * * * * for 8h, Japan")
+    assert sync_windows(Objects(appprojects__rounds=closed), "argocd", "rounds", application) == said
+    assert sync_windows(Objects(appprojects__rounds=is_open), "argocd", "rounds", application) == Evidence()
+    assert sync_windows(Objects(appprojects__rounds=(200, {"spec": {}})), "argocd", "rounds", application) == Evidence()
+    assert sync_windows(Objects(), "argocd", "rounds", application) is None
 
 
-def test_the_sync_windows_of_a_project_are_named():
-    windows = [
-        {"kind": "deny", "schedule": "0 22 * * *", "duration": "8h", "applications": ["*"]},
-        {"kind": "allow", "schedule": "* * * * 1", "duration": "1h", "namespaces": ["rounds-?"], "timeZone": "Japan"},
-        {"kind": "deny", "schedule": "* * * * *", "duration": "1h", "namespaces": ["other"]},
-    ]
-    api = Objects(appprojects__rounds=(200, {"spec": {"syncWindows": windows}}))
-    assert sync_windows(api, "argocd", "rounds", recorded("synced_healthy")) == Evidence(
-        "deny 0 22 * * * for 8h, UTC, allow * * * * 1 for 1h, Japan"
-    )
-    api = Objects(appprojects__rounds=(200, {"spec": {}}))
-    assert sync_windows(api, "argocd", "rounds", recorded("synced_healthy")) == Evidence()
-    assert sync_windows(Objects(), "argocd", "rounds", recorded("synced_healthy")) is None
+def test_nothing_is_said_of_sync_windows_where_global_projects_have_more(monkeypatch):
+    window = {"kind": "deny", "schedule": "* * * * *", "duration": "8h", "applications": ["*"]}
+    project = (200, {"spec": {"syncWindows": [window]}})
+    api = Objects(appprojects__rounds=project, **{"argocd-cm": (200, {"data": {"globalProjects": "- {}"}})})
+    assert sync_windows(api, "argocd", "rounds", recorded("synced_healthy")) is None
+    api = Objects(appprojects__rounds=project, **{"argocd-cm": (200, {})})
+    assert sync_windows(api, "argocd", "rounds", recorded("synced_healthy")).text
+    # Nor where the machine does not know the time zone of a window.
+    window["timeZone"] = "No/Where"
+    monkeypatch.setattr(windows, "available_timezones", set)
+    assert sync_windows(api, "argocd", "rounds", recorded("synced_healthy")) is None
 
 
 def test_what_is_suspended_is_found_with_and_without_the_health_of_each_object():

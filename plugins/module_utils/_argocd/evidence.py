@@ -14,7 +14,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from fnmatch import fnmatchcase
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -31,8 +31,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Code, Evidence
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.windows import UnknownZoneError, closing
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
+SETTINGS = "argocd-cm"
 CONTROLLER, REPO_SERVER = "argocd-application-controller", "argocd-repo-server"
 LOOK_SECONDS, READ_SECONDS = 1.0, 5.0
 # How long a verdict or a request must have lasted before anything is read for it.
@@ -173,34 +175,20 @@ def workload(api: Api, namespace: str, name: str) -> Evidence | None:
 
 
 def sync_windows(api: Api, namespace: str, project: str, application: Application) -> Evidence | None:
-    """Return the sync windows of an AppProject that are about an Application; None where it may not be read."""
+    """Return the sync windows that keep automated sync from beginning; None where nobody knows."""
     status, found = api.request("GET", f"{GROUP}/namespaces/{namespace}/appprojects/{project}")
     if status != 200:
         return None
-    windows = (found.get("spec") or {}).get("syncWindows") or []
-    return Evidence(", ".join(window_text(window) for window in windows if is_about(window, application)))
-
-
-def is_about(window: dict[str, Any], application: Application) -> bool:
-    """Return whether a sync window is about an Application (Matches in pkg/apis/application/v1alpha1/types.go)."""
-    destination = (application.get("spec") or {}).get("destination") or {}
-    values = {
-        "applications": [application["metadata"]["name"]],
-        "clusters": [destination.get("name"), destination.get("server")],
-        "namespaces": [destination.get("namespace")],
-    }
-    found = [
-        any(fnmatchcase(value, pattern) for value in filter(None, values[key]) for pattern in window[key])
-        for key in values
-        if window.get(key)
-    ]
-    return bool(found) and (all(found) if window.get("andOperator") else any(found))
-
-
-def window_text(window: dict[str, Any]) -> str:
-    """Return a sync window as a short text."""
-    zone = window.get("timeZone") or "UTC"
-    return f"{window.get('kind')} {window.get('schedule')} for {window.get('duration')}, {zone}"
+    try:
+        text = closing((found.get("spec") or {}).get("syncWindows") or [], application, datetime.now(UTC))
+    except UnknownZoneError:
+        return None
+    if text:
+        # A global project may have windows for others, too.
+        status, settings = api.request("GET", f"/api/v1/namespaces/{namespace}/configmaps/{SETTINGS}")
+        if status == 200 and (settings.get("data") or {}).get("globalProjects"):
+            return None
+    return Evidence(text)
 
 
 def suspended_entries(application: Application) -> list[Resource]:
