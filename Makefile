@@ -117,9 +117,12 @@ test: build check ## make check, and all tests on rehearsal clusters except the 
 test-long: build setup-dev ## the long tests of PART: connection, convergence, faults, model, molecule, operate, variants or wait
 	@$(activate) && pytest tests/unit/model tests/integration --long="$(or $(PART),$(error PART is empty: set it to connection, convergence, faults, model, molecule, operate, variants or wait))"
 
-# With ARGS, arguments of pytest, only what they name.
-test-real: build setup-dev ## as root: start a node with real pods, run tests/real on it, and leave nothing behind
-	@$(activate) && $(if $(ARGS),,pytest tests/real/test_end.py &&) PYTHONPATH=tests python -m real.node $(ARGS)
+# What is missing is said before anything is built. With ARGS, arguments of pytest, only what they name.
+test-real: ## as root: start a node with real pods, run tests/real on it, and leave nothing behind
+	@PYTHONPATH=tests python3 -m real.node.machine
+	@$(MAKE) build setup-dev
+	@$(activate) && export PYTHONPATH=tests && \
+	$(if $(ARGS),,python -m real.node --prepare && pytest tests/real/test_end.py &&) python -m real.node $(ARGS)
 
 bench: build setup-dev ## measure and write docs/performance.md; PART=wait measures one part, ROUNDS=20 as often
 	@$(activate) && PYTHONPATH=tests python -m bench $(if $(PART),--part $(PART)) $(if $(ROUNDS),--rounds $(ROUNDS))

@@ -136,8 +136,10 @@ def test_after_a_whole_node(state, tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT / "tests"), "XDG_STATE_HOME": str(tmp_path)}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as front:
         assert front.stderr
-        said = next(line for line in front.stderr if "is ready after" in line or "Error" in line)
-        assert "is ready after" in said
+        said = []
+        while not any("is ready after" in line for line in said):
+            said.append(front.stderr.readline())
+            assert said[-1], "".join(said)
         state = tmp_path / "monorepo.gitops" / "real-node"
         assert any("kubepods" in entry for entry in traces.found(state)["cgroups"])
         os.kill(of(front, state)["first"], signal.SIGKILL)

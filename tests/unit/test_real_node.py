@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import re
 import string
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
 from real.node import cluster, configuration, machine, pki, processes, programs, simulation
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def versions(folder):
@@ -36,6 +41,23 @@ def test_what_is_missing_is_named_with_its_remedy(monkeypatch):
     assert packages.endswith("Install them: apt-get install nftables runc")
     monkeypatch.setattr(machine.platform, "system", lambda: "Darwin")
     assert machine.missing() == ["A real node needs Linux, this is Darwin."]
+
+
+def test_nothing_begins_on_a_machine_that_lacks_something(monkeypatch):
+    monkeypatch.setattr(machine, "missing", lambda: ["First.", "Second."])
+    with pytest.raises(SystemExit) as end:
+        machine.check()
+    assert end.value.code == "First.\nSecond."
+    monkeypatch.setattr(machine, "missing", list)
+    machine.check()
+
+
+def test_what_is_missing_is_said_without_any_package(tmp_path):
+    """`make test-real` asks before it installs or builds anything."""
+    command = [sys.executable, "-I", "-S", "-c", "import sys; sys.path.append(sys.argv[1]); import real.node.machine"]
+    subprocess.run([*command, ROOT / "tests"], check=True, cwd=tmp_path)
+    makefile = (ROOT / "Makefile").read_text().partition("\ntest-real:")[2].partition("\n\n")[0]
+    assert makefile.index("real.node.machine") < makefile.index("build setup-dev") < makefile.index("--prepare")
 
 
 def workload(*images, init=()):

@@ -77,6 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m real.node", description=__doc__)
     parser.add_argument("--shell", action="store_true", help="run the arguments as a command instead of pytest")
     parser.add_argument("--enter", action="store_true", help="the same, in the node that runs already")
+    parser.add_argument("--prepare", action="store_true", help="only build what is missing")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of pytest, or a command")
     given, options = parser.parse_known_args()
     arguments = options + given.arguments
@@ -84,9 +85,7 @@ def main() -> None:
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     if given.enter:
         enter(command)
-    found = machine.missing()
-    if found:
-        sys.exit("\n".join(found))
+    machine.check()
     STATE.mkdir(parents=True, exist_ok=True)
     keeper.remove_leftovers(STATE)
     if not given.shell:
@@ -96,6 +95,8 @@ def main() -> None:
         parts = prepare()
     except images.BuildError as error:
         sys.exit(str(error))
+    if given.prepare:
+        return
     sys.exit(keeper.start(STATE, partial(run, parts, command)))
 
 

@@ -1,13 +1,14 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a node needs of the machine."""
+"""What a node needs of the machine; as a program, which needs nothing but Python, it says what is missing."""
 
 from __future__ import annotations
 
 import os
 import platform
 import shutil
+import sys
 from pathlib import Path
 
 from . import cgroups
@@ -50,3 +51,13 @@ def missing() -> list[str]:
     if "overlay" not in Path("/proc/filesystems").read_text():
         found.append("The kernel has no overlay file system: modprobe overlay")
     return found
+
+
+def check() -> None:
+    """End the program, with what this machine lacks, if it lacks anything."""
+    if found := missing():
+        sys.exit("\n".join(found))
+
+
+if __name__ == "__main__":
+    check()
