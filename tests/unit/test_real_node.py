@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from real.node import cluster, configuration, machine, pki, processes, programs, simulation
+from real.node import __main__ as program
+from real.node import cluster, configuration, keeper, machine, pki, processes, programs, simulation, traces
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -107,3 +108,34 @@ def test_the_keys_of_a_node_are_private(tmp_path):
     for path in (tmp_path / "pki").iterdir():
         if path.suffix in (".key", ".kubeconfig"):
             assert path.stat().st_mode & 0o77 == 0, path
+
+
+def test_what_a_node_leaves_fails_its_run(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(program, "STATE", tmp_path)
+    before = {"files": {"/run/lock"}, "mounts": {"/"}}
+    monkeypatch.setattr(traces, "found", lambda _state: {"files": {"/run/lock"}, "mounts": set()})
+    assert not program.says_what_is_left(before)
+    monkeypatch.setattr(traces, "found", lambda _state: {"files": {"/run/cni", "/run/lock"}, "mounts": {"/", "/x"}})
+    assert program.says_what_is_left(before)
+    assert capsys.readouterr().err == (
+        "This came to the machine while the node ran, from it or from something else:\nfiles: /run/cni\nmounts: /x\n"
+    )
+
+
+def test_what_another_run_has_is_not_left_by_this_one(tmp_path):
+    """It holds its lock as long as it goes on."""
+    other = keeper.Run(tmp_path / "20260101-000000-2")
+    other.folder.mkdir()
+    after = {"cgroups": {f"/sys/fs/cgroup/memory/gitops-real-node/{name}" for name in (other.folder.name, "mine")}}
+    with other.locked() as mine:
+        assert mine
+        assert program.others(tmp_path) == [other.folder.name]
+        assert traces.left({"cgroups": set()}, after, program.others(tmp_path)) == [
+            "cgroups: /sys/fs/cgroup/memory/gitops-real-node/mine"
+        ]
+    assert program.others(tmp_path) == []
+
+
+def test_what_a_firewall_has_counted_is_no_change():
+    text = "# Generated\n*filter\n:INPUT ACCEPT [{0}:{0}]\n[{0}:{0}] -A INPUT -j DROP\nCOMMIT\n"
+    assert {*traces.rules(text.format(1))} == {*traces.rules(text.format(20))}

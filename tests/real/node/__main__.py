@@ -15,7 +15,7 @@ from pathlib import Path
 
 from conftest import ROOT  # first: this makes the clone importable as ansible_collections.monorepo.gitops
 
-from . import images, keeper, machine, programs, simulation
+from . import images, keeper, machine, programs, simulation, traces
 from .cluster import VARIABLE, Node, Parts
 from .keeper import say
 
@@ -97,7 +97,22 @@ def main() -> None:
         sys.exit(str(error))
     if given.prepare:
         return
-    sys.exit(keeper.start(STATE, partial(run, parts, command)))
+    before = traces.found(STATE)
+    code = keeper.start(STATE, partial(run, parts, command))
+    sys.exit(code or says_what_is_left(before))
+
+
+def says_what_is_left(before: dict[str, set[str]]) -> bool:
+    """Say what has come to the machine since then, from the node or from something else, and return whether it has."""
+    left = traces.left(before, traces.found(STATE), others(STATE))
+    if left:
+        say("\n".join(["This came to the machine while the node ran, from it or from something else:", *left]))
+    return bool(left)
+
+
+def others(state: Path) -> list[str]:
+    """Return the names of the runs that go on."""
+    return [run.folder.name for run in keeper.runs(state) if run.goes_on()]
 
 
 if __name__ == "__main__":

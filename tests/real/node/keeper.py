@@ -9,8 +9,8 @@
             tables and sockets are gone with the last one
     main    starts the node and becomes the command that was asked for; the run ends with it
 
-Each is forked by the one before. If the keeper is killed the kernel kills the first process, and the next run removes
-what both have left.
+Each is forked by the one before. If the keeper is killed the kernel kills the first process, and the front removes what
+both have left; if the front is killed as well, the next run does.
 """
 
 from __future__ import annotations
@@ -131,7 +131,11 @@ def start(state: Path, main: Callable[[Path], int]) -> int:
 
     for number in (*ENDING, signal.SIGALRM):
         signal.signal(number, interrupt if number == signal.SIGINT else stop)
-    return os.waitstatus_to_exitcode(os.waitpid(keeper, 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(keeper, 0)[1])
+    if code < 0:  # it was killed
+        with run.locked(wait=True):
+            run.remove()
+    return code if code >= 0 else 128 - code
 
 
 def leave(function: Callable[[], int]) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from . import cgroups
@@ -15,30 +17,48 @@ from . import cgroups
 
 def found(state: Path) -> dict[str, set[str]]:
     """Return what there is of each kind; two results differ by what came and went meanwhile."""
-    links = json.loads(subprocess.run(["ip", "-j", "link"], check=True, capture_output=True, text=True).stdout)
-    tables = subprocess.run(["nft", "list", "tables"], check=True, capture_output=True, text=True).stdout
     return {
         "mounts": {line.split(" ", 5)[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()},
-        "links": {link["ifname"] for link in links},
-        "firewall tables": {*tables.splitlines()},
-        "cgroups": {str(path) for path in cgroups.MOUNTED.glob(f"*/{cgroups.TOP}/**")},
+        "links": {link["ifname"] for link in json.loads(said("ip", "-j", "link"))},
+        "firewall tables": {*said("nft", "list", "tables").splitlines()},
+        "firewall rules": {rule for program in ("iptables-save", "ip6tables-save") for rule in rules(said(program))},
+        "ipsets": {*said("ipset", "list", "-name").splitlines()},
+        "cgroups": {str(path) for pattern in (cgroups.TOP, f"{cgroups.TOP}/*/") for path in mounted(pattern)},
         "processes": processes(state),
         "runs": {path.name for path in state.glob("*/") if path.name != "logs"},
         "files": {
             str(path) for folder in ("/run", "/var/lib", "/var/log", "/etc/cni", "/opt") for path in listed(folder)
         },
-        "kernel settings": {f"{path}={path.read_text().strip()}" for path in SETTINGS},
+        "kernel settings": {*settings()},
     }
 
 
-SETTINGS = [
-    Path("/proc/sys", name)
-    for name in (
-        *("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops"),
-        *("kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes", "net/ipv4/ip_forward"),
-        *("net/ipv4/conf/all/rp_filter", "fs/inotify/max_user_instances", "net/ipv4/conf/all/route_localnet"),
-    )
-]
+# What every node and firewall may set. Others change by themselves.
+SETTINGS = ("kernel/*", "kernel/keys/*", "vm/*", "fs/inotify/*", "net/ipv4/*", "net/ipv4/conf/all/*", "net/netfilter/*")
+CHANGING = {"ns_last_pid", "perf_event_max_sample_rate", "hung_task_detect_count", "tainted", "nf_conntrack_count"}
+
+
+def settings() -> Iterable[str]:
+    """Yield the settings of the kernel with their values."""
+    for path in (path for pattern in SETTINGS for path in Path("/proc/sys").glob(pattern)):
+        with contextlib.suppress(OSError):  # some can only be written
+            if path.is_file() and path.name not in CHANGING:
+                yield f"{path}={path.read_text().strip()}"
+
+
+def said(*command: str) -> str:
+    """Return what a command prints."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def rules(text: str) -> Iterable[str]:
+    """Yield the rules of a firewall without what they have counted."""
+    return (re.sub(r"\[\d+:\d+\]", "", line) for line in text.splitlines() if not line.startswith("#"))
+
+
+def mounted(pattern: str) -> Iterable[Path]:
+    """Return the cgroups of a pattern, in all hierarchies."""
+    return cgroups.MOUNTED.glob(f"*/{pattern}")
 
 
 def listed(folder: str) -> list[Path]:
@@ -77,6 +97,7 @@ def processes(state: Path) -> set[str]:
     return seen
 
 
-def left(before: dict[str, set[str]], after: dict[str, set[str]]) -> list[str]:
-    """Return what is there after and was not before."""
-    return [f"{kind}: {name}" for kind in after for name in sorted(after[kind] - before[kind])]
+def left(before: dict[str, set[str]], after: dict[str, set[str]], others: Iterable[str] = ()) -> list[str]:
+    """Return what is there after and was not before, but nothing of other runs."""
+    new = [f"{kind}: {name}" for kind in after for name in sorted(after[kind] - before[kind])]
+    return [entry for entry in new if not any(run in entry for run in others)]
