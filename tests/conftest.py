@@ -48,7 +48,7 @@ SHARED = {
         "test_gateway",
         "test_kubectl",
     ),
-    "complete_environment": ("test_complete", "test_convergence"),
+    "complete_environment": ("test_secrets", "test_complete", "test_convergence"),
 }
 # The slowest come first, so that the processes end at about the same time.
 SLOWEST = (

@@ -24,6 +24,7 @@ import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
 from kubernetes import config, dynamic
+from leaks import Onlooker
 from unit.api_server import write_kubeconfig
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -50,6 +51,7 @@ class Environment:
         self.name = variables.get("gitops_environment", "test")
         self.set(**{"gitops_environment": self.name} | variables)
         self.status: dict[str, Any] = {}
+        self.settings: dict[str, str] = {}  # in the environment of every run
 
     def set(self, **variables: Any) -> None:
         """Set variables of the inventory; they win over those of inventories/dev."""
@@ -66,7 +68,7 @@ class Environment:
         return {
             "args": [program, ROOT / playbook, "-i", self.inventory, *args],
             "cwd": self.inventory.parent.parent,
-            "env": os.environ | settings | {"ANSIBLE_NOCOLOR": "1"},
+            "env": os.environ | settings | {"ANSIBLE_NOCOLOR": "1"} | self.settings,
         }
 
     def playbook(self, playbook: str, *args: str, timeout: int = 900) -> subprocess.CompletedProcess[str]:
@@ -295,9 +297,9 @@ def applications(environment):
     return {item["metadata"]["name"]: item["metadata"]["uid"] for item in items}
 
 
-def bring_up(environment: Environment) -> Environment:
+def bring_up(environment: Environment, *args: str) -> Environment:
     """Run site.yml where there is no cluster yet and keep what it said, whether or not it succeeded."""
-    environment.first = environment.site()
+    environment.first = environment.site(*args)
     environment.find_cluster()
     return environment
 
@@ -341,8 +343,14 @@ def environment(test_environment: Environment) -> Environment:
 
 @pytest.fixture(scope="session")
 def complete_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    """Bring up every component of inventories/dev from nothing with stand-ins."""
-    environment = bring_up(Environment(tmp_path_factory.mktemp("complete"), minio_storage_class="fast-ssd"))
+    """Bring up every component of inventories/dev from nothing with stand-ins, while somebody looks at its files."""
+    environment = Environment(tmp_path_factory.mktemp("complete"), minio_storage_class="fast-ssd")
+    folder = environment.inventory.parent.parent
+    onlooker = Onlooker(folder / "tmp", folder / "seen")
+    names = ("TMPDIR", "ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP")
+    environment.settings = dict.fromkeys(names, str(onlooker.watched))
+    with onlooker:
+        bring_up(environment, "-vvv")
     yield environment
     take_down(environment)
 
