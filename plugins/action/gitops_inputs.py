@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inputs, notifications
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inputs, notifications, people
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import role_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
@@ -86,6 +87,7 @@ class ActionModule(ControllerAction):
             *inputs.misspelt(extra - accepted, arguments, place),
             *inputs.wrong_values(options | arguments, values | given, place),
             *self._notifications(task_vars, place),
+            *self._people(task_vars, values, place),
             *inputs.unknown(task_vars, accepted, options, [folder.name for folder in folders], place),
         ]
         if found:
@@ -99,6 +101,15 @@ class ActionModule(ControllerAction):
             return []  # said already, or the whole is a template
         where = place(notifications.VARIABLE)
         return [f"{problem.removesuffix('.')}{where}." for problem in notifications.problems(receivers)]
+
+    def _people(self, variables: dict[str, Any], values: dict[str, Any], place: Callable[[str], str]) -> Iterator[str]:
+        """Return what is wrong with the roles of people, and whether nobody could log in."""
+        entries = values.get(people.VARIABLE)
+        if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
+            yield from (f"{problem.removesuffix('.')}{place(people.VARIABLE)}." for problem in people.problems(entries))
+        enabled = boolean(values.get(people.ADMIN, True), strict=False)
+        if problem := people.login_problem(enabled, variables.get("argocd_cm") or {}):
+            yield problem
 
     def _unset(self, folder: Path, specs: Specs, variables: dict[str, Any]) -> set[str]:
         """Return what a role requires, and neither the inventory nor the role itself sets."""
