@@ -80,7 +80,11 @@ CERTIFICATE = of_kind(
     "web",
     "cert-manager.io/v1",
     annotations={SIMULATE: "fail"},
-    spec={"secretName": "web", "dnsNames": ["web.example.com"], "issuerRef": {"name": "ca", "kind": "ClusterIssuer"}},
+    spec={
+        "secretName": "web",
+        "dnsNames": ["web.example.com"],
+        "issuerRef": {"name": "selfsigned-cluster-issuer", "kind": "ClusterIssuer"},
+    },
 )
 HOOK = of_kind(
     "Job",
