@@ -116,7 +116,12 @@ def test_a_hook_that_failed_is_not_hidden_by_synced_and_healthy():
 
 def test_an_error_of_the_comparison_is_said_once():
     found = reasons(recorded("comparison_error"))
-    assert found[0].startswith("ComparisonError: "), found
+    # In the words of kustomize, without those that Argo CD and kustomize itself put around them.
+    assert found[0] == (
+        "ComparisonError: `kustomize build rounds-a` failed exit status 1: Error: accumulating resources from "
+        "'missing.yaml': evalsymlink failure on 'rounds-a/missing.yaml' : lstat rounds-a/missing.yaml: no such file or "
+        "directory"
+    )
     assert not [text for text in found if "sync status is" in text]
 
 
@@ -138,6 +143,26 @@ def test_an_unhealthy_object_is_named_or_the_lack_of_one():
     application = described(health={"status": "Degraded"}, resources=[unhealthy])
     assert reasons(application) == ["Degraded: Deployment a/b Degraded (exceeded its progress deadline)"]
     assert reasons(described(health={"status": "Degraded"}, resources=[])) == ["Degraded: no resource says why"]
+
+
+def test_what_argo_cd_and_others_put_around_a_message_is_left_out():
+    message = "rpc error: code = NotFound desc = web:2: not found"
+    sick = {"kind": "Pod", "namespace": "a", "name": "b", "health": {"status": "Degraded", "message": message}}
+    warning = {"type": "RepeatedResourceWarning", "message": "rpc error: code = Unknown desc = twice"}
+    application = described(health={"status": "Degraded"}, resources=[sick], conditions=[warning])
+    assert reasons(application) == ["Degraded: Pod a/b Degraded (web:2: not found)", "RepeatedResourceWarning: twice"]
+
+
+def test_what_is_missing_is_never_cut_away_by_what_is_on_its_way():
+    def resource(number, health):
+        return {"kind": "Deployment", "namespace": "a", "name": f"b-{number}", "health": {"status": health}}
+
+    resources = [*(resource(number, "Progressing") for number in range(6)), resource(6, "Missing")]
+    entry = {"health": "Missing", "reasons": ["Missing: many"], "resources": resources}
+    cause = Cause("crash", ("", "Pod", "a", "x"), ("", "Pod", "a", "x"), Found("exited with 1"))
+    named = ", ".join(f"Deployment a/b-{number} Progressing" for number in range(4))
+    left = f"Missing: Deployment a/b-6 Missing, {named} and 2 more"
+    assert with_causes(entry, [cause]) == ["Pod a/x: exited with 1", left]
 
 
 def test_manual_sync_and_what_left_git_are_said():

@@ -644,6 +644,47 @@ def idle(name="manual_out_of_sync"):
     return application
 
 
+def many(*healths):
+    return [
+        {
+            "kind": "ConfigMap",
+            "namespace": "a",
+            "name": f"b-{number}",
+            "status": "OutOfSync",
+            "health": {"status": health},
+        }
+        for number, health in enumerate(healths)
+    ]
+
+
+def names(*numbers):
+    return ", ".join(f"ConfigMap a/b-{number}" for number in numbers)
+
+
+def test_what_is_missing_is_never_cut_away():
+    application = idle()
+    application["status"]["resources"] = many(*["Healthy"] * 6, *["Missing"] * 7)
+    assert verdict(application, Request()).reason == f"OutOfSync: {names(*range(6, 13))} and 6 more"
+    application = drifted()
+    application["status"]["resources"] = many(*["Missing"] * 7, *["Healthy"] * 6)
+    found = verdict(application, Request()).reason.partition("; self-heal")[0]
+    assert (
+        found
+        == f"missing in the cluster ({names(*range(7))}); changed in the cluster ({names(*range(7, 12))} and 1 more)"
+    )
+
+
+def test_what_failed_is_never_cut_away():
+    application = reconciled_late("sync_failed")
+    results = [
+        {"kind": "ConfigMap", "namespace": "a", "name": f"b-{number}", "status": "SyncFailed", "message": "no"}
+        for number in range(7)
+    ]
+    application["status"]["operationState"]["syncResult"]["resources"] = results
+    found = verdict(application, Request()).reason
+    assert found.partition(" (retried")[0] == "sync Failed: " + ", ".join(f"ConfigMap a/b-{n}: no" for n in range(7))
+
+
 def test_a_sync_that_would_delete_everything_is_named():
     application = idle()
     for entry in application["status"]["resources"]:

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import WIPES_OUT
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import project_question
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
+    NAMED_BROKEN,
     Application,
     Resource,
     automated_policy,
@@ -117,7 +118,7 @@ def older_failure(application: Application) -> str:
     if state.get("phase") not in ("Failed", "Error") or not attempted or attempted == revisions_of(application):
         return ""
     of = ", ".join(name[:8] for name in attempted)
-    return f"the last sync, of {of}, failed: {listed(failure_texts(application))}"
+    return f"the last sync, of {of}, failed: {listed(failure_texts(application), NAMED_BROKEN)}"
 
 
 def _drift(application: Application, automated: dict[str, Any], out: list[Resource], seen: Seen) -> Verdict:

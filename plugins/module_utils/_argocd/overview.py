@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import plain
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.runbooks import (
     ARGOCD_ITSELF,
     FIRST,
@@ -26,10 +27,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     failed_here,
     is_automated,
     is_deleted,
-    listed,
     names_of,
     operation_state,
-    resource_name,
     sources_of,
     status_of,
     summary,
@@ -74,7 +73,9 @@ def errors(application: Application) -> list[str]:
     # SyncError repeats what the operation says, which names the objects, too.
     said = bool(failure(application))
     return [
-        f"{entry['type']}: {entry.get('message', '')}" for entry in found if entry["type"] != "SyncError" or not said
+        f"{entry['type']}: {plain(entry.get('message', ''))}"
+        for entry in found
+        if entry["type"] != "SyncError" or not said
     ]
 
 
@@ -128,11 +129,12 @@ def _deletion(application: Application) -> list[str]:
 
 
 def _health(application: Application) -> str:
-    health = status_of(application).get("health") or {}
-    status = health.get("status") or "Unknown"
-    if status == "Healthy":
+    status = status_of(application)
+    health, resources = status.get("health") or {}, status.get("resources") or []
+    word = health.get("status") or "Unknown"
+    if word == "Healthy":
         return ""
-    return f"{status}: {unhealthy(application) or health.get('message') or 'no resource says why'}"
+    return f"{word}: {unhealthy(resources) or health.get('message') or 'no resource says why'}"
 
 
 def _out_of_sync(application: Application) -> str:
@@ -163,15 +165,9 @@ def with_causes(entry: dict[str, Any], causes: list[Cause]) -> list[str]:
     """Return the reasons of a described Application, with the causes in the place of the health that they explain."""
     said, health = entry["reasons"], entry["health"]
     at = next((index for index, text in enumerate(said) if text.startswith(f"{health}: ")), len(said))
-    explained = {name_of(cause.top) for cause in causes}
     # Objects that are not healthy, and of which nothing else is known.
-    rest = [
-        f"{name} {state['status']}" + (f" ({state['message']})" if state.get("message") else "")
-        for resource in entry["resources"]
-        if (state := resource.get("health") or {}).get("status") not in (None, "Healthy")
-        and (name := resource_name(resource)) not in explained
-    ]
-    left = [f"{health}: {listed(rest)}"] if rest else []
+    rest = unhealthy(entry["resources"], {name_of(cause.top) for cause in causes})
+    left = [f"{health}: {rest}"] if rest else []
     return [*said[:at], *(cause.sentence for cause in causes), *left, *said[at + 1 :]] if causes else said
 
 

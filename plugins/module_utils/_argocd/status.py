@@ -12,6 +12,7 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import plain
@@ -62,7 +63,9 @@ def conditions_of(application: Application, *types: str) -> list[dict[str, Any]]
 def warnings(application: Application) -> list[str]:
     """Return the warnings of the controller; its types of conditions end with Error, Warning or Info."""
     found = status_of(application).get("conditions") or []
-    return [f"{entry['type']}: {entry.get('message', '')}" for entry in found if entry["type"].endswith("Warning")]
+    return [
+        f"{entry['type']}: {plain(entry.get('message', ''))}" for entry in found if entry["type"].endswith("Warning")
+    ]
 
 
 def is_deleted(application: Application) -> bool:
@@ -229,19 +232,20 @@ def failure_texts(application: Application) -> list[str]:
     return failed_resources(application) or [plain(AGAIN.sub("", operation_state(application).get("message", "")))]
 
 
-def unhealthy(application: Application) -> str:
-    """Return the resources that are not healthy, with their messages, where the controller persists them."""
+def unhealthy(resources: list[Resource], explained: Collection[str] = ()) -> str:
+    """Return the resources that are not healthy and not explained, with their messages where the status has them."""
     found = [
-        (health["status"] not in BROKEN, resource_name(entry), health)
-        for entry in status_of(application).get("resources") or []
+        (health["status"], f"{name} {health['status']}{in_brackets(plain(health.get('message') or ''))}")
+        for entry in resources
         if (health := entry.get("health") or {}).get("status") not in (None, "Healthy")
+        and (name := resource_name(entry)) not in explained
     ]
-    count = sum(not on_its_way for on_its_way, _name, _health in found)
-    texts = [
-        f"{name} {health['status']}" + (f" ({health['message']})" if health.get("message") else "")
-        for _on_its_way, name, health in sorted(found, key=lambda entry: entry[0])
-    ]
-    return listed(texts, max(NAMED, min(count, NAMED_BROKEN)))
+    return worst_listed(found)
+
+
+def in_brackets(text: str) -> str:
+    """Return what is added to a name; nothing when there is nothing to add."""
+    return f" ({text})" if text else ""
 
 
 def broken(application: Application) -> list[tuple[str, str]]:
@@ -274,8 +278,8 @@ def with_details(text: str, application: Application) -> str:
     if not failed:
         return plain(text)
     if not summary:
-        return f"{plain(text)} [{listed(failed)}]"
-    return f"{text[: summary.start()]}{listed(failed)}{summary['again'] or ''}"
+        return f"{plain(text)} [{listed(failed, NAMED_BROKEN)}]"
+    return f"{text[: summary.start()]}{listed(failed, NAMED_BROKEN)}{summary['again'] or ''}"
 
 
 def skips_reconcile(application: Application) -> bool:
@@ -294,8 +298,15 @@ def resource_name(entry: Resource) -> str:
 
 
 def names_of(entries: list[Resource]) -> str:
-    """Return the names of resources, the first ones where there are many."""
-    return listed([resource_name(entry) for entry in entries])
+    """Return the names of resources; where there are many, some of those that are not broken are only counted."""
+    return worst_listed([((entry.get("health") or {}).get("status") or "", resource_name(entry)) for entry in entries])
+
+
+def worst_listed(entries: list[tuple[str, str]]) -> str:
+    """Return texts of resources, each given with its health: what is broken comes first, and is not cut away."""
+    count = sum(health in BROKEN for health, _text in entries)
+    texts = [text for _health, text in sorted(entries, key=lambda entry: entry[0] not in BROKEN)]
+    return listed(texts, max(NAMED, min(count, NAMED_BROKEN)))
 
 
 def finalizer_text(finalizers: list[str]) -> str:

@@ -175,7 +175,7 @@ def operation_text(application: Application, seen: Seen) -> str:
     text = with_details(f"{older if is_older else 'syncing'}: {doing}", application)
     # Argo CD empties the result when it tries again.
     forgotten = seen.failure.texts if not failed_resources(application) and not state.get("finishedAt") else ()
-    said = f"the attempt before failed: {listed(list(forgotten))}" if forgotten else ""
+    said = f"the attempt before failed: {listed(list(forgotten), NAMED_BROKEN)}" if forgotten else ""
     return "; ".join(filter(None, [text, said]))
 
 
@@ -206,7 +206,7 @@ def absence(text: str, seen: Seen) -> Evidence:
 def rejection(application: Application, seen: Seen) -> Verdict:
     """Return that no further attempt is expected to succeed."""
     more = dict.fromkeys(absence(text, seen).text for text in seen.failure.texts)
-    text = "; ".join([listed(list(seen.failure.texts)), *filter(None, more)])
+    text = "; ".join([listed(list(seen.failure.texts), NAMED_BROKEN), *filter(None, more)])
     since = operation_state(application).get("startedAt", "")
     return Verdict(FAILED, Code.REJECTED, f"sync fails in the same way each time: {text}", since)
 
@@ -298,8 +298,9 @@ def why(application: Application, seen: Seen) -> list[str]:
     said = [cause.text for cause in explaining(seen)]
     lacking = [cause.text for cause in seen.causes if cause.text.startswith(LACKING)]
     if not said:
-        health = status_of(application).get("health") or {}
-        return [unhealthy(application) or health.get("message") or "no resource says why", *lacking]
+        status = status_of(application)
+        health = status.get("health") or {}
+        return [unhealthy(status.get("resources") or []) or health.get("message") or "no resource says why", *lacking]
     others = [
         f"{name} is {health}"
         for name, health in broken(application)
