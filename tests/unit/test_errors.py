@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import (
+    Missing,
     Nature,
     is_unreachable,
     missing_kind,
@@ -134,14 +135,21 @@ NO_VERSION = (
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        (NO_CRD, ("cert-manager.io", "Certificate")),
-        (NO_VERSION, ("cert-manager.io", "Certificate")),
-        ('no matches for kind "Kafka" in version "kafka.strimzi.io/v1"', ("kafka.strimzi.io", "Kafka")),
-        ("the server could not find the requested resource", ("", "")),
+        (NO_CRD, ("cert-manager.io", "Certificate", "")),
+        (NO_VERSION, ("cert-manager.io", "Certificate", "v1alpha9")),
+        ('no matches for kind "Kafka" in version "kafka.strimzi.io/v1"', ("kafka.strimzi.io", "Kafka", "v1")),
+        ('no matches for kind "Podd" in version "v1"', ("", "Podd", "v1")),
+        ("the server could not find the requested resource", None),
     ],
 )
 def test_a_kind_that_is_not_served_is_named(text, kind):
     assert (nature(text), missing_kind(text)) == (Nature.ABSENT, kind)
+
+
+def test_an_error_that_names_no_kind_is_about_that_of_its_object():
+    about = Missing("kafka.strimzi.io", "Kafka", "v1")
+    assert missing_kind("the server could not find the requested resource", about) == about
+    assert missing_kind('Service "a" is invalid: no', about) is None
 
 
 def test_one_final_error_decides():

@@ -10,6 +10,7 @@ from collections import Counter
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import windows
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import NOT_FOUND, Missing
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import (
     CONTROLLER,
     REPO_SERVER,
@@ -114,7 +115,7 @@ def test_a_field_of_the_specification_suspends_for_good(spec, evidence):
 
 
 GROUP, KIND = "cert-manager.io", "Certificate"
-NO_VERSION = f'could not find version "v9" of {GROUP}/{KIND} for requested resource a/b'
+NO_KIND, NO_VERSION = Missing(GROUP, KIND), Missing(GROUP, KIND, "v9")
 
 
 def cluster_with(*versions, kind=KIND):
@@ -125,17 +126,19 @@ def cluster_with(*versions, kind=KIND):
 
 def test_the_versions_that_the_cluster_serves_are_named():
     absent = Evidence("no CustomResourceDefinition in the cluster brings Certificate.cert-manager.io", final=True)
-    assert served(cluster_with("v1", "v1beta1"), GROUP, KIND, NO_VERSION) == Evidence(
+    assert served(cluster_with("v1", "v1beta1"), NO_VERSION) == Evidence(
         "the cluster serves Certificate.cert-manager.io in v1, v1beta1", final=True
     )
-    assert served(cluster_with("v9"), GROUP, KIND, NO_VERSION) == Evidence()
-    said = f'no matches for kind "{KIND}" in version "{GROUP}/v9"'
-    assert served(cluster_with("v1"), GROUP, KIND, said).final
-    assert served(cluster_with("v9"), GROUP, KIND, said) == Evidence()
-    assert served(cluster_with("v1"), GROUP, KIND, NO_CRD) == Evidence()
-    assert served(cluster_with("v1", kind="Issuer"), GROUP, KIND, NO_CRD) == absent
-    assert served(Objects(**{f"apis__{GROUP}": (404, {})}), GROUP, KIND, NO_CRD) == absent
-    assert served(Objects(), GROUP, KIND, NO_CRD) is None
+    assert served(cluster_with("v9"), NO_VERSION) == Evidence()
+    assert served(cluster_with("v1"), NO_KIND) == Evidence()
+    assert served(cluster_with("v1", kind="Issuer"), NO_KIND) == absent
+    assert served(Objects(**{f"apis__{GROUP}": (404, {})}), NO_KIND) == absent
+    assert served(Objects(), NO_KIND) is None
+    core = Objects(api__v1=(200, {"resources": [{"kind": "Pod"}]}))
+    assert served(core, Missing("", "Pod", "v1")) == Evidence()
+    assert served(core, Missing("", "Podd")) == Evidence("the API server has no Podd of its core API", final=True)
+    other = Evidence("the cluster serves Pod of its core API in v1", final=True)
+    assert served(core, Missing("", "Pod", "v2")) == other
 
 
 def test_a_kind_may_still_be_brought_by_another_application():
@@ -183,8 +186,21 @@ def test_only_what_stands_still_raises_questions():
 def test_a_kind_is_asked_about_while_nobody_may_still_bring_it():
     entry = tracked(Code.SYNCING, recorded("retrying"))
     entry.failures.last = Failure(("f",), (NO_CRD,), 1)
-    assert asked(entry) == {kind_question(GROUP, KIND)}
+    assert asked(entry) == {kind_question(NO_KIND)}
     assert asked(entry, others={"b": {"status": {}}}) == set()
+    # Nobody brings a kind of the API server itself.
+    entry.failures.last = Failure(("f",), ('no matches for kind "Podd" in version "v1"',), 1)
+    assert asked(entry, others={"b": {"status": {}}}) == {kind_question(Missing("", "Podd", "v1"))}
+    # The kind is in the entry of the resource.
+    entry.failures.last = Failure(("f",), (f"Certificate a/b: {NOT_FOUND}",), 1, (NO_VERSION,))
+    assert asked(entry) == {kind_question(NO_VERSION)}
+
+
+def test_a_kind_that_the_comparison_lacks_is_asked_about():
+    application = recorded("comparison_error")
+    application["status"]["conditions"][0]["message"] = f"Failed to load live state: {NO_CRD}"
+    assert asked(tracked(Code.ERROR, application)) == {kind_question(NO_KIND)}
+    assert asked(tracked(Code.ERROR, application), now=1.0) == set()
 
 
 class Counting(Objects):

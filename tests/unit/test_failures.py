@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import Nature
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import Missing, Nature
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.failures import NO_FAILURE, Failure, Failures
 
 from .test_verdict import INVALID, recorded
@@ -43,6 +43,14 @@ def test_what_argo_cd_empties_between_two_attempts_is_remembered():
     del trying["status"]["operationState"]["finishedAt"]
     assert followed(attempt(1), trying) == Failure((REVISION,), (INVALID,), 1)
     assert followed(attempt(1), trying, attempt(2, phase="Failed")) == Failure((REVISION,), (INVALID,), 2)
+
+
+def test_the_kind_of_what_failed_is_known_where_the_error_does_not_name_it():
+    failed = attempt(1)
+    entry = failed["status"]["operationState"]["syncResult"]["resources"][1]
+    entry["message"] = "the server could not find the requested resource"
+    found = followed(failed)
+    assert (found.nature, found.missing) == (Nature.ABSENT, [Missing("apps", "Deployment", "v1")])
 
 
 def test_another_failure_begins_anew():

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import Missing
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import (
     REPO_SERVER,
     kind_question,
@@ -213,7 +215,7 @@ NO_CRD = (
 
 
 def test_a_kind_that_nothing_brings_is_final_and_the_versions_that_are_served_are_named():
-    application, question = recorded("retrying"), kind_question("cert-manager.io", "Certificate")
+    application, question = recorded("retrying"), kind_question(Missing("cert-manager.io", "Certificate"))
     failure = failure_of(application, NO_CRD)
     assert judged(application, failure=failure) == (WAIT, "syncing")
     assert judged(application, failure=failure, evidence={question: Evidence()}) == (WAIT, "syncing")
@@ -221,6 +223,26 @@ def test_a_kind_that_nothing_brings_is_final_and_the_versions_that_are_served_ar
     found = verdict(application, Request(), Seen(failure=failure, evidence={question: served}))
     assert (found.state, found.code) == (FAILED, "rejected")
     assert found.reason == f"sync fails in the same way each time: {NO_CRD}; {served.text}"
+
+
+def test_a_kind_that_only_the_entry_of_the_resource_names_is_final_when_nothing_serves_it():
+    application, missing = recorded("retrying"), Missing("example.com", "Widget", "v1")
+    text = "Widget a/b: the server could not find the requested resource"
+    failure = replace(failure_of(application, text), kinds=(missing,))
+    assert judged(application, failure=failure) == (WAIT, "syncing")
+    nothing = {kind_question(missing): Evidence("no CustomResourceDefinition in the cluster brings it", final=True)}
+    assert judged(application, failure=failure, evidence=nothing) == (FAILED, "rejected")
+
+
+def test_a_comparison_that_lacks_a_kind_is_final_when_nothing_brings_it():
+    application, question = recorded("comparison_error"), kind_question(Missing("cert-manager.io", "Certificate"))
+    application["status"]["conditions"][0]["message"] = f"Failed to load live state: {NO_CRD}"
+    assert judged(application, error_rounds=1) == (WAIT, "error")
+    nothing = {question: Evidence("nothing brings it", final=True)}
+    found = verdict(application, Request(), Seen(error_rounds=1, evidence=nothing))
+    assert (found.state, found.reason) == (FAILED, f"ComparisonError: {NO_CRD}; nothing brings it")
+    others = {"b": {"status": {}}}
+    assert judged(application, error_rounds=9, evidence=nothing, others=others) == (WAIT, "error")
 
 
 def test_an_operation_that_retries_an_older_revision_is_superseded():

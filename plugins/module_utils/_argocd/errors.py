@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from typing import NamedTuple
 
 
 class Nature(Enum):
@@ -87,10 +88,20 @@ WIPES_OUT = re.compile(r"^Skipping sync attempt to .*: auto-sync will wipe out a
 COMMAND = re.compile(r"(?:^|[:=] )`(?:kustomize|helm) [^`]*`? failed exit status \d+: ")
 REPOSITORY = re.compile(r"(?:^|[:=] )(?:authentication required|authorization failed|repository not found)(?:$|: )")
 NO_KIND = re.compile(
-    r'The Kubernetes API could not find (?:version "[^"]*" of )?(?P<group>[\w.-]*)/(?P<kind>\w+) for requested '
-    r'|\bno matches for kind "(?P<kind2>\w+)" in version "(?P<group2>[\w.-]+)/[\w.-]+"'
+    r'The Kubernetes API could not find (?:version "(?P<version>[^"]*)" of )?'
+    r"(?P<group>[\w.-]*)/(?P<kind>\w+) for requested "
+    r'|\bno matches for kind "(?P<kind2>\w+)" in version "(?:(?P<group2>[\w.-]+)/)?(?P<version2>[\w.-]+)"'
 )
 NOT_FOUND = "the server could not find the requested resource"
+
+
+class Missing(NamedTuple):
+    """A kind that the API server does not serve; the version is empty where the error is about all of them."""
+
+    group: str
+    kind: str
+    version: str = ""
+
 
 # What Argo CD adds to a cause, and kubectl, which names the temporary file that it reads from.
 WRAPPING = re.compile(
@@ -133,12 +144,16 @@ def nature_of(texts: Iterable[str]) -> Nature:
     return next((each for each in order if each in found), Nature.OPEN)
 
 
-def missing_kind(text: str) -> tuple[str, str]:
-    """Return group and kind that the API server does not serve, both empty where an error is about something else."""
+def missing_kind(text: str, about: Missing | None = None) -> Missing | None:
+    """Return the kind that the API server does not serve; None where an error is about something else.
+
+    `about` is the kind of the object that was to be written: not every error names it.
+    """
     found = NO_KIND.search(text)
-    if not found:
-        return "", ""
-    return found["group"] or found["group2"] or "", found["kind"] or found["kind2"]
+    if found:
+        group, version = (found[name] or found[f"{name}2"] or "" for name in ("group", "version"))
+        return Missing(group, found["kind"] or found["kind2"], version)
+    return about if text.endswith(NOT_FOUND) else None
 
 
 def is_unreachable(text: str) -> bool:

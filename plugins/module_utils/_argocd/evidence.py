@@ -18,8 +18,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import Nature, is_unreachable, missing_kind
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, group_path
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import (
+    Missing,
+    Nature,
+    is_unreachable,
+    missing_kind,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     Application,
@@ -43,7 +48,7 @@ UNANSWERED = 5.0
 # Kinds that are Suspended only because of a field of their specification.
 BY_SPECIFICATION = {("apps", "Deployment"): "paused", ("batch", "Job"): "suspend", ("batch", "CronJob"): "suspend"}
 CAUSED_BY = re.compile(r"(?:(?P<group>[\w.-]+)/)?(?P<kind>\w+):(?:(?P<namespace>[\w.-]+)/)?(?P<name>[\w.:-]+)")
-WANTED_VERSION = re.compile(r'could not find version "([^"]*)" of |\bin version "[^"/]*/([^"]*)"')
+CORE = {"versions": [{"version": "v1", "groupVersion": "v1"}]}
 Question = str
 Reader = Callable[[Api], "Evidence | None"]
 
@@ -53,9 +58,9 @@ def project_question(project: str) -> Question:
     return f"sync windows of {project}"
 
 
-def kind_question(group: str, kind: str) -> Question:
+def kind_question(missing: Missing) -> Question:
     """Return the question whether the cluster serves a kind."""
-    return f"versions of {kind}.{group}"
+    return " ".join(("versions of", *missing))
 
 
 def suspended_question(name: str) -> Question:
@@ -124,15 +129,23 @@ def _questions_of(
         yield project_question(project), lambda api: sync_windows(api, namespace, project, application)
     if code == Code.SUSPENDED:
         yield suspended_question(entry.name), lambda api: suspended_by(api, application)
-    for text in entry.failures.last.texts if entry.failures.last.nature is Nature.ABSENT else ():
-        group, kind = missing_kind(text)
-        if group and not is_brought(group, entry.name, others):
-            yield kind_question(group, kind), partial(served, group=group, kind=kind, text=text)
+    failure = entry.failures.last
+    absent = failure.missing if failure.nature is Nature.ABSENT else []
+    absent += missing_kinds(application) if code == Code.ERROR and stands_still else []
+    for missing in absent:
+        if not missing.group or not is_brought(missing.group, entry.name, others):
+            yield kind_question(missing), partial(served, missing=missing)
 
 
 def without_repo_server(application: Application) -> bool:
     """Return whether the controller does not reach the repo-server."""
     return any(is_unreachable(entry.get("message", "")) for entry in conditions_of(application, "ComparisonError"))
+
+
+def missing_kinds(application: Application) -> list[Missing]:
+    """Return the kinds that the comparison could not find."""
+    found = conditions_of(application, "ComparisonError")
+    return [missing for entry in found if (missing := missing_kind(entry.get("message", "")))]
 
 
 def is_brought(group: str, name: str, others: Mapping[str, Application]) -> bool:
@@ -223,9 +236,11 @@ def suspended_by(api: Api, application: Application) -> Evidence:
     return Evidence()
 
 
-def served(api: Api, group: str, kind: str, text: str) -> Evidence | None:
+def served(api: Api, missing: Missing) -> Evidence | None:
     """Return in which versions the cluster serves a kind, where it is not the one that an error is about."""
-    status, found = api.request("GET", f"/apis/{group}")
+    group, kind, wanted = missing
+    named = f"{kind}.{group}" if group else f"{kind} of its core API"
+    status, found = api.request("GET", f"/apis/{group}") if group else (200, CORE)
     if status not in (200, 404):
         return None
     versions = [
@@ -233,13 +248,14 @@ def served(api: Api, group: str, kind: str, text: str) -> Evidence | None:
         for entry in (found.get("versions") or [] if status == 200 else [])
         if any(each["kind"] == kind for each in _resources(api, entry["groupVersion"]))
     ]
-    wanted = WANTED_VERSION.search(text)
+    if not versions and not group:
+        return Evidence(f"the API server has no {named}", final=True)
     if not versions:
-        return Evidence(f"no CustomResourceDefinition in the cluster brings {kind}.{group}", final=True)
-    if not wanted or (wanted[1] or wanted[2]) in versions:
+        return Evidence(f"no CustomResourceDefinition in the cluster brings {named}", final=True)
+    if not wanted or wanted in versions:
         return Evidence()
-    return Evidence(f"the cluster serves {kind}.{group} in {', '.join(versions)}", final=True)
+    return Evidence(f"the cluster serves {named} in {', '.join(versions)}", final=True)
 
 
 def _resources(api: Api, version: str) -> list[dict[str, Any]]:
-    return list(api.request("GET", f"/apis/{version}")[1].get("resources") or [])
+    return list(api.request("GET", group_path(version))[1].get("resources") or [])

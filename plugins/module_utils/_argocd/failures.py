@@ -8,12 +8,19 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import Nature, nature_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import (
+    Missing,
+    Nature,
+    missing_kind,
+    nature_of,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     Application,
     between_attempts,
+    failed_entries,
     failure_texts,
     operation_revisions,
     operation_state,
@@ -27,11 +34,18 @@ class Failure:
     revisions: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     attempts: int = 0
+    kinds: tuple[Missing, ...] = field(default=(), compare=False)  # of the resources that the texts are about
 
     @property
     def nature(self) -> Nature:
         """Return what may become of it."""
         return nature_of(self.texts)
+
+    @property
+    def missing(self) -> list[Missing]:
+        """Return the kinds that the API server does not serve."""
+        pairs = zip_longest(self.texts, self.kinds)
+        return [found for text, about in pairs if (found := missing_kind(text or "", about))]
 
 
 NO_FAILURE = Failure()
@@ -56,7 +70,11 @@ class Failures:
         if attempt == self.seen:
             return
         self.seen = attempt
-        found = Failure(operation_revisions(state), tuple(failure_texts(application)))
+        kinds = [
+            Missing(entry.get("group") or "", entry["kind"], entry.get("version") or "")
+            for entry in failed_entries(application)
+        ]
+        found = Failure(operation_revisions(state), tuple(failure_texts(application)), kinds=tuple(kinds))
         same = (found.revisions, found.texts) == (self.last.revisions, self.last.texts)
         self.last = replace(found, attempts=self.last.attempts + 1 if same else 1)
 

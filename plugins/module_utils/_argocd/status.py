@@ -235,17 +235,15 @@ def failure_texts(application: Application) -> list[str]:
 def unhealthy(resources: list[Resource], explained: Collection[str] = ()) -> str:
     """Return the resources that are not healthy and not explained, with their messages where the status has them."""
     found = [
-        (health["status"], f"{name} {health['status']}{in_brackets(plain(health.get('message') or ''))}")
+        (
+            health["status"],
+            f"{name} {health['status']}" + (f" ({plain(text)})" if (text := health.get("message")) else ""),
+        )
         for entry in resources
         if (health := entry.get("health") or {}).get("status") not in (None, "Healthy")
         and (name := resource_name(entry)) not in explained
     ]
     return worst_listed(found)
-
-
-def in_brackets(text: str) -> str:
-    """Return what is added to a name; nothing when there is nothing to add."""
-    return f" ({text})" if text else ""
 
 
 def broken(application: Application) -> list[tuple[str, str]]:
@@ -259,9 +257,14 @@ def broken(application: Application) -> list[tuple[str, str]]:
 
 def failed_resources(application: Application) -> list[str]:
     """Return the resources and hooks that the last operation could not sync, with their messages."""
+    return [f"{result_name(entry)}: {plain(entry.get('message', ''))}" for entry in failed_entries(application)]
+
+
+def failed_entries(application: Application) -> list[Resource]:
+    """Return what the last operation says of the resources and hooks that it could not sync."""
     result = operation_state(application).get("syncResult") or {}
     return [
-        f"{result_name(entry)}: {plain(entry.get('message', ''))}"
+        entry
         for entry in result.get("resources") or []
         if entry.get("status") == "SyncFailed" or entry.get("hookPhase") in ("Failed", "Error")
     ]

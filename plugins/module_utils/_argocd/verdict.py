@@ -15,8 +15,8 @@ from dataclasses import replace
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.differences import CONFIRMED, judge, leftovers
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import (
+    Missing,
     Nature,
-    missing_kind,
     nature_of,
     plain,
 )
@@ -25,6 +25,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence i
     REPO_SERVER,
     is_brought,
     kind_question,
+    missing_kinds,
     suspended_entries,
     suspended_question,
 )
@@ -132,11 +133,14 @@ def _errors(application: Application, request: Request, seen: Seen) -> Verdict |
         long = seen.seconds > (FINAL_SECONDS if gone.final else GONE_SECONDS)
         text = "; ".join(filter(None, [gone.text, said]))
         return Verdict(FAILED if gone.text and long else WAIT, Code.ERROR, text, since)
-    rounds = CONFIRMED if passing is Nature.FINAL else ERROR_ROUNDS
-    groups = [missing_kind(entry.get("message", ""))[0] for entry in found]
-    brought = any(group and is_brought(group, name_of(application), seen.others) for group in groups)
+    missing = missing_kinds(application)
+    known = [absence(kind, seen) for kind in missing]
+    absent = passing is Nature.ABSENT and any(evidence.final for evidence in known)
+    rounds = CONFIRMED if absent or passing is Nature.FINAL else ERROR_ROUNDS
+    brought = any(kind.group and is_brought(kind.group, name_of(application), seen.others) for kind in missing)
     failed = seen.error_rounds >= rounds and not brought
-    return Verdict(FAILED if failed else WAIT, Code.ERROR, said, since)
+    text = "; ".join([said, *filter(None, dict.fromkeys(evidence.text for evidence in known))])
+    return Verdict(FAILED if failed else WAIT, Code.ERROR, text, since)
 
 
 def _operation(application: Application, request: Request, seen: Seen) -> Verdict | None:
@@ -194,18 +198,18 @@ def is_rejected(application: Application, seen: Seen) -> bool:
     if failure.attempts < ATTEMPTS or failure.revisions != revisions_of(application):
         return False
     if failure.nature is Nature.ABSENT:
-        return any(absence(text, seen).final for text in failure.texts)
+        return any(absence(missing, seen).final for missing in failure.missing)
     return failure.nature is Nature.FINAL
 
 
-def absence(text: str, seen: Seen) -> Evidence:
+def absence(missing: Missing, seen: Seen) -> Evidence:
     """Return what is known about a kind that the API server does not serve."""
-    return seen.evidence.get(kind_question(*missing_kind(text)), Evidence())
+    return seen.evidence.get(kind_question(missing), Evidence())
 
 
 def rejection(application: Application, seen: Seen) -> Verdict:
     """Return that no further attempt is expected to succeed."""
-    more = dict.fromkeys(absence(text, seen).text for text in seen.failure.texts)
+    more = dict.fromkeys(absence(missing, seen).text for missing in seen.failure.missing)
     text = "; ".join([listed(list(seen.failure.texts), NAMED_BROKEN), *filter(None, more)])
     since = operation_state(application).get("startedAt", "")
     return Verdict(FAILED, Code.REJECTED, f"sync fails in the same way each time: {text}", since)
