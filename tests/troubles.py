@@ -9,14 +9,17 @@ rehearsal, where Stages made of these recordings write it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from recordings import Manifest
 
-# The name of the image with a shell that the node of tests/real has; a rehearsal needs none.
-IMAGE = "gitops-real-node.invalid/busybox:1"
+# An image of busybox: that of the node of tests/real, or another one for another cluster. A rehearsal needs none.
+IMAGE = os.environ.get("GITOPS_REAL_IMAGE") or (
+    "busybox:1.36" if "GITOPS_REAL_KUBECONFIG" in os.environ else "gitops-real-node.invalid/busybox:1"
+)
 # A registry on the node that the tests start, and one that nothing serves.
 REGISTRY, NOBODY = "127.0.0.1:5000", "127.0.0.1:1"
 LABELS = {"app": "web"}
@@ -188,14 +191,14 @@ TROUBLES: dict[str, Trouble] = {
     ),
     "out-of-memory": Trouble(
         # The pod as a whole may use more, because of its init container. All the same containerd does not notice on the
-        # node of the tests why its container ends: with 137, and reason Error instead of OOMKilled.
+        # node of the tests why its container ends: the reason is Error, and on other nodes OOMKilled.
         [
             crashing(
                 container("tail", "/dev/zero", resources=memory("16Mi")),
                 initContainers=[container("true", name="first", resources=memory("64Mi"))],
             )
         ],
-        (*CRASH, "main was terminated Error"),
+        (*CRASH, "main was terminated with 137"),
     ),
     "full-volume": Trouble(
         [

@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from kubernetes import config, dynamic
 
+from . import elsewhere, summary
 from .clients import Database, Temporal
 from .environment import RealEnvironment
 from .field import enforce, field
@@ -28,30 +29,34 @@ from .node.processes import eventually
 
 __all__ = ["enforce", "field"]  # fixtures
 
-OTHER, OTHER_UID = os.environ.get("GITOPS_REAL_KUBECONFIG", ""), os.environ.get("GITOPS_REAL_UID", "")
+OTHER = os.environ.get(elsewhere.KUBECONFIG, "")
+CLUSTER = pytest.StashKey[Cluster]()
 LEFT_OUT = pytest.StashKey[list[str]]()
 TIMES = pytest.StashKey[dict[str, float]]()
+MEMORY = pytest.StashKey[dict[str, int]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", action="store_true", help="write tests/fixtures/kubelet anew")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Say first what is real and what is simulated."""
-    print("\n".join(what_is_real()), flush=True)
+    if OTHER:
+        config.stash[CLUSTER] = found = other()
+        print("\n".join(summary.of_cluster(OTHER, found.get("nodes")["items"])), flush=True)
+    elif VARIABLE in os.environ:
+        config.stash[CLUSTER] = node = Node.here()
+        print("\n".join(summary.of_node(node.parts)), flush=True)
+        config.stash[MEMORY] = {"before the first test": summary.memory()}
 
 
-def what_is_real() -> list[str]:
-    """Return lines about what runs for real."""
-    if VARIABLE not in os.environ:
-        return [f"cluster of {OTHER}: everything is real" if OTHER else "no node"]
-    parts = Node.here().parts
-    return [
-        f"real: pods of {', '.join(sorted(parts.local))}",
-        f"stubs: {'; '.join(f'{name}: {what}' for name, what in sorted(parts.stubs.items())) or 'none'}",
-        f"simulated: pods of all other images; the operators of {', '.join(parts.operators) or 'no component'}",
-    ]
+def other() -> Cluster:
+    """Return the cluster of somebody else, or end the run: the tests need one that is meant, and empty of ours."""
+    found = Cluster(Path(OTHER), programs.builder().cache_folder() / "bin")
+    if refusal := elsewhere.refusal(found, os.environ):
+        pytest.exit(refusal, returncode=pytest.ExitCode.USAGE_ERROR)
+    return found
 
 
 @pytest.hookimpl(trylast=True)
@@ -83,19 +88,18 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.section("seconds")
     for what, seconds in times.items():
         terminalreporter.write_line(f"{seconds:7.0f}  {what}")
+    if memory := config.stash.get(MEMORY, {}):
+        terminalreporter.section("MiB of all processes of the node and its tests (PSS)")
+        for when, mebibytes in (memory | {"after the last test": summary.memory()}).items():
+            terminalreporter.write_line(f"{mebibytes:7}  {when}")
     for test in config.stash.get(LEFT_OUT, []):
         terminalreporter.write_line(f"Left out: {test}")
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Cluster:
+def cluster(pytestconfig: pytest.Config) -> Cluster:
     """Return the cluster that the tests use."""
-    if not OTHER:
-        return Node.here()
-    found = Cluster(Path(OTHER), programs.builder().cache_folder() / "bin")
-    uid = found.get("namespace", "kube-system")["metadata"]["uid"]
-    assert uid == OTHER_UID, f"GITOPS_REAL_UID is {OTHER_UID!r}, the cluster of {OTHER} has the UID {uid}"
-    return found
+    return pytestconfig.stash[CLUSTER]
 
 
 @pytest.fixture(scope="session")
@@ -141,13 +145,17 @@ def times(pytestconfig: pytest.Config) -> dict[str, float]:
 
 
 @pytest.fixture(scope="session")
-def first_run(environment: RealEnvironment, times: dict[str, float]) -> subprocess.CompletedProcess[str]:
+def first_run(
+    environment: RealEnvironment, times: dict[str, float], pytestconfig: pytest.Config
+) -> subprocess.CompletedProcess[str]:
     """Run site.yml on the empty cluster."""
     began = time.monotonic()
     done = environment.site()
     times["first run of site.yml"] = time.monotonic() - began
     for entry in sorted(environment.report()["applications"], key=lambda entry: float(entry["seconds"])):
         times[f"  until {entry['name']} was {entry['sync']} and {entry['health']}"] = float(entry["seconds"])
+    if memory := pytestconfig.stash.get(MEMORY, {}):
+        memory["after the first run of site.yml"] = summary.memory()
     return done
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from integration.conftest import MIRROR, Environment
 from kubernetes import config, dynamic
 
+from . import elsewhere
 from .node.cluster import Cluster, Node
 
 MOUNT = "/mnt/monorepo.git"
@@ -38,7 +38,7 @@ class RealEnvironment(Environment):
             component_stand_in="auto",
             gitops_kustomize_command=[str(cluster.binaries / "kustomize"), "build"],
         )
-        self.set(**(self.on_node(cluster) if isinstance(cluster, Node) else self.elsewhere()) | variables)
+        self.set(**(self.on_node(cluster) if isinstance(cluster, Node) else elsewhere.variables()) | variables)
         self.status = {"folder": str(folder), "kubeconfig": str(cluster.kubeconfig)}
 
     def on_node(self, node: Node) -> dict[str, Any]:
@@ -57,15 +57,6 @@ class RealEnvironment(Environment):
             "cnpg_system_image_pull_policy": "IfNotPresent",
             "simulated_operators": parts.operators,
             "component_rehearsal": SIMULATED,
-        }
-
-    @staticmethod
-    def elsewhere() -> dict[str, Any]:
-        """Return the variables for a cluster of somebody else."""
-        return {
-            "cluster_uid": os.environ["GITOPS_REAL_UID"],
-            "gitops_repo_url": os.environ["GITOPS_REPO_URL"],
-            "gitops_repo_push_url": os.environ.get("GITOPS_REPO_PUSH_URL") or os.environ["GITOPS_REPO_URL"],
         }
 
     def api(self) -> Api:

@@ -13,14 +13,14 @@ import time
 from typing import Any
 
 import pytest
+from troubles import IMAGE
 
 from .conftest import ready
-from .node import images
 from .node.cluster import Cluster, Node
 from .node.processes import REAL, SIMULATED, NodeError, eventually
 
 
-def pod(name: str, *command: str, image: str = images.BUSYBOX, **spec: Any) -> dict[str, Any]:
+def pod(name: str, *command: str, image: str = IMAGE, **spec: Any) -> dict[str, Any]:
     container = {"name": "main", "image": image, "imagePullPolicy": "IfNotPresent"}
     container |= {"command": list(command)} if command else {}
     container |= spec.pop("container", {})
@@ -60,10 +60,11 @@ SERVICE = {
 }
 
 
-def test_a_pod_of_a_local_image_runs_on_the_real_node(cluster, namespace):
-    start(cluster, namespace, pod("one", "sleep", "1000"))
-    assert cluster.get("pod", "one", namespace)["spec"]["nodeName"] == REAL
-    assert "Linux" in cluster.run_in_pod(namespace, "one", "uname", "-a")
+@pytest.mark.harms_node  # it has an image of ours
+def test_a_pod_of_a_local_image_runs_on_the_real_node(node, namespace):
+    start(node, namespace, pod("one", "sleep", "1000"))
+    assert node.get("pod", "one", namespace)["spec"]["nodeName"] == REAL
+    assert "Linux" in node.run_in_pod(namespace, "one", "uname", "-a")
 
 
 @pytest.mark.harms_node
