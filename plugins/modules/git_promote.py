@@ -85,7 +85,8 @@ behind:
   returned: success
   type: int
 difference:
-  description: What differs for the environment in RV(files); of vendored files nothing.
+  description: >-
+    What differs for the environment in RV(files); of vendored files nothing. A file with a Secret is only named.
   returned: success
   type: str
 moved_at:
@@ -107,6 +108,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy
 from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
 
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
+PRIVATE = r"^kind:[[:space:]]*[\"']?Secret\b"
 # A difference looks the same whatever a user has set for git.
 PLAIN = (
     "--no-ext-diff",
@@ -139,8 +141,7 @@ def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str,
     ]
     paths.append(_paths.applicationset_folder(environment))
     files = clone.git("diff", "--name-only", before, wanted, "--", *paths).splitlines() if before else []
-    shown = [*paths, f":(exclude,glob)**/{_paths.UPSTREAM}"]
-    diff = clone.git("diff", *PLAIN, before, wanted, "--", *shown) if before else ""
+    diff = difference(clone, before, wanted, paths) if before else ""
     changed = before != wanted and not stays
     if changed:
         remote.check_move(clone, reference, before, wanted)
@@ -159,6 +160,20 @@ def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str,
         "moved_at": moved_at,
         "diff": {"prepared": "" if stays else diff},
     }
+
+
+def difference(clone: Clone, before: str, after: str, paths: list[str]) -> str:
+    """Return what differs between two commits; what people wrote by hand may have Secrets, which are not shown."""
+    found = [clone.git("grep", "-lE", PRIVATE, commit, "--", *paths, check=False) for commit in (before, after)]
+    private = {line.partition(":")[2] for lines in found for line in lines.splitlines()}
+    hidden = [f":(exclude,top,literal){name}" for name in sorted(private)]
+    shown = [*paths, f":(exclude,glob)**/{_paths.UPSTREAM}", *hidden]
+    changed = [
+        name for name in clone.git("diff", "--name-only", before, after, "--", *paths).splitlines() if name in private
+    ]
+    return clone.git("diff", *PLAIN, before, after, "--", *shown) + "".join(
+        f"{name} has a Secret: what differs is not shown\n" for name in changed
+    )
 
 
 def run(module: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 
@@ -68,6 +69,11 @@ def test_the_worst_comes_first_with_its_cause(faulty):
     # Other tests of this session may have left Applications, too.
     fine, total = map(int, re.search(r"(\d+) of (\d+) Applications are Synced and Healthy", done.stdout).groups())
     assert len(BASE) <= fine <= total - len(NAMES)
+    report = json.loads((faulty.reports / "status.json").read_text())
+    assert (report["kind"], report["counts"]["ready"], report["counts"]["applications"]) == ("status", fine, total)
+    page = (faulty.reports / "status.html").read_text()
+    assert report["verdict"] in page
+    assert "ImagePullBackOff: image rehearsal-fail:1 cannot be pulled" in page
 
 
 def test_one_application_with_tree_history_and_events(faulty):

@@ -270,6 +270,16 @@ class TestPromote:
         assert "-a: 1\n+a: 2\n" in diff
         assert remote("rev-parse", "prod") == second
 
+    def test_of_a_file_with_a_secret_nothing_is_shown(self, promote, clone, history):
+        promote(commit=history[1])
+        for number, value in enumerate(("hunter2", "hunter3")):
+            write(clone, KAFKA, f"a: {number + 3}")
+            publish(clone, "infra/kafka/base/login.yaml", f"kind: Secret\nstringData: {{password: {value}}}")
+            shown = promote()["difference"]
+            assert f"+a: {number + 3}\n" in shown
+            assert "hunter" not in shown
+            assert shown.endswith("argocd/infra/kafka/base/login.yaml has a Secret: what differs is not shown\n")
+
     def test_what_is_there_already_is_not_moved(self, promote, history):
         promote()
         result = promote()
