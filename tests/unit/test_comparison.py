@@ -124,14 +124,14 @@ def test_a_component_leaves_git_and_the_cluster_when_it_is_named(clone):
     assert "holding data: KafkaTopic kafka/orders)" in text
     found = compare(clone, cluster, names=["maildev"], removals=["kafka"])
     assert (found["removals"], found["delete"]) == (["infra/kafka"], ["kafka"])
-    assert found["notes"] == ["Removing kafka deletes KafkaTopic kafka/orders."]
+    assert found["notes"] == ["Deleted: kafka.", "Removing kafka deletes KafkaTopic kafka/orders."]
     assert found["counts"] == {"created": 0, "changed": 0, "deleted": 1, "pruned": 2}
 
 
 def test_what_a_removal_keeps_is_said(clone):
     cluster = running(clone, [(TOPIC, KEPT)])
     found = compare(clone, cluster, names=["maildev"], removals=["kafka"])
-    assert found["notes"] == ["Removing kafka keeps KafkaTopic kafka/orders."]
+    assert found["notes"] == ["Deleted: kafka.", "Removing kafka keeps KafkaTopic kafka/orders."]
 
 
 @pytest.mark.parametrize("in_status", [True, False], ids=["known to Argo CD", "only in Git"])

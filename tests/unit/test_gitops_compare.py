@@ -113,7 +113,7 @@ def test_a_run_that_changes_nothing(compare, clone):
 def test_a_removal_reads_what_holds_data(compare):
     result, server = compare("compare_removal", names=[], removals=["maildev"])
     assert (result["removals"], result["delete"]) == (["infra/maildev"], ["maildev"])
-    assert result["notes"] == ["Removing maildev keeps Namespace maildev."]
+    assert result["notes"] == ["Deleted: maildev.", "Removing maildev keeps Namespace maildev."]
     assert "GET /api/v1/namespaces/maildev" in server.asked()
 
 

@@ -172,10 +172,11 @@ class Comparison:
         volumes = self.check_data(names)
         found, living, commit = self.found, self.found.living.keys(), self.revisions.commit
         present = self.revisions.overlays(self.revisions.before)
+        named = self._named(names)
         return {
             "commit": commit,
-            "notes": self.notes,
-            "counts": self._counts(names),
+            "notes": [*removal.named(named), *self.notes],
+            "counts": {key: len(applications) for key, applications in named.items()} | {"pruned": self._pruned(names)},
             "removals": [f"{found.rendered[name]}/{name}" for name in names if name in found.rendered],
             "delete": [name for name in names if name in living and (self.revisions.moves or name not in present)],
             "volumes": volumes,
@@ -187,13 +188,16 @@ class Comparison:
             "uid": self.survey.uid,
         }
 
-    def _counts(self, names: list[str]) -> dict[str, int]:
-        """Return how many Applications and objects the run creates, changes and deletes."""
+    def _named(self, names: list[str]) -> dict[str, list[str]]:
+        """Return the Applications that the run creates, changes and deletes."""
         living = self.found.living
-        deleted = [name for name in names if name in living]
         return {
-            "created": len((self.wanted | self.found.handwritten.keys()) - living.keys()),
-            "changed": len(self.revisions.changed & self.losses.staying & living.keys()),
-            "deleted": len(deleted),
-            "pruned": len(self.losses.pruned()) + sum(len(living[name]) for name in deleted),
+            "created": sorted((self.wanted | self.found.handwritten.keys()) - living.keys()),
+            "changed": sorted(self.revisions.changed & self.losses.staying & living.keys()),
+            "deleted": [name for name in names if name in living],
         }
+
+    def _pruned(self, names: list[str]) -> int:
+        """Return how many objects leave the cluster."""
+        living = self.found.living
+        return len(self.losses.pruned()) + sum(len(living[name]) for name in names if name in living)

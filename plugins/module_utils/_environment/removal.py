@@ -15,6 +15,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import LAYERS, overlay_folder
 
+NAMED = 10  # of more Applications only the number is said
 SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
 # Kinds whose objects hold data, or whose deletion also deletes objects that do.
 DATA = {
@@ -207,6 +208,14 @@ def check_volumes(entries: list[dict[str, Any]], found: Found, removals: list[st
                 f"gitops_volume_removals names {label(identity)}, which component {name} still has: it would be "
                 "created again, empty. First take it out of the inventory and publish that."
             )
+
+
+def named(applications: dict[str, list[str]]) -> list[str]:
+    """Return in one line which Applications a run is about, unless it is about very many."""
+    texts = [
+        f"{key.capitalize()}: {', '.join(names)}." for key, names in applications.items() if 0 < len(names) <= NAMED
+    ]
+    return [" ".join(texts)] if texts else []
 
 
 def summary(counts: dict[str, int], check_mode: bool, waits_for: str) -> str:

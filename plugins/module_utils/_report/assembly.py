@@ -132,7 +132,8 @@ def application(
 
 def next_steps(source: Mapping[str, Any], state: str, commands: Mapping[str, str]) -> list[str]:
     """Return what goes on from an Application that is not as it should be: what the wait says, then our playbooks."""
-    steps = [source.get("next_step") or ""] if state != "ready" else []
+    advised = source.get("next_step") or next((cause["next"] for cause in source.get("causes") or []), "")
+    steps = [advised] if state != "ready" else []
     wanted = {"status": state != "ready", "resume": bool(source.get("paused"))}
     steps += [
         f"{commands[key]} -e app={source['name']}"
