@@ -544,6 +544,22 @@ def test_a_stopped_repo_server_is_named_and_waited_for(environment, rounds):
     assert list(mistakes(environment.api(), rounds, results, commit)) == []
 
 
+@pytest.mark.long("wait")
+def test_a_repo_server_that_refuses_connections_is_a_failure_within_about_a_minute(environment, rounds):
+    """Its pod is simulated and stays ready, so nothing else tells."""
+    environment.rehearsal("stopped", "argocd-repo-server")
+    rounds.state["rounds-b"]["value"] = f"refused {time.time()}"
+    commit = rounds.push("cannot be rendered")
+    ready, results, waiter = wait(environment, timeout=150, revisions=(commit,))
+    environment.rehearsal("argocd_started")
+    refused = [result for result in results.values() if result["state"] == "failed"]
+    assert refused, told(waiter)
+    assert {result["code"] for result in refused} == {"error"}
+    assert all("connect: connection refused" in result["reason"] for result in refused), told(waiter)
+    ready, results, waiter = wait(environment, timeout=60, revisions=(commit,), resync_failed=True, degraded=30)
+    assert ready, told(waiter)
+
+
 def test_an_api_server_that_restarts_in_the_middle_is_survived(environment, rounds):
     rounds.state["rounds-a"]["replicas"] = 3
     commit = rounds.push("restart")

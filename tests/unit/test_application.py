@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import (
@@ -669,6 +670,35 @@ def test_another_error_was_not_confirmed_by_the_one_before():
     entry.error_rounds = 1
     judge(waiter, 102.0)
     assert states(waiter)["a"] == (FAILED, "error")
+
+
+REFUSED = (
+    "Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unavailable desc = "
+    'connection error: desc = "transport: Error while dialing: dial tcp 10.96.41.7:8081: connect: connection refused"'
+)
+GIT_REFUSED = "rpc error: code = Unknown desc = failed to list refs: dial tcp 10.0.0.1:443: connect: connection refused"
+
+
+@pytest.mark.parametrize(("message", "state"), [(REFUSED, FAILED), (GIT_REFUSED, WAIT)])
+def test_a_repo_server_that_refuses_connections_for_a_minute_is_a_failure_also_without_evidence(message, state):
+    application = with_error(message)
+    waiter = waiter_of_several({"a": application})
+    entry = waiter.tracked["a"]
+    judge(waiter, 100.0)
+    for now, confirmed in ((159.0, 159.0), (175.0, 159.0)):  # nobody has asked again since
+        entry.confirmed_at = confirmed
+        judge(waiter, now)
+        assert states(waiter)["a"] == (WAIT, "error")
+    entry.confirmed_at = 175.0
+    judge(waiter, 175.0)
+    assert states(waiter)["a"] == (state, "error")
+    application["status"]["conditions"] = []
+    judge(waiter, 176.0)
+    application["status"]["conditions"] = [{"type": "ComparisonError", "message": message}]
+    judge(waiter, 177.0)
+    entry.confirmed_at = 180.0
+    judge(waiter, 180.0)
+    assert states(waiter)["a"] == (WAIT, "error")
 
 
 def test_a_cause_is_final_since_it_is_known():

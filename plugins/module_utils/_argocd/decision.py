@@ -133,6 +133,7 @@ def _judged(entry: Tracked, application: Application, options: Options, known: S
         live=_texts(entry, Code.DELETING if is_deleted(application) else Code.DRIFT),
         failure=entry.failures.last,
         final_seconds=now - entry.final_since if final and entry.final_since is not None else 0.0,
+        refused_seconds=0.0 if entry.refused_since is None else entry.confirmed_at - entry.refused_since,
         causes=causes,
     )
     found = verdict(application, request, seen)

@@ -161,6 +161,11 @@ def is_unreachable(text: str) -> bool:
     return "Unavailable" in GRPC.findall(text)
 
 
+def is_refused(text: str) -> bool:
+    """Return whether nothing listens where Argo CD's controller looks for the repo-server."""
+    return is_unreachable(text) and "connect: connection refused" in text
+
+
 def _signs(text: str, end: int) -> Iterator[tuple[int, Nature]]:
     """Yield where in an error something tells what it is; `end` is where the words of a command or a server begin.
 

@@ -118,8 +118,9 @@ class Seen:
     namespace by name; `complaining` names those that say that they share an object, `stale` those whose status is older
     than the wait, and `shared` those that failed already, because they share an object at the commit that they still
     have. `failure` is what the last attempts of the operation said, `causes` what is found below the objects that are
-    not healthy, `final_seconds` how long one of these is known that cannot get better by itself, and `evidence` what
-    other objects say, by question (evidence.py); a question without an answer is not in it.
+    not healthy, `final_seconds` how long one of these is known that cannot get better by itself, `refused_seconds` for
+    how long each reconcile said that the repo-server refuses connections, and `evidence` what other objects say, by
+    question (evidence.py); a question without an answer is not in it.
     """
 
     seconds: float = 0.0
@@ -135,6 +136,7 @@ class Seen:
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     causes: tuple[Finding, ...] = ()
     final_seconds: float = 0.0
+    refused_seconds: float = 0.0
 
 
 NOTHING_SEEN = Seen()

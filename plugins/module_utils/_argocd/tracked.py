@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import is_refused
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.failures import Failures
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Barrier
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     Application,
+    conditions_of,
     healed,
     operation_revisions,
     operation_state,
@@ -56,6 +58,8 @@ class Tracked:
         self.shared_at: tuple[str, ...] | None = None  # revision with a confirmed shared object
         self.live: dict[Code, tuple[str | Finding, ...]] = {}  # findings in the live objects, by code of the verdict
         self.final_since: float | None = None  # since when a cause is known that cannot get better by itself
+        self.refused_since: float | None = None  # since when the repo-server refuses connections
+        self.confirmed_at = started  # when a reconcile confirmed what was known
         self.failures = Failures()  # how the attempts of its operation ended
         self.operated = False  # whether an operation has ended since the Application was seen first
         self.at_once = False  # whether the answer to the question was that it is ready, and not what came after it
@@ -78,6 +82,8 @@ class Tracked:
         self.found = found
         final = any(isinstance(item, Finding) and item.final for item in self.live.get(found.code, ()))
         self.final_since = (now if self.final_since is None else self.final_since) if final else None
+        refused = found.code == Code.ERROR and is_without_repo_server(self.application or {})
+        self.refused_since = (now if self.refused_since is None else self.refused_since) if refused else None
         if self.order:
             self.order.record(found)
         failed = self.application and (found.state, found.code) == (FAILED, Code.SHARED)
@@ -117,7 +123,9 @@ class Tracked:
         if finished != self.finished:
             self.finished, self.finished_at = finished, time.monotonic()
             self.operated = self.operated or not first
-        self.error_rounds += self.barrier.observe(application, unbroken)
+        if self.barrier.observe(application, unbroken):
+            self.error_rounds += 1
+            self.confirmed_at = time.monotonic()
 
     def _is_older(self, application: Application) -> bool:
         """Return whether a version is older than the one that is known of the same object."""
@@ -162,6 +170,11 @@ class Tracked:
     def changed(self) -> bool:
         """Return whether the wait started or ended an operation."""
         return bool(self.resyncs or (self.order and self.order.changed))
+
+
+def is_without_repo_server(application: Application) -> bool:
+    """Return whether the repo-server refuses the connections of the controller."""
+    return any(is_refused(entry.get("message", "")) for entry in conditions_of(application, "ComparisonError"))
 
 
 def uid_of(application: Application | None) -> str:

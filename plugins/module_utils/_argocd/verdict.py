@@ -93,7 +93,7 @@ HEAL_SECONDS = 10.0
 # and may make it again.
 FINAL_SECONDS = 5.0
 FINAL_WHILE_SYNCING_SECONDS = 60.0
-# How long the repo-server may have no ready pod: it may be restarting.
+# How long the repo-server may have no ready pod, or refuse connections: it may be restarting.
 GONE_SECONDS = 60.0
 # How a finding begins that tells which right would tell more.
 LACKING = "the right to "
@@ -130,9 +130,10 @@ def _errors(application: Application, request: Request, seen: Seen) -> Verdict |
         said = f"{said} (at {', '.join(at)}, not at {', '.join(request.revisions)})"
     if passing is Nature.PASSING:
         gone = seen.evidence.get(REPO_SERVER, Evidence())
-        long = seen.seconds > (FINAL_SECONDS if gone.final else GONE_SECONDS)
+        long = gone.text and seen.seconds > (FINAL_SECONDS if gone.final else GONE_SECONDS)
         text = "; ".join(filter(None, [gone.text, said]))
-        return Verdict(FAILED if gone.text and long else WAIT, Code.ERROR, text, since)
+        failed = long or seen.refused_seconds > GONE_SECONDS
+        return Verdict(FAILED if failed else WAIT, Code.ERROR, text, since)
     missing = missing_kinds(application)
     known = [absence(kind, seen) for kind in missing]
     absent = passing is Nature.ABSENT and any(evidence.final for evidence in known)
