@@ -97,7 +97,8 @@ options:
   allow_degraded_seconds:
     description:
       - Seconds for which an Application may be Degraded; many are Degraded for a while during an upgrade.
-      - A cause that cannot get better by itself is a failure sooner.
+      - A cause that cannot get better by itself is a failure after 5 seconds, one in a hook that Argo CD may run again
+        after 60.
     type: float
     default: 60
   not_found_grace:

@@ -95,12 +95,22 @@ def test_a_cause_that_is_final_needs_no_grace_and_is_what_is_said(health):
     found = verdict(application, Request(), Seen(seconds=9, causes=(final,), final_seconds=6))
     assert (found.state, found.reason) == (FAILED, f"{health}: {final.text}")
     assert (found.cause, found.next_step, found.since) == (final.text, final.next_step, "2026-11-24T16:19:21Z")
-    # While Argo CD syncs, it notices late that a hook has failed, and may make it again.
-    syncing = recorded("retrying")
-    assert judged(syncing, causes=(final,), final_seconds=59)[0] == WAIT
-    assert judged(syncing, causes=(final,), final_seconds=61)[0] == FAILED
     passing = Finding("Deployment a/b: Pod b-1: Unhealthy")
     assert judged(application, seconds=6, causes=(passing,))[0] == WAIT
+
+
+@pytest.mark.parametrize(("hook", "seconds"), [({}, 5), ({"hookType": "Sync", "hookPhase": "Running"}, 60)])
+def test_while_argo_cd_syncs_a_cause_in_a_hook_is_final_later_than_one_in_a_wave(hook, seconds):
+    """Argo CD notices late that a hook has failed, and may make it again."""
+    syncing = recorded("retrying")
+    entry = {"group": "batch", "kind": "Job", "namespace": "a", "name": "b", "hookPhase": "Running"}
+    syncing["status"]["operationState"]["syncResult"]["resources"] = [entry | hook]
+    final = Finding("Job a/b (and 1 alike): Pod b-1: InvalidImageName", final=True)
+    assert judged(syncing, causes=(final,), final_seconds=seconds - 1) == (WAIT, "syncing")
+    assert judged(syncing, causes=(final,), final_seconds=seconds + 1) == (FAILED, "syncing")
+    # What is beside the hook is no part of it.
+    other = Finding("Deployment a/b: Pod b-1: InvalidImageName", final=True)
+    assert judged(syncing, causes=(final, other), final_seconds=6) == (FAILED, "syncing")
 
 
 def test_what_is_broken_is_named_before_what_is_on_its_way():

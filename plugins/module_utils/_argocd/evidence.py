@@ -34,7 +34,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     resource_name,
     status_of,
 )
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Code, Evidence
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Code, Evidence, Seen
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.windows import UnknownZoneError, closing
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
@@ -146,6 +146,11 @@ def missing_kinds(application: Application) -> list[Missing]:
     """Return the kinds that the comparison could not find."""
     found = conditions_of(application, "ComparisonError")
     return [missing for entry in found if (missing := missing_kind(entry.get("message", "")))]
+
+
+def absence(missing: Missing, seen: Seen) -> Evidence:
+    """Return what is known about a kind that the API server does not serve."""
+    return seen.evidence.get(kind_question(missing), Evidence())
 
 
 def is_brought(group: str, name: str, others: Mapping[str, Application]) -> bool:

@@ -12,10 +12,10 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.differences import CONFIRMED, judge, leftovers
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import (
-    Missing,
     Nature,
     nature_of,
     plain,
@@ -23,8 +23,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors imp
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import (
     BY_SPECIFICATION,
     REPO_SERVER,
+    absence,
     is_brought,
-    kind_question,
     missing_kinds,
     suspended_entries,
     suspended_question,
@@ -58,6 +58,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     listed,
     operation_revisions,
     operation_state,
+    resource_name,
     revisions_of,
     status_of,
     sync_failure,
@@ -89,10 +90,10 @@ ATTEMPTS = 2
 WINDOW_SECONDS = 5.0
 # How long nothing may change after a self-heal: a manager that keeps rewriting a field does so sooner.
 HEAL_SECONDS = 10.0
-# How long what cannot get better by itself must last; while Argo CD syncs, it notices the end of a hook with a delay,
-# and may make it again.
+# How long what cannot get better by itself must last; Argo CD notices the end of a hook with a delay, and may make it
+# again.
 FINAL_SECONDS = 5.0
-FINAL_WHILE_SYNCING_SECONDS = 60.0
+FINAL_HOOK_SECONDS = 60.0
 # How long the repo-server may have no ready pod, or refuse connections: it may be restarting.
 GONE_SECONDS = 60.0
 # How a finding begins that tells which right would tell more.
@@ -161,13 +162,21 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
             code = Code.SUPERSEDED
         elif is_rejected(application, seen):
             return rejection(application, seen)
-        final = code == Code.SYNCING and seen.final_seconds > FINAL_WHILE_SYNCING_SECONDS
+        limit = FINAL_HOOK_SECONDS if is_about_hooks(seen, state) else FINAL_SECONDS
+        final = code == Code.SYNCING and seen.final_seconds > limit
         said = (failed_resources(application) or [*seen.failure.texts, ""])[0]
         found = Verdict(FAILED if final else WAIT, code, operation_text(application, seen), since, cause=said)
         return with_causes(found, seen)
     if phase in RUNNING:
         return Verdict(WAIT, Code.SYNCING, f"operation {phase}: {plain(message)}", since)
     return Verdict(WAIT, Code.POST_SYNC, UNPROCESSED) if is_unprocessed(application) else None
+
+
+def is_about_hooks(seen: Seen, state: dict[str, Any]) -> bool:
+    """Return whether all that cannot get better by itself is in hooks, and not in objects of a sync wave."""
+    results = (state.get("syncResult") or {}).get("resources") or []
+    hooks = tuple(f"{resource_name(entry)}{end}" for entry in results if entry.get("hookType") for end in (":", " ("))
+    return all(cause.text.startswith(hooks) for cause in seen.causes if cause.final)
 
 
 def operation_text(application: Application, seen: Seen) -> str:
@@ -201,11 +210,6 @@ def is_rejected(application: Application, seen: Seen) -> bool:
     if failure.nature is Nature.ABSENT:
         return any(absence(missing, seen).final for missing in failure.missing)
     return failure.nature is Nature.FINAL
-
-
-def absence(missing: Missing, seen: Seen) -> Evidence:
-    """Return what is known about a kind that the API server does not serve."""
-    return seen.evidence.get(kind_question(missing), Evidence())
 
 
 def rejection(application: Application, seen: Seen) -> Verdict:
