@@ -239,7 +239,9 @@ applications:
     state: {description: "V(ready), V(waiting) or V(failed).", type: str}
     code: {description: "The rule that decided, such as V(degraded).", type: str}
     reason: {description: "What is pending, or why it failed.", type: str}
-    since: {description: "When that began by the clock of the cluster, where this is known.", type: str}
+    since:
+      description: "When that began by the clock of the cluster; where it does not say, when the wait first saw it."
+      type: str
     next_step: {description: The command or the page that goes on from there., type: str}
     paused:
       description: "Since when and by whom it is paused, or nothing."

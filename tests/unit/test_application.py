@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -38,14 +39,16 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
     WAIT,
     Action,
     Code,
+    Decision,
     Evidence,
     Options,
     Request,
     Seen,
+    Verdict,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked, version_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import ERROR_ROUNDS
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter, result
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.finding import Finding
 
 from .test_verdict import recorded
@@ -670,6 +673,27 @@ def test_another_error_was_not_confirmed_by_the_one_before():
     entry.error_rounds = 1
     judge(waiter, 102.0)
     assert states(waiter)["a"] == (FAILED, "error")
+
+
+THERE = {"metadata": {"name": "a", "namespace": "argocd"}}
+
+
+@pytest.mark.parametrize("code", [code for code in Code if code != Code.NOT_FOUND])
+def test_all_that_is_not_ready_says_since_when(code):
+    entry = Tracked("a", time.monotonic() - 60)
+    entry.application, entry.decision = THERE, Decision(Verdict(FAILED, code, "no"), Action.NONE)
+    seen = datetime.fromisoformat(result(entry, "argocd", 0.0)["since"])
+    assert abs((datetime.now(UTC) - seen).total_seconds() - 60) < 30
+    # The clock of the cluster knows better.
+    entry.decision = Decision(Verdict(FAILED, code, "no", "2026-11-27T10:00:00Z"), Action.NONE)
+    assert result(entry, "argocd", 0.0)["since"] == "2026-11-27T10:00:00Z"
+
+
+def test_what_is_ready_or_not_there_says_no_time():
+    entry = Tracked("a", time.monotonic())
+    assert result(entry, "argocd", 0.0)["since"] == ""
+    entry.application, entry.decision = THERE, Decision(Verdict(READY, Code.READY), Action.NONE)
+    assert result(entry, "argocd", 0.0)["since"] == ""
 
 
 REFUSED = (

@@ -165,9 +165,11 @@ def test_who_changed_an_object_is_named(api_server, monkeypatch):
     for module in (decision, differences):
         monkeypatch.setattr(module, "DRIFT_SECONDS", 0.6)
     result = wait(api_server("wait_drift"), label_selectors=["team=drifted"])
+    since = result["applications"][0]["since"]
     assert result["msg"] == (
         "0 of 1 Applications are ready.\nApplication drifted: changed in the cluster (ConfigMap drifted/drifted) "
-        "and selfHeal is off: sync it; data.value of ConfigMap drifted/drifted is written by manager rewriter.\n"
+        "and selfHeal is off: sync it; data.value of ConfigMap drifted/drifted is written by manager rewriter "
+        f"(since {since}).\n"
         "What to do: docs/runbooks/not_healthy.md"
     )
     assert result["requests"]["read"] == 1
@@ -224,7 +226,8 @@ def test_another_revision_is_named_when_it_was_confirmed(api_server):
     found = result["applications"][0]
     assert result["msg"] == (
         f"0 of 1 Applications are ready.\nApplication one: is at revision {found['revision']} instead of 0000: "
-        "its branch has moved on, or its targetRevision names another one.\nWhat to do: docs/runbooks/not_healthy.md"
+        f"its branch has moved on, or its targetRevision names another one (since {found['since']}).\n"
+        "What to do: docs/runbooks/not_healthy.md"
     )
 
 

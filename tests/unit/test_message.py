@@ -54,6 +54,19 @@ def test_a_time_that_the_reason_has_is_not_said_twice():
     )
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "paused since 2026-11-27T10:00:00Z by anna; OutOfSync",
+        "refresh requested 9 s ago; the application controller has not answered yet",
+        "the application controller did not process a refresh within 61 s: it has no ready pod",
+    ],
+)
+def test_a_reason_that_says_for_how_long_needs_no_time(reason):
+    found = failure_message([entry("a", reason=reason, since="2026-11-27T10:00:07Z")], 3, "")
+    assert found == f"0 of 1 Applications are ready.\nApplication a: {reason}.\nWhat to do: {PAGE}"
+
+
 def test_the_worst_are_described_and_the_others_counted():
     entries = [entry(f"a{number:02}") for number in range(30)]
     lines = failure_message(entries, 20, "").splitlines()

@@ -8,6 +8,7 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 DESCRIBED = 20
 HEALTH = ("Degraded", "Missing", "Unknown", "Progressing", "Suspended", "Healthy")
 STATES = ("failed", "waiting", "ready")
+# How a reason says by itself for how long it has lasted.
+SAYS_WHEN = re.compile(r"\bsince |\b\d+ s ago\b|\bwithin \d+ s\b")
 Result = dict[str, Any]
 
 
@@ -66,7 +69,7 @@ def paragraph(entry: Result, seconds: float, done: str, with_step: bool) -> str:
     is_over = entry["state"] == FAILED
     text = f"Application {entry['name']}" + (":" if is_over else f" was not {done} after {seconds:.0f} s:")
     since = entry.get("since", "")
-    text += f" {entry['reason']}" + (f" (since {since})" if since and "(since " not in entry["reason"] else "")
+    text += f" {entry['reason']}" + (f" (since {since})" if since and not SAYS_WHEN.search(entry["reason"]) else "")
     text += "" if text.endswith((".", "?")) else "."
     return text + (f" What to do: {entry['next_step']}" if with_step and entry.get("next_step") else "")
 

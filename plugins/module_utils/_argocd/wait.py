@@ -273,7 +273,7 @@ def result(entry: Tracked, namespace: str, started: float) -> dict[str, Any]:
         "state": found.state.value,
         "code": found.code.value,
         "reason": found.reason,
-        "since": found.since,
+        "since": found.since or first_seen(entry),
         "next_step": "" if found.state == READY else found.next_step or page_for([found.code]),
         "fresh": entry.barrier.is_fresh,
         "seconds": round(end - started, 1),
@@ -281,6 +281,14 @@ def result(entry: Tracked, namespace: str, started: float) -> dict[str, Any]:
         "resyncs": entry.resyncs,
         **(entry.order.report() if entry.order else {}),
     }
+
+
+def first_seen(entry: Tracked) -> str:
+    """Return when this wait first saw what is said of an Application; nothing where there is nothing to see."""
+    if entry.application is None or entry.verdict.state == READY:
+        return ""
+    seconds_ago = time.monotonic() - entry.since
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - seconds_ago))
 
 
 def pause_of(entry: Tracked, records: Mapping[str, Record] | None) -> dict[str, str]:
