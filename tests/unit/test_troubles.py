@@ -88,6 +88,27 @@ def test_a_workload_whose_pod_was_replaced_is_not_accused(name):
     assert diagnose(deployment, Recorded(objects)) is None
 
 
+UNPLACED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}
+CREATED = {"name": "main", "state": {"waiting": {"reason": "ContainerCreating"}}}
+
+
+@pytest.mark.parametrize("status", [{"conditions": [UNPLACED]}, {"containerStatuses": [CREATED]}])
+def test_a_workload_says_who_was_evicted_while_the_replacement_does_not_run(status):
+    objects = recordings.read("evicted")
+    (deployment,) = [item for item in objects if item["kind"] == "Deployment"]
+    for item in objects:
+        if item["kind"] == "ReplicaSet":
+            item["status"]["readyReplicas"] = 0
+        if item["kind"] == "Pod" and item["status"]["phase"] == "Running":
+            item["status"] = {"phase": "Pending"} | status
+    cause = diagnose(deployment, Recorded(objects))
+    assert cause.text == (
+        "Deployment evicted/web: Pod web-795b699d7d-bbbbb: Evicted: Pod ephemeral local storage usage exceeds the total "
+        "limit of containers 1Mi (since 2026-01-01T00:00:00Z)"
+    )
+    assert not cause.final
+
+
 def test_the_log_of_a_crash_is_only_shown_where_it_was_asked_for():
     """A program's last words may hold a secret, also where the kubelet takes them for its message."""
     objects = recordings.read("crash-with-message")
