@@ -103,8 +103,8 @@ def test_a_workload_says_who_was_evicted_while_the_replacement_does_not_run(stat
             item["status"] = {"phase": "Pending"} | status
     cause = diagnose(deployment, Recorded(objects))
     assert cause.text == (
-        "Deployment evicted/web: Pod web-795b699d7d-bbbbb: Evicted: Pod ephemeral local storage usage exceeds the total "
-        "limit of containers 1Mi (since 2026-01-01T00:00:00Z)"
+        "Deployment evicted/web: Pod web-795b699d7d-bbbbb: Evicted: Pod ephemeral local storage usage exceeds the "
+        "total limit of containers 1Mi (since 2026-01-01T00:00:00Z)"
     )
     assert not cause.final
 
