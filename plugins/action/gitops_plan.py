@@ -15,7 +15,7 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import defin
 
 ARGUMENTS: dict[str, Any] = {"components": {"type": "list", "elements": "str", "required": True}}
 # Keys of a definition that may depend on variables of its role.
-LISTS = ("depends_on", "endpoints", "more_namespaces", "verify", "warnings")
+LISTS = ("depends_on", "endpoints", "flows", "more_namespaces", "verify", "warnings")
 
 
 class ActionModule(ControllerAction):
@@ -44,6 +44,7 @@ class ActionModule(ControllerAction):
         visible = engine_defaults(self._loader) | self._load(path / "defaults" / "main.yml") | task_vars | variables
         templar = self._templar.copy_with_new_env(available_variables=visible)
         known |= {key: templar.template(definition.get(key) or []) for key in LISTS}
+        known["pods"] = templar.template(definition.get("pods") or {})
         stages = sorted(str(file) for file in path.glob("files/stages/*.yaml"))
         return known | {"role": role, "role_path": str(path), "stages": stages}
 

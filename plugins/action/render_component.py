@@ -19,7 +19,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstre
     stand_in,
 )
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import add_namespaces
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import add_file, add_namespaces, first_wave
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.network_policies import FILE, Network, manifests, policies
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import engine_defaults
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER, render_folder, renderer, write_tree
 
@@ -30,6 +31,14 @@ UPSTREAM: dict[str, Any] = {
     "stand_in_deployments": {"type": "list", "elements": "dict", "default": []},
     "kinds": {"type": "list", "elements": "dict", "default": []},
     "alternatives": {"type": "list", "elements": "path", "default": []},
+}
+NETWORK: dict[str, Any] = {
+    "provider": {"type": "str", "choices": ["none", "kubernetes", "cilium"], "required": True},
+    "api_servers": {"type": "list", "elements": "str", "default": []},
+    "api_server_port": {"type": "int", "default": 6443},
+    "gateway": {"type": "list", "elements": "str", "default": []},
+    "dns_servers": {"type": "list", "elements": "str", "default": []},
+    "metrics_namespaces": {"type": "list", "elements": "str", "default": []},
 }
 ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -44,11 +53,14 @@ ARGUMENTS: dict[str, Any] = {
     "overlay_upstream": {"type": "dict", "options": UPSTREAM},
     "mirror": {"type": "str", "default": ""},
     "stand_in": {"type": "str", "choices": ["never", "auto", "always"], "default": "never"},
+    "components": {"type": "list", "elements": "dict", "default": []},
+    "network": {"type": "dict", "options": NETWORK},
+    "network_flows": {"type": "list", "elements": "dict", "default": []},
 }
 
 
 class ActionModule(ControllerAction):
-    """Render one component: base, overlay, official files, Namespaces, and patches for a rehearsal."""
+    """Render one component: base, overlay, official files, Namespaces, NetworkPolicies, and patches for a rehearsal."""
 
     arguments = ARGUMENTS
 
@@ -69,6 +81,7 @@ class ActionModule(ControllerAction):
                 extra = render_folder(source, renderer(self._templar, task_vars, source))
                 overlay |= {f"rehearsal/{name}": content for name, content in extra.items()}
             add_namespaces(plain(args["namespaces"]), args["namespace"], base, overlay)
+            self._add_policies(args, base, overlay)
             write = not self._task.check_mode
             diff = write_tree(folder / _paths.BASE, base, write)
             diff += write_tree(own, overlay, write)
@@ -76,6 +89,18 @@ class ActionModule(ControllerAction):
             raise AnsibleActionFail(f"{args['name']}: {error}") from None
         files = [entry["after_header"] for entry in diff]
         return {"changed": bool(diff), "files": files, "stand_in": stood_in, "diff": diff}
+
+    def _add_policies(self, args: dict[str, Any], base: dict[str, str], overlay: dict[str, str]) -> None:
+        """Put the NetworkPolicies of a component of the plan among the files of its overlay."""
+        components = plain(args["components"])
+        found = [entry for entry in components if entry["name"] == args["name"]]
+        if not found or not args["network"]:
+            return
+        network = Network(**plain(args["network"]))
+        objects = policies(found[0], components, network, plain(args["network_flows"]))
+        if objects:
+            wave = first_wave([*base.values(), *overlay.values()])
+            add_file(FILE, manifests(objects, wave), "NetworkPolicies", overlay)
 
     def _add_upstream(self, args: dict[str, Any], option: str, folder: Path, files: dict[str, str]) -> bool:
         """Put an official file or its stand-in among the files of a folder; return whether it is a stand-in."""

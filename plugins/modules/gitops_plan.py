@@ -55,6 +55,8 @@ components:
     depends_on: {description: Components that must be Healthy first., type: list, elements: str}
     stage: {description: 0 for what depends on nothing; otherwise one more than the latest dependency., type: int}
     endpoints: {description: "List of {name, url, protocol, purpose}.", type: list, elements: dict}
+    pods: {description: "Groups of pods, each with C(labels); with C(kept), they outlive the component.", type: dict}
+    flows: {description: "List of {from, to, ports, addresses, why}.", type: list, elements: dict}
     verify: {description: What M(monorepo.gitops.objects_ready) expects once it works., type: list, elements: dict}
     warnings: {description: Warnings for the report of an existing cluster., type: list, elements: str}
     role: {description: Full name of the role., type: str}

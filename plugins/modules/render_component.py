@@ -13,8 +13,8 @@ author:
 description:
   - Renders C(base) and C(overlay) of a role's templates to C(argocd/<layer>/<name>/base) and
     C(argocd/<layer>/<name>/envs/<environment>), adds the official manifest as C(base/upstream.yaml) and one that only
-    some environments want as C(envs/<environment>/upstream.yaml), adds O(namespaces), and removes files that
-    an earlier run rendered and this one does not. Files of others stay.
+    some environments want as C(envs/<environment>/upstream.yaml), adds O(namespaces) and NetworkPolicies, and
+    removes files that an earlier run rendered and this one does not. Files of others stay.
   - Runs on the controller.
 extends_documentation_fragment:
   - monorepo.gitops.attributes
@@ -107,6 +107,49 @@ options:
     type: str
     choices: [never, auto, always]
     default: never
+  components:
+    description: Components of the plan, whose C(pods) and C(flows) become NetworkPolicies; without it there are none.
+    type: list
+    elements: dict
+    default: []
+  network:
+    description: What enforces NetworkPolicies, and what differs between clusters.
+    type: dict
+    suboptions:
+      provider:
+        description: V(none) for no policies, V(cilium) for those of Cilium in addition.
+        type: str
+        choices: [none, kubernetes, cilium]
+        required: true
+      api_servers:
+        description: CIDRs of the API server.
+        type: list
+        elements: str
+        default: []
+      api_server_port:
+        description: Port of the API server.
+        type: int
+        default: 6443
+      gateway:
+        description: Namespaces and CIDRs from which the Gateway connects.
+        type: list
+        elements: str
+        default: []
+      dns_servers:
+        description: CIDRs of DNS servers beside the pods of the cluster's own.
+        type: list
+        elements: str
+        default: []
+      metrics_namespaces:
+        description: Namespaces whose pods may read metrics.
+        type: list
+        elements: str
+        default: []
+  network_flows:
+    description: Flows in addition to those of O(components).
+    type: list
+    elements: dict
+    default: []
 attributes:
   check_mode:
     support: full
@@ -120,8 +163,8 @@ attributes:
 notes:
   - Errors name the component and the template, or the URL.
   - "Error C(... has sha256 ..., expected ...): the pinned version and checksum do not match."
-  - "Error C(... has no list `resources`): a Namespace is added to that list of the overlay's kustomization, so give
-    it one with C(../../base)."
+  - "Error C(... has no list `resources`): Namespaces and NetworkPolicies are added to that list of the overlay's
+    kustomization, so give it one with C(../../base)."
   - "Error C(... cannot be read ...): no network, or the mirror does not have the file."
 """
 

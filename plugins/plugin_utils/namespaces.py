@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Namespaces that a component owns, as files of its overlay. Pure functions.
+"""What the engine adds to the overlay of a component: the Namespaces that it owns, and other files. Pure functions.
 
 Used by action plugins of the collection monorepo.gitops only.
 """
@@ -9,6 +9,7 @@ Used by action plugins of the collection monorepo.gitops only.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
@@ -42,17 +43,25 @@ def add_namespaces(names: list[str], own: str, base: dict[str, str], overlay: di
         missing.discard(own)
     if not missing:
         return
-    if FILE in overlay:
-        raise GitopsError(f"overlay/{FILE} is rendered by the collection: give that template another name.")
-    found = [name for name in KUSTOMIZATIONS if name in overlay]
+    add_file(FILE, manifests(sorted(missing), first_wave(texts)), "Namespaces", overlay)
+
+
+def first_wave(texts: Iterable[str]) -> int:
+    """Return the first sync wave of manifests."""
+    return min((int(wave) for text in texts for wave in WAVE.findall(text)), default=0)
+
+
+def add_file(name: str, text: str, what: str, overlay: dict[str, str]) -> None:
+    """Add a file to an overlay, and to the resources of its kustomization; `what` is in it."""
+    if name in overlay:
+        raise GitopsError(f"overlay/{name} is rendered by the collection: give that template another name.")
+    found = [file for file in KUSTOMIZATIONS if file in overlay]
     if not found:
         raise GitopsError(
-            f"overlay/{KUSTOMIZATIONS[0]} is missing: the Namespaces of the component are added to its `resources`."
+            f"overlay/{KUSTOMIZATIONS[0]} is missing: the {what} of the component are added to its `resources`."
         )
-    overlay[found[0]] = with_resource(overlay[found[0]], FILE, f"overlay/{found[0]}")
-    overlay[FILE] = manifests(
-        sorted(missing), min((int(wave) for text in texts for wave in WAVE.findall(text)), default=0)
-    )
+    overlay[found[0]] = with_resource(overlay[found[0]], name, f"overlay/{found[0]}", what)
+    overlay[name] = text
 
 
 def brought(texts: list[str]) -> set[str]:
@@ -78,14 +87,14 @@ def manifests(names: list[str], wave: int) -> str:
     return HEADER + yaml.safe_dump_all(objects, sort_keys=False)
 
 
-def with_resource(text: str, entry: str, file: str) -> str:
+def with_resource(text: str, entry: str, file: str, what: str = "Namespaces") -> str:
     """Return a kustomization with one more entry at the end of its `resources`; everything else stays as written."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     pairs = root.value if isinstance(root, yaml.MappingNode) else []
     resources = next((value for key, value in pairs if key.value == "resources"), None)
     if not isinstance(resources, yaml.SequenceNode):
         raise GitopsError(
-            f"{file} has no list `resources`: add it, with ../../base in it, so that the Namespaces of the component "
+            f"{file} has no list `resources`: add it, with ../../base in it, so that the {what} of the component "
             "can be added."
         )
     if resources.flow_style:

@@ -19,6 +19,7 @@ import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import CLUSTER_NAMESPACES
+from flows_needed import OFFICIAL, ports_of
 from kubernetes.utils.quantity import parse_quantity
 
 from .conftest import MIRROR, ROOT, Environment, bring_up, take_down
@@ -129,6 +130,28 @@ def test_every_namespace_is_in_git_once_and_outlives_its_component(objects):
     assert used - {None} - CLUSTER_NAMESPACES == found.keys()
     options = {name: item["annotations"]["argocd.argoproj.io/sync-options"] for name, item in found.items()}
     assert set(options.values()) == {"Prune=false,Delete=false"}
+
+
+def test_operators_have_the_labels_ports_and_webhooks_from_which_their_flows_were_derived(real):
+    for component, recorded in yaml.safe_load(OFFICIAL.read_text()).items():
+        text = real.git("show", f"main:argocd/infra/{component}/base/upstream.yaml")
+        items = [item for item in yaml.load_all(text, Loader=yaml.CSafeLoader) if item]
+        templates = {
+            item["metadata"]["name"]: item["spec"]["template"] for item in items if item["kind"] == "Deployment"
+        }
+        found = {name: (entry["metadata"]["labels"], ports_of(entry["spec"])) for name, entry in templates.items()}
+        assert found == {entry["name"]: (entry["labels"], entry["ports"]) for entry in recorded["workloads"]}
+        services = {item["metadata"]["name"]: item["spec"] for item in items if item["kind"] == "Service"}
+        called = {
+            (name, ports.get(port.get("targetPort"), port.get("targetPort")))
+            for item in items
+            for webhook in item.get("webhooks", [])
+            for port in services[webhook["clientConfig"]["service"]["name"]]["ports"]
+            for name, (labels, ports) in found.items()
+            if services[webhook["clientConfig"]["service"]["name"]]["selector"].items() <= labels.items()
+            if port["port"] == webhook["clientConfig"]["service"].get("port", 443)
+        }
+        assert called == {(entry["workload"], entry["port"]) for entry in recorded.get("webhooks", [])}
 
 
 def test_webhooks_are_dropped_by_the_overlay_of_the_rehearsal_only(real, objects):

@@ -78,6 +78,17 @@ def owner(environment: Environment, name: str) -> str:
     return namespace(environment, name).get("annotations", {}).get(TRACKING, "").partition(":")[0]
 
 
+def denied(environment: Environment, name: str) -> dict[str, tuple[str, str]]:
+    """Return UID and owner of what refuses all connections in a namespace that no policy allows."""
+    items = environment.live(f"/apis/networking.k8s.io/v1/namespaces/{name}/networkpolicies")["items"]
+    assert {item["metadata"]["name"] for item in items} == {"default-deny-ingress", "default-deny-egress"}
+    assert all(item["spec"]["podSelector"] == {} for item in items)
+    return {
+        item["metadata"]["name"]: (item["metadata"]["uid"], item["metadata"]["annotations"][TRACKING].partition(":")[0])
+        for item in items
+    }
+
+
 def config(environment: Environment, name: str, where: str = "services") -> str | None:
     """Return the UID of a ConfigMap."""
     found = environment.live(f"/api/v1/namespaces/{where}/configmaps/{name}")
@@ -110,12 +121,18 @@ def test_the_first_component_of_a_namespace_owns_it(shared):
 def test_the_next_component_gets_the_namespace_when_its_owner_leaves_and_back(shared):
     uids = {name: namespace(shared, name)["uid"] for name in ("services", "alone")}
     beta, head = config(shared, "beta"), shared.git("rev-parse", "main")
+    before = denied(shared, "services")
+    assert {owned_by for _uid, owned_by in before.values()} == {"alpha"}
+    alone = denied(shared, "alone")
     rest = without(shared, "alpha", "alone")
 
     run(shared, rest, gitops_removals=["alpha", "alone"])
     assert shared.git("rev-list", "--count", f"{head}..main") == "1"
     assert in_git(shared) == {"beta", "early"}
     assert owner(shared, "services") == "beta"
+    # Default deny stays, too, also where nobody is left.
+    assert denied(shared, "services") == {name: (uid, "beta") for name, (uid, _owner) in before.items()}
+    assert denied(shared, "alone") == alone
     assert {name: namespace(shared, name)["uid"] for name in uids} == uids
     assert shared.live(f"{APPLICATIONS}/alpha") is None
     assert (config(shared, "alpha"), config(shared, "alone", "alone"), config(shared, "beta")) == (None, None, beta)
@@ -126,6 +143,7 @@ def test_the_next_component_gets_the_namespace_when_its_owner_leaves_and_back(sh
     run(shared, shared.roles)
     assert in_git(shared) == {"alpha", "alone", "early"}
     assert (owner(shared, "services"), owner(shared, "alone")) == ("alpha", "alone")
+    assert {owned_by for _uid, owned_by in denied(shared, "services").values()} == {"alpha"}
     assert {name: namespace(shared, name)["uid"] for name in uids} == uids
     assert config(shared, "beta") == beta
     assert conditions(shared) == []

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -26,6 +27,7 @@ from .node import network, programs
 from .node.cluster import VARIABLE, Cluster, Node
 from .node.policies import Enforcement
 from .node.processes import eventually
+from .node.refusals import Refusal
 
 __all__ = ["enforce", "field"]  # fixtures
 
@@ -118,8 +120,13 @@ def api(cluster: Cluster) -> Api:
 @pytest.fixture
 def network_policies(node: Node, api: Api) -> Iterator[Enforcement]:  # noqa: ARG001  (a node of this suite)
     """Let the node enforce NetworkPolicies until the end of a test: all of them are in force when `apply` returns."""
-    with Enforcement(api, {network.NODE: "the node", network.CONTROL_PLANE: "the API server"}) as enforcement:
-        yield enforcement
+    with enforcement(api) as found:
+        yield found
+
+
+def enforcement(api: Api) -> Enforcement:
+    """Return what enforces NetworkPolicies as long as its context is open."""
+    return Enforcement(api, {network.NODE: "the node", network.CONTROL_PLANE: "the API server"})
 
 
 @pytest.fixture
@@ -145,12 +152,25 @@ def times(pytestconfig: pytest.Config) -> dict[str, float]:
 
 
 @pytest.fixture(scope="session")
+def refused() -> list[Refusal]:
+    """Return what NetworkPolicies refused during the first run of site.yml, once that has been."""
+    return []
+
+
+@pytest.fixture(scope="session")
 def first_run(
-    environment: RealEnvironment, times: dict[str, float], pytestconfig: pytest.Config
+    cluster: Cluster,
+    api: Api,
+    environment: RealEnvironment,
+    times: dict[str, float],
+    refused: list[Refusal],
+    pytestconfig: pytest.Config,
 ) -> subprocess.CompletedProcess[str]:
-    """Run site.yml on the empty cluster."""
+    """Run site.yml on the empty cluster, with NetworkPolicies in force."""
     began = time.monotonic()
-    done = environment.site()
+    with enforcement(api) if isinstance(cluster, Node) else contextlib.nullcontext() as enforced:
+        done = environment.site()
+        refused += enforced.refused.seen() if enforced else []
     times["first run of site.yml"] = time.monotonic() - began
     for entry in sorted(environment.report()["applications"], key=lambda entry: float(entry["seconds"])):
         times[f"  until {entry['name']} was {entry['sync']} and {entry['health']}"] = float(entry["seconds"])

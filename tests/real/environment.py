@@ -14,6 +14,7 @@ from integration.conftest import MIRROR, Environment
 from kubernetes import config, dynamic
 
 from . import elsewhere
+from .node import network
 from .node.cluster import Cluster, Node
 
 MOUNT = "/mnt/monorepo.git"
@@ -55,6 +56,8 @@ class RealEnvironment(Environment):
             # Nothing is pulled.
             "argocd_image_pull_policy": "IfNotPresent",
             "cnpg_system_image_pull_policy": "IfNotPresent",
+            "gitops_network_policies": "kubernetes",
+            "gitops_network_api_servers": [f"{network.CONTROL_PLANE}/32"],
             "simulated_operators": parts.operators,
             "component_rehearsal": SIMULATED,
         }

@@ -61,6 +61,9 @@ shop_component:
   depends_on: "{{ ['bank'] if shop_pays else [] }}"
   more_namespaces: [shop-jobs, delivery]
   endpoints: [{name: Shop, url: "http://{{ shop_host }}:{{ shop_port }}"}]
+  pods: "{{ {'web': {'labels': {'app': 'shop'}}} if shop_pays else {} }}"
+  flows:
+    - {from: gateway, to: web, ports: ["{{ shop_port | int }}"]}
 """,
         )
         write(shop, {"files/stages/b.yaml": "", "files/stages/a.yaml": "", "files/stages/readme.md": ""})
@@ -85,6 +88,8 @@ shop_component:
             "depends_on": ["bank"],
             "stage": 1,
             "endpoints": [{"name": "Shop", "url": "http://shop.example.com:8080"}],
+            "pods": {"web": {"labels": {"app": "shop"}}},
+            "flows": [{"from": "gateway", "to": "web", "ports": [8080]}],
             "verify": [],
             "warnings": [],
             "role": "acme.platform.shop",
