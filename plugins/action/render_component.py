@@ -33,7 +33,7 @@ UPSTREAM: dict[str, Any] = {
     "alternatives": {"type": "list", "elements": "path", "default": []},
 }
 NETWORK: dict[str, Any] = {
-    "provider": {"type": "str", "choices": ["none", "kubernetes", "cilium"], "required": True},
+    "provider": {"type": "str", "choices": ["none", "kubernetes", "cilium"], "default": "none"},
     "api_servers": {"type": "list", "elements": "str", "default": []},
     "api_server_port": {"type": "int", "default": 6443},
     "gateway": {"type": "list", "elements": "str", "default": []},

@@ -120,7 +120,7 @@ options:
         description: V(none) for no policies, V(cilium) for those of Cilium in addition.
         type: str
         choices: [none, kubernetes, cilium]
-        required: true
+        default: none
       api_servers:
         description: CIDRs of the API server.
         type: list

@@ -16,6 +16,7 @@ import struct
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from .node.cluster import Node
 from .node.connections import REFUSED, inside, namespace_of
 from .node.policies import NAMESPACES, PODS, POLICIES, full_name, is_subject, load, remove, ruleset
 from .node.processes import REAL, eventually
+from .node.refusals import Refusal
 from .specification import Connection, Situation, selected
 
 pytestmark = pytest.mark.harms_node
@@ -36,8 +38,19 @@ STRANGER, NEIGHBOUR = "elsewhere/stranger", "gateway/neighbour"
 LISTENING = "0A"
 
 
-def test_nothing_that_a_component_needs_was_refused(site, refused):  # noqa: ARG001  (after the first run)
-    assert [f"{entry}, {entry.direction}" for entry in refused] == []
+def unavoidable(refusal: Refusal) -> bool:
+    """Return whether no policy could have allowed a connection.
+
+    The rules follow a new pod a moment later, so that it has no name yet; it tries again. And the address of a Service
+    stays as it is while no pod serves it, so there is nobody to connect to.
+    """
+    ends = [end for end in (refusal.source, refusal.target) if end[0].isdigit()]
+    return any(ip_address(end) in ip_network(block) for end in ends for block in (network.PODS, network.SERVICES))
+
+
+@pytest.mark.usefixtures("site")
+def test_nothing_that_a_component_needs_was_refused(refused):
+    assert [f"{entry}, {entry.direction}" for entry in refused if not unavoidable(entry)] == []
 
 
 @pytest.mark.usefixtures("site", "network_policies")
@@ -239,7 +252,7 @@ def test_without_its_flow_the_webhook_of_the_operator_is_not_called(pods, node):
 
     try:
         pods.enforce(pods.policies)
-        assert 'Cluster.cluster.cnpg.io "wrong" is invalid' in said() or "denied the request" in said(), said()
+        assert "Size value isn't valid" in said()  # by the webhook: for the schema it is a string
         left, _policy, _rule = without(pods.policies, "cnpg-system/cnpg-system-operator-ingress", 0)
         pods.enforce(left)
         # The API server keeps its connection; forgotten, it counts as a new one.
