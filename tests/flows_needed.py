@@ -143,16 +143,25 @@ def needs(objects: dict[str, list[Object]]) -> Needs:
         for port in ports
     }
     found |= set(webhooks(objects, workloads)) | set(routes(items, services))
+    known: set[str] = set()  # who needs no DNS, because the address is given
     for source, namespace, text, variable in texts(items, workloads):
         found |= {(source, target, port) for target, port in named(text, variable, namespace, services)}
         if match := PROXY.match(text):
             found.add((source, OUTSIDE, int(match[2])))
+            known |= {source} & addressed(workloads[source], match[1])
     found |= {(name, API_SERVER, API_PORT) for name in api_clients(workloads)}
     by_name = {source for source, target, _port in found if target in {*workloads, OUTSIDE}} & workloads.keys()
     # The operator of CloudNativePG knows the addresses of its pods; that of the plugin is a name.
     by_name -= {CNPG} if "cnpg-system/barman-cloud" not in workloads else set()
+    by_name -= known
     by_name |= FINDS_BY_NAME & workloads.keys() | set(stores(items))
     return Needs(workloads, found | {(name, DNS, DNS_PORT) for name in by_name})
+
+
+def addressed(workload: Workload, host: str) -> set[str]:
+    """Return the name of a workload when it knows the address of a host."""
+    aliases = {name for entry in workload.spec.get("hostAliases", []) for name in entry["hostnames"]}
+    return {workload.name} if host in aliases or host.replace(".", "").isdigit() else set()
 
 
 def api_clients(workloads: dict[str, Workload]) -> Iterator[str]:

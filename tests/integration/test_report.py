@@ -18,6 +18,10 @@ import yaml
 from .conftest import ROOT
 
 OPEN = "Kafka lets everybody do everything & more: set kafka_users."
+NO_POLICIES = (
+    "Every pod of the cluster may connect to every component: set gitops_network_policies to kubernetes or cilium "
+    "(docs/security.md)."
+)
 APPLICATION = {
     "name": "kafka",
     "namespace": "argocd",
@@ -73,9 +77,16 @@ def report(folder, **variables):
     return done.stdout, json.loads((written / "report.json").read_text()), (written / "report.html").read_text()
 
 
-@pytest.mark.parametrize(("kind", "expected"), [("existing", [OPEN]), ("rehearsal", [])])
-def test_an_existing_cluster_is_warned_of_what_it_should_not_have(tmp_path, kind, expected):
-    printed, written, page = report(tmp_path, cluster_kind=kind)
+@pytest.mark.parametrize(
+    ("kind", "policies", "expected"),
+    [
+        ("existing", {}, [OPEN, NO_POLICIES]),
+        ("existing", {"gitops_network_policies": "cilium"}, [OPEN]),
+        ("rehearsal", {}, []),
+    ],
+)
+def test_an_existing_cluster_is_warned_of_what_it_should_not_have(tmp_path, kind, policies, expected):
+    printed, written, page = report(tmp_path, cluster_kind=kind, **policies)
     assert (f"Warning: {OPEN}" in printed) == bool(expected)
     assert written["warnings"] == expected
     assert (">Warnings</h2>" in page) == bool(expected)

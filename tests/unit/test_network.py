@@ -25,6 +25,7 @@ KUBERNETES = EXISTING | {"gitops_network_policies": "kubernetes", "gitops_networ
 CILIUM = EXISTING | {"gitops_network_policies": "cilium"}
 LESS = KUBERNETES | {
     "api_service_name": "own",
+    "auth_target_host": "198.51.100.7",
     "common_backup_enabled": True,
     "cnpg_system_barman_cloud": True,
     "kafka_connect_enabled": False,
@@ -34,6 +35,7 @@ MORE = KUBERNETES | {
     "common_drizzle_route": True,
     "kafka_ui_route": True,
     "temporal_route": True,
+    "api_host_aliases": [{"ip": "198.51.100.7", "hostnames": ["api.internal.example.com"]}],
     "gitops_network_api_servers": ["192.0.2.1/32", "192.0.2.2/32"],
     "gitops_network_gateway": ["gateway", "192.0.2.3/32", "192.0.2.4/32"],
     "gitops_network_dns_servers": ["169.254.20.10/32"],
@@ -130,12 +132,19 @@ def network(rendered, inventory, **variables):
 def test_what_the_objects_need_is_allowed_and_nothing_else(rendered, inventory, variables):
     cluster = network(rendered, inventory, **variables)
     allowed, needed = {entry for entry in cluster.allowed() if entry[0] != METRICS}, cluster.needs.found
-    # Everything at a port of the machines outside, the address of which nobody knows, is also what nobody protects.
+    # Where no address is given, the port is open everywhere where nobody refuses it.
     elsewhere = {*OTHERS, *MACHINES} - {OUTSIDE}
     allowed -= {(source, end, port) for source, target, port in needed if target == OUTSIDE for end in elsewhere}
     assert sorted(needed - allowed) == [], "missing"
     assert sorted(allowed - needed) == [], "superfluous"
     assert len(needed) > 40
+
+
+def test_a_proxy_reaches_one_address_where_that_is_given(rendered):
+    for inventory, variables, name in (("dev", LESS, "auth"), ("prod", MORE, "api")):
+        written = of_kind(rendered(inventory, **variables), "NetworkPolicy")
+        (egress,) = [item["spec"]["egress"] for item in written if item["metadata"]["name"] == f"{name}-proxy-egress"]
+        assert [rule["to"] for rule in egress] == [[{"ipBlock": {"cidr": "198.51.100.7/32"}}]]
 
 
 def test_metrics_are_read_where_the_inventory_says_and_at_ports_that_are_for_it(rendered):
