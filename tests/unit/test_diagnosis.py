@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def test_the_cause_is_the_lowest_one(name):
     cause = diagnose(recorded["objects"][0], Recorded(recorded["objects"]))
     said = {"rule": cause.rule, "text": cause.text, "next": cause.next_step, "final": cause.final}
     assert said == recorded["said"]
+
+
+def test_nothing_is_said_twice():
+    said = [" ".join((found["text"], found["next"])) for name in FIXTURES for found in [fixture(name)["said"]]]
+    for text in [*said, *(f"{found.text}: {found.next_step}" for found in SAID.values())]:
+        clauses = [clause for clause in re.split(r"; |: |\. |, ", text) if len(clause) > 6]
+        assert len(clauses) == len(set(clauses)), text
 
 
 def test_each_cause_has_a_fixture():

@@ -113,6 +113,29 @@ def test_while_argo_cd_syncs_a_cause_in_a_hook_is_final_later_than_one_in_a_wave
     assert judged(syncing, causes=(final, other), final_seconds=6) == (FAILED, "syncing")
 
 
+def test_what_argo_cd_has_said_of_a_hook_is_not_said_again():
+    application = reconciled_late("hook_failed")
+    result = application["status"]["operationState"]["syncResult"]
+    result["resources"] = [
+        {
+            "kind": "Job",
+            "namespace": "a",
+            "name": "b",
+            "hookType": "Sync",
+            "hookPhase": "Failed",
+            "message": "no more time",
+        }
+    ]
+    same = Finding("Job a/b: no more time (since 2026-01-01T00:00:00Z)", next_step="kubectl describe job -n a b")
+    lower = Finding("Job a/b: Pod b-1: exited with 1")
+    found = verdict(application, Request(), Seen(causes=(same, lower)))
+    assert (
+        found.reason
+        == "sync Failed: Sync hook Job a/b: no more time (retried 1 times); Job a/b: Pod b-1: exited with 1"
+    )
+    assert (found.cause, found.next_step) == (same.text, same.next_step)
+
+
 def test_what_is_broken_is_named_before_what_is_on_its_way():
     application = reconciled_late("progressing")
     entries = [("Progressing", name) for name in "abcdef"] + [("Missing", "x"), ("Degraded", "y"), ("Healthy", "z")]

@@ -11,6 +11,7 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -98,6 +99,7 @@ FINAL_HOOK_SECONDS = 60.0
 GONE_SECONDS = 60.0
 # How a finding begins that tells which right would tell more.
 LACKING = "the right to "
+SINCE = re.compile(r" \(since [^)]*\)$")
 
 
 def verdict(application: Application, request: Request, seen: Seen = NOTHING_SEEN) -> Verdict:
@@ -197,7 +199,8 @@ def with_causes(found: Verdict, seen: Seen) -> Verdict:
     """Return a verdict with what was found below the objects that it is about."""
     if not seen.causes:
         return found
-    texts = [cause.text for cause in seen.causes]
+    # An object that says why by itself has often said it to Argo CD, too.
+    texts = [cause.text for cause in seen.causes if SINCE.sub("", cause.text.partition(": ")[2]) not in found.reason]
     first = (*explaining(seen), Finding(found.cause))[0]
     return replace(found, reason="; ".join([found.reason, *texts]), cause=first.text, next_step=first.next_step)
 
