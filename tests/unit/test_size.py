@@ -11,14 +11,17 @@ import re
 import subprocess
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import _api
+from ansible_collections.monorepo.gitops.plugins.module_utils import _api, _client
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import evidence, turns, wait
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.watch import Watcher
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait
 
-from .crowd import Crowd
+from .crowd import ARGOCD, Crowd
 from .running import run_module
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -68,6 +71,14 @@ def test_nobody_fails_because_the_controller_is_busy_with_others(crowd, monkeypa
     assert result["requests"]["patch"] == 60
 
 
+def test_what_was_not_touched_has_its_time_from_its_turn_on(crowd, monkeypatch):
+    monkeypatch.setattr(turns, "WINDOW", 10)
+    server = crowd(60, 20)
+    result = wait_for(server, touched=[], untouched_timeout=1)
+    assert result["counts"] == {"ready": 60, "waiting": 0, "failed": 0}
+    assert result["elapsed"] > 2.5
+
+
 def test_one_that_is_never_refreshed_keeps_nobody_else_from_being_ready(crowd, monkeypatch):
     monkeypatch.setattr(turns, "WINDOW", 10)
     server = crowd(40, 40)
@@ -106,6 +117,50 @@ def test_writes_that_take_long_stop_neither_the_clock_nor_the_news(crowd, tmp_pa
     assert "Application app-0000 was not ready after 3 s: waits for its turn to be refreshed" in result["msg"]
     assert result["elapsed"] < 4
     assert "0 of 30 Applications ready; app-0000: waits for its turn" in (tmp_path / "progress").read_text()
+
+
+def test_writes_that_take_long_do_not_keep_a_wait_from_ending_at_the_first_failure(crowd):
+    server = crowd(30, 1000)
+    server.seconds, server.quick = 20, {"app-0000"}
+    server.applications["app-0000"]["status"]["health"] = {"status": "Degraded"}
+    result = wait_for(server, fail_fast=True, allow_degraded_seconds=0)
+    assert result["counts"] == {"ready": 0, "waiting": 29, "failed": 1}
+    assert result["elapsed"] < 15
+
+
+def test_writes_that_take_long_do_not_keep_news_from_being_received(crowd):
+    server = crowd(30, 1000)
+    server.seconds = 20
+
+    def delete():
+        with server.lock:
+            server._change("app-0029", {"metadata": {"deletionTimestamp": "2026-11-28T00:00:00Z"}})
+
+    news = threading.Timer(1, delete)
+    news.start()
+    result = wait_for(server, wait_timeout=4, details=True)
+    news.join()
+    (entry,) = [entry for entry in result["applications"] if entry["name"] == "app-0029"]
+    assert entry["code"] == "deleting"
+
+
+def test_a_list_may_be_compressed_and_only_what_is_needed_is_kept(crowd):
+    server = crowd(2, 1000)
+    item = server.applications["app-0000"]
+    assert all(part in item["status"] for part in ("history", "summary"))
+    watcher = Watcher(Api(_client.client_of(server.kubeconfig, "test"), retries=0), ARGOCD, "", Counter())
+    watcher.start()
+    kind, items = watcher.queue.get(timeout=10)
+    with server.lock:
+        server._change("app-0001", {"metadata": {"labels": {"a": "b"}}})
+    event = watcher.queue.get(timeout=10)
+    watcher.stopped.set()
+    assert (kind, event[0], server.encodings) == ("list", "event", ["gzip"])
+    for application in (*items, event[2]):
+        assert "managedFields" not in application["metadata"]
+        assert not {"history", "summary", "sourceHydrator"} & application["status"].keys()
+        assert "comparedTo" not in application["status"]["sync"]
+        assert application["status"]["resources"]
 
 
 def test_a_line_of_progress_that_differs_only_in_its_number_comes_every_15_seconds(crowd, tmp_path, monkeypatch):
