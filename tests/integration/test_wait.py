@@ -447,15 +447,18 @@ def test_one_list_and_one_watch_serve_all_applications(environment):
 def test_the_answer_comes_right_after_the_decisive_status(environment, rounds):
     """The controller writes last what the wait needs: the wait asks nothing more, and works little.
 
-    It pauses only where an Application needed no change, which must hold for 0.3 s. Its own CPU time is measured,
-    because a busy machine may let it wait for the processor.
+    It pauses only where an Application needed no change, which must hold for 0.3 s; what was synced is ready with its
+    last version. For the rest its own CPU time is measured, because a busy machine may let it wait for the processor.
     """
     rounds.state["rounds-a"]["value"] = f"latency {time.time()}"
     rounds.push("latency")
+    versions = {}
 
     class Stamped(Waiter):
         def _take(self, message):
             self.last = (time.monotonic(), time.thread_time(), self.requests.copy())
+            if message[0] == "event" and self.tracked["rounds-a"].ready_at is None:
+                versions[message[2]["metadata"]["name"]] = time.monotonic()
             super()._take(message)
 
     waiter = Stamped(environment.api(), "argocd", Options(request=Request()), nothing_else, list(NAMES))
@@ -464,6 +467,9 @@ def test_the_answer_comes_right_after_the_decisive_status(environment, rounds):
     assert waiter.requests == requests
     assert time.thread_time() - worked < 0.2
     assert time.monotonic() - answered < 1
+    synced = waiter.tracked["rounds-a"]
+    assert synced.operated, told(waiter)
+    assert synced.ready_at - versions["rounds-a"] < 0.2
 
 
 def test_what_a_change_does_not_touch_is_waited_for_briefly(environment, rounds):

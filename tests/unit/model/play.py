@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import FAILED, READY, Options, Request
 
 from .cluster import Content
-from .drive import model_time, waiter
+from .drive import MONOTONIC, model_time, waiter
 from .paths import facts
 from .schedule import Choose, Step
 from .world import SILENCE, Setting, World
@@ -47,6 +47,7 @@ class Play:
         self.world = World(plot.setting)
         self.left = list(plot.happens)
         self.true_at: float | None = None
+        self.ready_at: dict[str, float] = {}  # when each Application was called ready
         # Argo CD gives up soon what it cannot load, and only then a wait that syncs again helps.
         self.is_broken = bool({*plot.happens} & self.world.faults().keys()) or (
             SILENCE in plot.happens and not plot.resync
@@ -85,6 +86,7 @@ class Play:
             world.ask(commit)
             look, schedule.after_step = schedule.after_step, lambda: (look(), self._clock())
             ready = wait.wait()
+            self.ready_at = {name: (entry.ready_at or 0.0) - MONOTONIC for name, entry in wait.tracked.items()}
             results = {entry["name"]: entry for entry in wait.results()}
         wrong = [
             f"{name} was called ready and is not"

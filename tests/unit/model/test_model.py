@@ -13,7 +13,7 @@ import os
 import random
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import decision, freshness
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import board, decision, freshness
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import verdict as verdict_module
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Proof
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -86,6 +86,36 @@ def test_no_course_of_events_makes_a_wait_wrong(steps, faults):
     first = int(os.environ.get("SEED", random.randrange(10**6) if steps > 100_000 else 0))
     print(f"SEED={first}")
     play_rounds(first, steps, faults)
+
+
+def late(just_now, **setting):
+    """Return how long after its last news an Application is called ready, when everything happens as soon as it can."""
+    play = Play(Plot(Setting(alone=True, heals=False, **setting), before=40, just_now=just_now), lambda _count: 0)
+    assert play.run() == []
+    news = [when for when, label, _detail in play.world.schedule.trace if label.startswith("wait: gets ")]
+    return play.ready_at["a"] - news[-1]
+
+
+AFTER_AN_OPERATION = pytest.mark.parametrize(
+    ("just_now", "setting"),
+    [("push", {}), ("named push", {}), ("push", {"stamps": False}), ("push", {"unprocessed": True})],
+)
+
+
+@AFTER_AN_OPERATION
+def test_what_was_synced_is_called_ready_with_its_decisive_status(just_now, setting):
+    assert late(just_now, **setting) < 0.2
+
+
+@AFTER_AN_OPERATION
+def test_a_pause_after_an_operation_is_found(monkeypatch, just_now, setting):
+    for module in (decision, board):
+        monkeypatch.setattr(module, "settled_at", lambda entry, _options: entry.since + 0.8)
+    assert late(just_now, **setting) > 0.7
+
+
+def test_what_needed_no_change_holds_for_a_moment():
+    assert 0.29 < late("") < 0.35
 
 
 def finds(*faults, moment=None, **fixed):
