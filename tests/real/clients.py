@@ -146,3 +146,28 @@ class Temporal(Client):
         """Return the namespaces of Temporal."""
         found: list[dict[str, Any]] = json.loads(self.namespace("list", "--output", "json"))
         return found
+
+
+class Bucket(Client):
+    """MinIO's command line in a pod of its image, with the credentials of a bucket's user, as a service has them."""
+
+    def __init__(self, cluster: Cluster, bucket: str) -> None:
+        self.bucket = bucket
+        defaults = yaml.safe_load((ROLES / "minio" / "defaults" / "main.yml").read_text())
+        secret = f"minio-bucket-{bucket}"
+        keys = {"ACCESS": "access-key", "SECRET": "secret-key"}
+        settings = [
+            {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}} for name, key in keys.items()
+        ]
+        address = {"name": "MC_HOST_minio", "value": "http://$(ACCESS):$(SECRET)@minio.minio:9000"}
+        folder = {"name": "MC_CONFIG_DIR", "value": "/tmp/.mc"}  # noqa: S108
+        container = {"image": defaults["minio_image"], "env": [*settings, address, folder]}
+        super().__init__(cluster, f"{bucket}-client", container)
+
+    def write(self, bucket: str, text: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Write an object into a bucket, and return what mc did."""
+        return self.attempt("sh", "-c", 'printf %s "$0" | mc pipe "minio/$1/word"', text, bucket, **environment)
+
+    def read(self) -> str:
+        """Return the object."""
+        return self.run("mc", "cat", f"minio/{self.bucket}/word")

@@ -65,17 +65,11 @@ def other() -> Cluster:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what cannot run here: tests of the machine in a node, all others outside, harm on other clusters."""
     ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
-    inside = VARIABLE in os.environ or bool(OTHER)
-
-    def runs(item: pytest.Item) -> bool:
-        if item.get_closest_marker("machine"):
-            return not inside
-        return inside and not (OTHER and item.get_closest_marker("harms_node"))
-
-    left_out = [item for item in ours if not runs(item)]
+    local = config.stash[CLUSTER].parts.local if VARIABLE in os.environ and not OTHER else None
+    left_out = {item: reason for item in ours if (reason := summary.obstacle(item, bool(OTHER), local))}
     items[:] = sorted((item for item in items if item not in left_out), key=place)
-    config.hook.pytest_deselected(items=left_out)
-    config.stash[LEFT_OUT] = [item.nodeid for item in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
+    config.stash[LEFT_OUT] = [f"{item.nodeid}: {reason}" for item, reason in left_out.items()]
 
 
 def place(item: pytest.Item) -> int:

@@ -1,17 +1,23 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the suite says of itself: at first what runs for real, in the end what that took."""
+"""What the suite says of itself: at first what runs for real, in the end what that took, and what did not run."""
 
 from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from .node.cluster import Parts
+import pytest
 
+from .node.cluster import Parts
+from .node.image_names import variables
+from .node.recipes import SIMULATED
+
+HARM = "it would harm this cluster, or needs a node of this suite"
 PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 
 
@@ -34,6 +40,23 @@ def of_cluster(kubeconfig: str, nodes: list[dict[str, Any]]) -> list[str]:
         f"cluster of {kubeconfig}: real: pods on {', '.join(found[True]) or 'no node'}",
         f"simulated: {'pods on ' + ', '.join(found[False]) if found[False] else 'nothing'}",
     ]
+
+
+def obstacle(item: pytest.Item, elsewhere: bool, local: Collection[str] | None) -> str:
+    """Return why a test cannot run on another cluster, on a node that has these images, or outside of both."""
+    if item.get_closest_marker("machine"):
+        return "it runs on the machine itself" if elsewhere or local is not None else ""
+    if elsewhere:
+        return (
+            "it would harm this cluster, or needs a node of this suite" if item.get_closest_marker("harms_node") else ""
+        )
+    if local is None:
+        return "it needs a cluster"
+    for marker in item.iter_markers("needs_image"):
+        (name,) = marker.args
+        if variables()[name] not in local:
+            return f"the image of {name} cannot be had as an ordinary package: {SIMULATED[name]}"
+    return ""
 
 
 def memory() -> int:

@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the other components do: mail, Temporal, the proxies; and the logs of their pods.
 
-MinIO cannot be had as an ordinary package, so no bucket is used.
+MinIO cannot be had as an ordinary package: the test of buckets runs on another cluster only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import smtplib
 import socket
@@ -18,10 +19,10 @@ from uuid import uuid4
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_logs
-from integration.conftest import words
+from integration.conftest import DEPLOY, words
 from unit.running import run_module
 
-from .clients import NAMESPACE, Database, forwarded
+from .clients import NAMESPACE, Bucket, Database, forwarded
 from .node import network
 from .node.cluster import Cluster
 
@@ -55,6 +56,25 @@ def test_the_mail_server_is_found_by_the_name_that_the_services_are_given(cluste
     settings = cluster.get(*MAILER)["data"]
     said = database.run("bash", "-c", TALK, settings["SMTP_HOST"], settings["SMTP_PORT"], "QUIT\r\n")
     assert [line[:3] for line in said.splitlines()] == ["220", "221"]
+
+
+@pytest.mark.needs_image("minio_image")
+def test_a_bucket_is_used_with_the_credentials_of_its_user_only(site, cluster):
+    buckets = [{"name": name, "credentials_namespaces": [NAMESPACE]} for name in ("first", "second")]
+    words(site.site(*DEPLOY, "-e", json.dumps({"minio_buckets": buckets})))
+    with contextlib.ExitStack() as clients:
+        first, second = (Bucket(cluster, bucket["name"]) for bucket in buckets)
+        for client in (first, second):
+            clients.callback(client.remove)
+        assert first.write("first", "kept").returncode == 0
+        assert first.read() == "kept"
+        assert "Access Denied" in second.write("first", "changed").stderr
+        wrong = {"MC_HOST_minio": "http://first:wrong-key@minio.minio:9000"}
+        assert "signature" in first.write("first", "changed", **wrong).stderr
+        cluster.kubectl("delete", "pod", "-n", "minio", "-l", "app.kubernetes.io/name=minio")
+        cluster.kubectl("rollout", "status", "-n", "minio", "deployment/minio", "--timeout=120s", timeout=130)
+        assert first.read() == "kept"
+    words(site.site(*DEPLOY))
 
 
 def test_a_namespace_of_temporal_is_made_and_listed(temporal):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from real import elsewhere, summary
 from real.node.cluster import Cluster, Parts
+from real.node.image_names import variables
 from real.node.processes import NodeError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -51,6 +52,47 @@ def test_what_is_real_is_said_of_another_cluster_by_the_runtimes_of_its_nodes():
     ]
     assert summary.of_cluster("test.yaml", nodes[:1])[1] == "simulated: nothing"
     assert summary.of_cluster("test.yaml", nodes[1:2])[0] == "cluster of test.yaml: real: pods on no node"
+
+
+class Marked:
+    """A test with these marks."""
+
+    def __init__(self, *marks):
+        self.marks = [getattr(pytest.mark, name)(*args).mark for name, *args in marks]
+
+    def iter_markers(self, name):
+        return (mark for mark in self.marks if mark.name == name)
+
+    def get_closest_marker(self, name):
+        return next(self.iter_markers(name), None)
+
+
+MINIO = variables()["minio_image"]
+HARM = summary.HARM
+
+
+@pytest.mark.parametrize(
+    ("marks", "elsewhere", "local", "expected"),
+    [
+        ([], False, [], ""),
+        ([], True, None, ""),
+        ([], False, None, "it needs a cluster"),
+        ([["machine"]], False, None, ""),
+        ([["machine"]], False, [], "it runs on the machine itself"),
+        ([["machine"]], True, None, "it runs on the machine itself"),
+        ([["harms_node"]], False, [], ""),
+        ([["harms_node"]], True, None, HARM),
+        ([["needs_image", "minio_image"]], True, None, ""),
+        ([["needs_image", "minio_image"]], False, [MINIO], ""),
+    ],
+)
+def test_why_a_test_is_left_out(marks, elsewhere, local, expected):
+    assert summary.obstacle(Marked(*marks), elsewhere, local) == expected
+
+
+def test_the_bucket_is_left_out_while_its_image_cannot_be_had():
+    said = summary.obstacle(Marked(["needs_image", "minio_image"]), False, ["redis:8"])
+    assert said.startswith("the image of minio_image cannot be had as an ordinary package: github.com/minio/minio and ")
 
 
 def test_the_memory_of_all_processes_is_summed():
@@ -170,6 +212,7 @@ def test_on_another_cluster_what_needs_the_node_of_this_suite_is_left_out_and_li
     assert files == {f"test_{name}.py" for name in ("database", "node", "outage", "services", "site", "troubles")}
     assert "test_troubles.py::test_a_trouble_shows[wrong-image]" in left
     assert "test_node.py::test_logs_and_port_forward" in left
-    assert any("test_a_pod_of_a_local_image_runs_on_the_real_node" in name for name in out)
+    assert any(f"test_a_pod_of_a_local_image_runs_on_the_real_node: {HARM}" in name for name in out)
     assert any("test_end.py" in name for name in out)
+    assert "test_services.py::test_a_bucket_is_used_with_the_credentials_of_its_user_only" in left
     assert f"Left out: {out[0]}" in done.stdout
