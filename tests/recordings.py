@@ -77,7 +77,6 @@ def signs_of(item: Manifest) -> Iterator[str]:
             yield from (words(entry["name"], name, state.get("reason")) for name, state in entry["state"].items())
             for state in (entry.get("lastState") or {}).values():
                 yield words(entry["name"], "was terminated", state.get("reason"))
-                yield f"{entry['name']} was terminated with {state.get('exitCode')}"
 
 
 def container_statuses(pod: Manifest) -> list[Manifest]:

@@ -142,13 +142,12 @@ SAID: dict[str, Said] = {
         final=False,
     ),
     "out-of-memory": Said(
-        "crash",
+        "memory",
         (
-            "Deployment out-of-memory/web: Pod web-5888865f4b-bbbbb: container main: CrashLoopBackOff: it "
-            "exited with 137 (SIGKILL, perhaps by its limit of 16Mi of memory), restarted once (since "
-            "2026-01-01T00:00:00Z)"
+            "Deployment out-of-memory/web: Pod web-5888865f4b-bbbbb: container main was killed because it needs more "
+            "memory than its limit of 16Mi (OOMKilled), restarted once (since 2026-01-01T00:00:00Z)"
         ),
-        "kubectl logs -n out-of-memory web-5888865f4b-bbbbb -c main --previous",
+        "raise its limit of memory in Git; kubectl logs -n out-of-memory web-5888865f4b-bbbbb -c main --previous",
         final=False,
     ),
     "full-volume": Said(

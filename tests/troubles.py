@@ -190,15 +190,14 @@ TROUBLES: dict[str, Trouble] = {
         CRASH,
     ),
     "out-of-memory": Trouble(
-        # The pod as a whole may use more, because of its init container. All the same containerd does not notice on the
-        # node of the tests why its container ends: the reason is Error, and on other nodes OOMKilled.
+        # The pod as a whole may use more, because of its init container: the limit that counts is the container's.
         [
             crashing(
                 container("tail", "/dev/zero", resources=memory("16Mi")),
                 initContainers=[container("true", name="first", resources=memory("64Mi"))],
             )
         ],
-        (*CRASH, "main was terminated with 137"),
+        (*CRASH, "main was terminated OOMKilled"),
     ),
     "full-volume": Trouble(
         [

@@ -13,15 +13,20 @@ from pathlib import Path
 
 MOUNTED = Path("/sys/fs/cgroup")
 TOP = "gitops-real-node"
-# What a kubelet, containerd and runc use. Others, such as systemd's, stay as they are and are not seen by the node.
-NEEDED = {"blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb", "memory", "net_cls", "net_prio", "pids"}
 
 
 def hierarchies() -> list[str]:
-    """Return the mounted hierarchies of version 1 that a node uses, each by its controllers."""
-    lines = Path("/proc/self/cgroup").read_text().splitlines()
-    found = [line.split(":")[1] for line in lines]
-    return sorted(name for name in found if NEEDED & {*name.split(",")} and (MOUNTED / name).is_dir())
+    """Return the mounted hierarchies of version 1, each by its controllers, or as name=systemd.
+
+    All of them: containerd watches no container for a lack of memory where one that a process is in is not mounted.
+    """
+    found = [line.split(":")[1] for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    return sorted(name for name in found if name and mounted(name).is_dir())
+
+
+def mounted(name: str) -> Path:
+    """Return where a hierarchy is mounted."""
+    return MOUNTED / name.removeprefix("name=")
 
 
 def create(run: str) -> None:
@@ -30,14 +35,14 @@ def create(run: str) -> None:
     Other work on the machine goes first, and a node that uses too much memory ends its own processes, no others.
     """
     for name in hierarchies():
-        for folder in (MOUNTED / name / TOP, MOUNTED / name / TOP / run):
+        for folder in (mounted(name) / TOP, mounted(name) / TOP / run):
             folder.mkdir(exist_ok=True)
             if "cpuset" in name.split(","):  # without both it takes no processes
                 for setting in ("cpuset.cpus", "cpuset.mems"):
                     (folder / setting).write_text((folder.parent / setting).read_text())
         for controller, (setting, value) in limits().items():
             if controller in name.split(","):
-                (MOUNTED / name / TOP / run / setting).write_text(str(value))
+                (mounted(name) / TOP / run / setting).write_text(str(value))
 
 
 def limits() -> dict[str, tuple[str, int]]:
@@ -49,15 +54,15 @@ def limits() -> dict[str, tuple[str, int]]:
 def join(run: str) -> None:
     """Move this process, whose id the kernel takes from 0, into the cgroups of a run."""
     for name in hierarchies():
-        (MOUNTED / name / TOP / run / "cgroup.procs").write_text("0")
+        (mounted(name) / TOP / run / "cgroup.procs").write_text("0")
 
 
 def mount_own(names: list[str], mount: Callable[..., None]) -> None:
     """Mount hierarchies again, in a namespace of cgroups: their roots are the cgroups of this process."""
     mount("tmpfs", MOUNTED, "tmpfs", options="mode=755")
     for name in names:
-        (MOUNTED / name).mkdir()
-        mount("cgroup", MOUNTED / name, "cgroup", options=name)
+        mounted(name).mkdir()
+        mount("cgroup", mounted(name), "cgroup", options=f"none,{name}" if name.startswith("name=") else name)
         for alias in name.split(",") if "," in name else []:
             (MOUNTED / alias).symlink_to(name)
 
@@ -65,7 +70,7 @@ def mount_own(names: list[str], mount: Callable[..., None]) -> None:
 def folders(run: str) -> Iterator[Path]:
     """Return the existing cgroups of a run, the innermost first, and the top ones last."""
     for name in hierarchies():
-        top = MOUNTED / name / TOP
+        top = mounted(name) / TOP
         for path, _names, _files in os.walk(top / run, topdown=False):
             yield Path(path)
         if top.is_dir():
