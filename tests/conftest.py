@@ -47,6 +47,7 @@ SHARED = {
         "test_components",
         "test_gateway",
         "test_kubectl",
+        "test_access",
     ),
     "complete_environment": ("test_secrets", "test_complete", "test_convergence"),
 }

@@ -1,29 +1,25 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What docs/security.md says about the rights that a module needs, as rules of RBAC.
+"""The rights that modules and playbooks need, as rules of RBAC, from playbooks/vars/rights.yml.
 
-tests/unit/test_documentation.py compares both, and integration tests run the modules with these rights and no others.
+docs/reference/rights.md has the same, and integration tests run modules and playbooks with these rights and no others.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import rights as table
+
 Rule = dict[str, Any]
-ARGO, RBAC = "argoproj.io", "rbac.authorization.k8s.io"
-
-
-def rule(group: str, resources: str, verbs: str, *names: str) -> Rule:
-    """Return a rule; resources and verbs are separated by spaces."""
-    found: Rule = {"apiGroups": [group], "resources": resources.split(), "verbs": verbs.split()}
-    return found | ({"resourceNames": list(names)} if names else {})
-
-
-def applications(verbs: str) -> Rule:
-    """Return a rule about Applications."""
-    return rule(ARGO, "applications", verbs)
+ROOT = Path(__file__).resolve().parent.parent
+RBAC = "rbac.authorization.k8s.io"
+TABLE = yaml.safe_load((ROOT / "playbooks" / "vars" / "rights.yml").read_text())
+MODULES, COMMON, PLAYBOOKS = (TABLE[f"rights_{name}"] for name in ("modules", "common", "playbooks"))
 
 
 @dataclass(frozen=True)
@@ -34,73 +30,9 @@ class Rights:
     everywhere: list[Rule] = field(default_factory=list)
 
 
-# Of every playbook of an operator.
-PLAYBOOK = Rights([rule("", "configmaps", "get", "monorepo-gitops")], [rule("", "namespaces", "get", "kube-system")])
-PAUSES = rule("", "configmaps", "get", "gitops-paused")
-RIGHTS = {
-    "argocd_app_info": Rights(
-        [applications("list"), PAUSES],
-        [
-            rule("", "pods services endpoints events persistentvolumeclaims", "get list"),
-            rule("", "pods/log", "get"),
-            rule("apps", "deployments replicasets statefulsets daemonsets controllerrevisions", "get list"),
-            rule("discovery.k8s.io", "endpointslices", "list"),
-        ],
-    ),
-    "argocd_appset_info": Rights([applications("list"), rule(ARGO, "applicationsets", "list")]),
-    "argocd_app_logs": Rights(
-        [applications("list")],
-        [rule("", "pods", "list"), rule("", "pods/log", "get"), rule("apps", "replicasets", "get")],
-    ),
-    "argocd_app_diff": Rights(
-        [applications("list")],
-        [rule("apps", "deployments", "get patch"), rule("", "services", "get patch create")],
-    ),
-    "argocd_app_refresh": Rights([applications("list watch patch")]),
-    "argocd_app_wait": Rights([applications("list watch patch"), PAUSES]),
-    "argocd_app_sync": Rights([applications("list watch patch"), rule("", "configmaps", "get")]),
-    "argocd_app_terminate": Rights([applications("list watch patch")]),
-    "argocd_app_rollback": Rights([applications("list watch patch")]),
-    "argocd_app_pause": Rights(
-        [applications("list patch"), rule(ARGO, "applicationsets", "get"), rule("", "configmaps", "get create patch")]
-    ),
-    "argocd_app_set": Rights([applications("list patch"), rule(ARGO, "applicationsets", "get"), PAUSES]),
-    "argocd_app_delete": Rights([applications("get patch delete")], [rule("*", "*", "get")]),
-    "argocd_appset_refresh": Rights([applications("list patch"), rule(ARGO, "applicationsets", "get patch")]),
-    "objects_ready": Rights([], [rule("*", "*", "get list")]),
-    "server_side_apply": Rights([], [rule("", "pods", "list delete"), rule("apps", "deployments", "get create patch")]),
-    "argocd_backup": Rights(
-        [rule(ARGO, "applications applicationsets appprojects", "list"), rule("", "configmaps secrets", "list")]
-    ),
-    "secret_regenerate": Rights(
-        [applications("get")],
-        [
-            rule("external-secrets.io", "externalsecrets", "list get delete"),
-            rule("", "secrets", "get delete"),
-        ],
-    ),
-    "workload_restart": Rights(
-        [applications("get")],
-        [
-            rule("apps", "deployments statefulsets daemonsets", "get list patch"),
-            rule("batch", "jobs", "get list delete"),
-            rule("", "pods", "list delete"),
-            rule("", "secrets", "get"),
-        ],
-    ),
-    "environment_decommission": Rights(
-        [applications("patch delete"), rule(ARGO, "applicationsets", "delete")],
-        [
-            rule("*", "*", "get list"),
-            rule("", "namespaces", "delete"),
-            rule(RBAC, "clusterroles clusterrolebindings", "delete"),
-            rule("apiextensions.k8s.io", "customresourcedefinitions", "delete"),
-        ],
-    ),
-}
+RIGHTS = {name: Rights(**table.of_modules(MODULES, {}, [name])) for name in MODULES}
 
 
 def of(*modules: str) -> Rights:
     """Return the rights of a playbook that uses these modules."""
-    found = [PLAYBOOK, *(RIGHTS[name] for name in modules)]
-    return Rights([item for one in found for item in one.here], [item for one in found for item in one.everywhere])
+    return Rights(**table.of_modules(MODULES, COMMON, modules))

@@ -16,6 +16,8 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from rights import MODULES
+from rights import PLAYBOOKS as PLAYBOOKS_WITH_A_ROLE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BLOCK = ("block", "rescue", "always")
@@ -157,3 +159,17 @@ def test_what_tasks_read_comes_from_the_same_playbook():
                 missing |= {f"{tasks[0][1].name}: {file.name} reads {name}" for name in needed}
             found |= left_by(task)
     assert missing == set()
+
+
+# What a playbook does only where something is removed, or taken over from somebody else.
+RARELY = {"promote": {"argocd_app_delete", "server_side_apply"}}
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS_WITH_A_ROLE)
+def test_a_role_has_the_rights_of_all_modules_that_its_playbook_uses(playbook):
+    path = ROOT / "playbooks" / f"{playbook}.yml"
+    (play,) = yaml.safe_load(path.read_text())
+    used = {
+        key.removeprefix("monorepo.gitops.") for task, _file, _vars in expanded(play["tasks"], path, {}) for key in task
+    }
+    assert used & MODULES.keys() == set(PLAYBOOKS_WITH_A_ROLE[playbook]) | RARELY.get(playbook, set())

@@ -1,0 +1,166 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A ServiceAccount for some playbooks: what it may do, and how it would break out."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.modules import (
+    argocd_app_refresh,
+    argocd_app_sync,
+    argocd_app_terminate,
+    argocd_app_wait,
+    argocd_appset_refresh,
+    service_account_kubeconfig,
+)
+from kubernetes import config, dynamic
+from unit.running import run_module
+
+from .conftest import ARGO, existing, limited, runbook
+
+CI = "argocd/serviceaccounts/gitops-ci"
+FILE = "ci.kubeconfig"
+
+
+def asks(kubeconfig):
+    """Return requests with another kubeconfig."""
+    return Api(dynamic.DynamicClient(config.new_client_from_config(str(kubeconfig))), retries=0)
+
+
+def run(environment, playbook, *args):
+    return environment.playbook(f"playbooks/{playbook}.yml", *args)
+
+
+def test_the_account_of_the_runbook_runs_its_playbooks_and_nothing_else(environment):
+    checked, given, _limited = runbook("access")
+    file = environment.inventory.parent.parent / FILE
+    done = environment.playbook(checked[1], *checked[4:])
+    assert "Check mode writes no file." in done.stdout, done.stdout[-3000:]
+    assert (file.exists(), environment.live(f"/api/v1/namespaces/{CI}")) == (False, None)
+    done = environment.playbook(given[1], *given[4:])
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "ServiceAccount argocd/gitops-ci may run status, sync, logs" in done.stdout
+    assert (file.stat().st_mode & 0o777, file.owner()) == (0o600, (environment.inventory / "hosts.yml").owner())
+    token = yaml.safe_load(file.read_text())["users"][0]["user"]["token"]
+    assert token not in done.stdout
+    left = service_account_kubeconfig.claims_of(token)["exp"] - time.time()
+    assert 3500 < left <= 3600
+    # A second run changes nothing.
+    assert "changed=0 " in environment.playbook(given[1], *given[4:]).stdout
+
+    account = existing(environment, cluster_kubeconfig=str(file))
+    for playbook, *args in (["status"], ["sync", "-e", "app=maildev"], ["logs", "-e", "app=maildev"]):
+        done = run(environment, playbook, *args, *account)
+        assert done.returncode == 0, done.stdout[-3000:]
+        assert "would tell more" not in done.stdout
+        assert "forbidden" not in done.stdout
+    for playbook, right in (("pause", 'get resource "applicationsets"'), ("restart", 'get resource "applications"')):
+        done = run(environment, playbook, "-e", "app=maildev", *account)
+        assert done.returncode != 0
+        assert f"cannot {right}" in done.stdout.replace('\\"', '"'), done.stdout[-3000:]
+    api = asks(file)
+    for path in ("/api/v1/namespaces/argocd/secrets", "/api/v1/secrets", "/api/v1/namespaces/argocd/configmaps"):
+        assert api.request("GET", path)[0] == 403
+    # Its tokens end with it.
+    assert environment.api().request("DELETE", f"/api/v1/namespaces/{CI}")[0] == 200
+    end = time.monotonic() + 30
+    while api.request("GET", f"{ARGO}/applications")[0] != 401:
+        assert time.monotonic() < end
+        time.sleep(0.5)
+
+
+def test_a_kubeconfig_is_made_with_the_documented_rights_only(environment, tmp_path):
+    body = {"metadata": {"name": "plain"}}
+    path = "/api/v1/namespaces/argocd/serviceaccounts"
+    assert environment.api().request("POST", path, body=body, content_type="application/json")[0] == 201
+    kubeconfig = limited(environment, tmp_path, "service_account_kubeconfig")
+    options = {"name": "plain", "namespace": "argocd", "file": str(tmp_path / FILE)}
+    assert run_module(service_account_kubeconfig, kubeconfig=kubeconfig, **options)["changed"] is True
+    assert asks(tmp_path / FILE).request("GET", "/version")[0] == 200
+
+
+# --- breaking out ----------------------------------------------------------------------------------------------------
+
+SOURCE = {"repoURL": "https://example.com/other.git", "path": ".", "targetRevision": "HEAD"}
+ATTACKS = {
+    "source": {"spec": {"source": SOURCE}},
+    "project": {"spec": {"project": "default"}},
+    "destination": {"spec": {"destination": {"namespace": "kube-system"}}},
+    "no automated sync": {"spec": {"syncPolicy": None}},
+    "label": {"metadata": {"labels": {"a": "b"}}},
+    "finalizer": {"metadata": {"finalizers": ["example.com/keeps-it"]}},
+    "owner": {"metadata": {"ownerReferences": None}},
+    "skipped by the controller": {"metadata": {"annotations": {"argocd.argoproj.io/skip-reconcile": "true"}}},
+    "sync status": {"status": {"sync": {"status": "Unknown"}}},
+    "health": {"status": {"health": {"status": "Missing"}}},
+    "history": {"status": {"history": None}},
+    "another field of the status": {"status": {"observedAt": "2026-01-01T00:00:00Z"}},
+    "result of an operation": {"status": {"operationState": {"message": "all is well"}}},
+    "phase of an operation": {"status": {"operationState": {"phase": "Failed"}}},
+    "manifests": {"operation": {"sync": {"manifests": ["{}"]}}},
+    "source of an operation": {"operation": {"sync": {"source": SOURCE}}},
+    "sources of an operation": {"operation": {"sync": {"sources": [SOURCE]}}},
+    "revision": {"operation": {"sync": {"revision": "attack"}}},
+    "strategy": {"operation": {"sync": {"syncStrategy": {"hook": {"force": True}}}}},
+    "sync option": {"operation": {"sync": {"syncOptions": ["Replace=true"]}}},
+    "no sync": {"operation": {"retry": {"limit": 1}}},
+}
+SET_ATTACKS = {
+    "source": {"spec": {"template": {"spec": {"source": SOURCE, "destination": {}, "project": "default"}}}},
+    "owner of Applications": {"metadata": {"finalizers": None}},
+    "annotation": {"metadata": {"annotations": {"a": "b"}}},
+}
+
+
+@pytest.fixture(scope="module")
+def restricted(test_environment):
+    """Make an account that may run playbooks which patch Applications and ApplicationSets, but only to sync."""
+    _checked, _given, command = runbook("access", **{"status,sync": "promote,sync", "ci.kubeconfig": "only.kubeconfig"})
+    done = test_environment.playbook(command[1], *command[4:])
+    assert done.returncode == 0, done.stdout[-3000:]
+    kubeconfig = test_environment.inventory.parent.parent / "only.kubeconfig"
+    api = asks(kubeconfig)
+    # The API server takes note of a new policy after some moments.
+    end = time.monotonic() + 60
+    path, query = f"{ARGO}/applications/maildev", {"dryRun": "All"}
+    while api.request("PATCH", path, query, ATTACKS["label"])[0] == 200:
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    return str(kubeconfig), api
+
+
+@pytest.mark.parametrize(
+    ("name", "attack"),
+    [(f"applications/maildev {name}", attack) for name, attack in ATTACKS.items()]
+    + [(f"applicationsets/infra {name}", attack) for name, attack in SET_ATTACKS.items()],
+    ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
+)
+def test_an_account_that_may_only_sync_cannot_break_out(environment, restricted, name, attack):
+    path, query = f"{ARGO}/{name.partition(' ')[0]}", {"dryRun": "All"}
+    # Nothing else would stop it.
+    status, found = environment.api().request("PATCH", path, query, attack)
+    assert status == 200, found
+    status, found = restricted[1].request("PATCH", path, query, attack)
+    assert status == 422, found
+    assert "This account may only refresh and sync" in found["message"]
+
+
+def test_an_account_that_may_only_sync_refreshes_syncs_and_ends_a_sync(restricted):
+    kubeconfig, _api = restricted
+    chosen = {"kubeconfig": kubeconfig, "names": ["maildev"], "wait_timeout": 60}
+    for module, options in (
+        (argocd_app_refresh, {}),
+        (argocd_app_sync, {}),
+        (argocd_app_sync, {"only_out_of_sync": True, "prune": True}),
+        (argocd_app_sync, {"dry_run": True}),
+        (argocd_app_wait, {}),
+        (argocd_app_terminate, {}),
+    ):
+        result = run_module(module, **chosen, **options)
+        assert "msg" not in result, result
+    assert "msg" not in run_module(argocd_appset_refresh, kubeconfig=kubeconfig, names=["infra"])
