@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,12 +70,47 @@ def test_an_upgrade_from_the_release_before(site, cluster):
     assert "changed=0 " in words(site.site())
 
 
+class Owner:
+    """A user who is neither root nor Argo CD's, has the folder of the repository, and works in a clone of it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.clone = home, home / "clone"
+
+    def git(self, *args: str) -> str:
+        """Run git as this user, who has no settings but a name, and return what it says."""
+        settings = (f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL"))
+        return subprocess.run(
+            ["git", "-C", self.home, *args],
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home)} | dict.fromkeys(settings, "owner"),
+            user=OWNER,
+            group=OWNER,
+            extra_groups=[],
+            umask=0o022,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+
+    def push(self) -> str:
+        """Push a commit, and return it."""
+        if not self.clone.exists():
+            self.git("clone", "--quiet", str(self.home / "monorepo.git"), str(self.clone))
+        self.git("-C", "clone", "commit", "--quiet", "--allow-empty", "--message=By the owner")
+        self.git("-C", "clone", "push", "--quiet")
+        return self.git("-C", "clone", "rev-parse", "HEAD")
+
+
 @pytest.fixture
-def repository(site: RealEnvironment) -> Iterator[Path]:
-    """Return the folder of the repository, which meanwhile belongs to a user who is neither root nor Argo CD's."""
-    give(site.repository, OWNER)
-    yield site.repository
+def owner(site: RealEnvironment) -> Iterator[Owner]:
+    """Give the folder of the repository to a user, who cannot reach where it lies, so it is mounted in his home."""
+    home = Path("/run/owner")
+    (home / "monorepo.git").mkdir(parents=True)
+    subprocess.run(["mount", "--bind", site.repository, home / "monorepo.git"], check=True)
+    give(home, OWNER)
+    yield Owner(home)
     give(site.repository, 0)
+    subprocess.run(["umount", home / "monorepo.git"], check=True)
+    shutil.rmtree(home)
 
 
 def give(folder: Path, user: int) -> None:
@@ -83,7 +119,7 @@ def give(folder: Path, user: int) -> None:
 
 
 def test_the_folder_of_another_user_is_read_and_what_that_user_pushes_is_deployed(
-    site: RealEnvironment, cluster: Cluster, repository: Path, tmp_path: Path
+    site: RealEnvironment, cluster: Cluster, owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask = ("HOME=/dev/null", "git", "ls-remote", f"file://{MOUNT}", "HEAD")
     server = ("exec", "-n", "argocd", "deployment/argocd-repo-server", "-c", "argocd-repo-server", "--", "env")
@@ -91,28 +127,20 @@ def test_the_folder_of_another_user_is_read_and_what_that_user_pushes_is_deploye
     before = cluster.kubectl(*server, *ask).split()[0]
     assert before == site.report()["commit"]
 
-    commit = push(repository, tmp_path)
+    commit = owner.push()
     assert commit != before
+    assert {path.stat().st_uid for path in site.repository.rglob("*")} == {OWNER}
     words(site.playbook("playbooks/refresh.yml", "-e", "all=true", "-e", "hard=true"))
     eventually(lambda: revisions(site) == {commit}, "the commit in all Applications", 60, pause=1)
 
-
-def push(repository: Path, folder: Path) -> str:
-    """Push a commit, and return it."""
-    settings = folder / "gitconfig"
-    settings.write_text("[user]\nname = Owner\nemail = owner@example.com\n[safe]\ndirectory = *\n")
-
-    def git(*args: str) -> str:
-        command = ["git", "-C", str(folder / "clone"), *args]
-        given = os.environ | {"GIT_CONFIG_GLOBAL": str(settings)}
-        done = subprocess.run(command, env=given, umask=0o022, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    (folder / "clone").mkdir()
-    git("clone", "--quiet", str(repository), ".")
-    git("commit", "--quiet", "--allow-empty", "--message=By the owner")
-    git("push", "--quiet")
-    return git("rev-parse", "HEAD")
+    # Root is another user as well: git refuses the folder, and says what root does about it.
+    cure = f"git config --global --add safe.directory {site.repository}"
+    assert cure in message(site.site(), site)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    subprocess.run(cure.split(), check=True)
+    assert "changed=0 " in words(site.site())
+    assert site.report()["commit"] == commit
+    owner.push()
 
 
 def revisions(site: RealEnvironment) -> set[str]:
