@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import smtplib
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from uuid import uuid4
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_logs
-from integration.conftest import DEPLOY, words
+from integration.conftest import DEPLOY, message, words
 from unit.running import run_module
 
 from .clients import NAMESPACE, Bucket, Database, forwarded
@@ -115,3 +116,14 @@ def test_the_logs_of_the_database_are_found_through_its_operator(cluster):
     options = {"resource": {"kind": "Cluster", "name": "cnpg-cluster"}, "container": "postgres", "grep": "listening on"}
     found = run_module(argocd_app_logs, kubeconfig=str(cluster.kubeconfig), name="common", **options)
     assert "5432" in " ".join(found["log"]), found
+
+
+@pytest.mark.harms_node
+def test_an_image_of_a_component_that_does_not_exist_is_named_and_the_next_run_recovers(site, real_images):
+    wrong = "nowhere.invalid/maildev:1"
+    real_images.set_real_images([*real_images.real_images(), wrong])
+    broken = {"maildev_image": wrong, "gitops_converge_timeout": 60}
+    said = message(site.site(*DEPLOY, "-e", json.dumps(broken)), site)
+    pod = r"Deployment maildev/maildev: Pod maildev-\S+: container maildev: ImagePullBackOff: "
+    assert re.search(rf"{pod}image {wrong} cannot be pulled: ", said), said
+    words(site.site(*DEPLOY))
