@@ -1,27 +1,35 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A ServiceAccount for some playbooks: what it may do, and how it would break out."""
+"""A ServiceAccount for some playbooks: what it may do, what it says without a right, and how it would break out."""
 
 from __future__ import annotations
 
+import json
 import time
+from copy import deepcopy
 
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import rights as table
 from ansible_collections.monorepo.gitops.plugins.modules import (
+    argocd_app_info,
+    argocd_app_logs,
     argocd_app_refresh,
     argocd_app_sync,
     argocd_app_terminate,
     argocd_app_wait,
+    argocd_appset_info,
     argocd_appset_refresh,
     service_account_kubeconfig,
 )
 from kubernetes import config, dynamic
+from rights import MODULES, Rights
 from unit.running import run_module
 
-from .conftest import ARGO, existing, limited, runbook
+from .conftest import ARGO, existing, limited, runbook, service_account
+from .test_wait import Repository, apply, specification
 
 CI = "argocd/serviceaccounts/gitops-ci"
 FILE = "ci.kubeconfig"
@@ -82,6 +90,80 @@ def test_a_kubeconfig_is_made_with_the_documented_rights_only(environment, tmp_p
     options = {"name": "plain", "namespace": "argocd", "file": str(tmp_path / FILE)}
     assert run_module(service_account_kubeconfig, kubeconfig=kubeconfig, **options)["changed"] is True
     assert asks(tmp_path / FILE).request("GET", "/version")[0] == 200
+
+
+# --- without a right -------------------------------------------------------------------------------------------------
+
+BROKEN = "access-broken"
+USES = {
+    "argocd_app_info": (argocd_app_info, {"names": [BROKEN], "tree": True, "events": True, "log_lines": 5}),
+    "argocd_appset_info": (argocd_appset_info, {}),
+    "argocd_app_wait": (argocd_app_wait, {"names": ["maildev"], "on_paused": "fail", "wait_timeout": 60}),
+    "argocd_app_sync": (argocd_app_sync, {"names": ["maildev"], "wait_timeout": 60}),
+    "argocd_app_logs": (argocd_app_logs, {"name": "maildev"}),
+}
+
+
+def each_right(module):
+    """Yield each right of a module, alone."""
+    for scope in table.SCOPES:
+        for entry in MODULES[module].get(scope, []):
+            for resource in entry["resources"].split():
+                for verb in entry["verbs"].split():
+                    yield scope, entry, resource, verb
+
+
+def without(module, scope, entry, resource, verb):
+    """Return the rights of a module without one of them."""
+    left = deepcopy(MODULES[module])
+    at = MODULES[module][scope].index(entry)
+    rest = [other for other in entry["resources"].split() if other != resource]
+    verbs = [other for other in entry["verbs"].split() if other != verb]
+    parts = [entry | {"resources": " ".join(rest)}, entry | {"resources": resource, "verbs": " ".join(verbs)}]
+    left[scope][at : at + 1] = [part for part in parts if part["resources"] and part["verbs"]]
+    return Rights(**table.of_modules({module: left}, {}, [module]))
+
+
+# What would tell more about an Application whose pods do not start.
+TELLS = {("argocd_app_info", "list", resource) for resource in ("pods", "replicasets", "events")}
+CASES = [(module, *right) for module in USES for right in each_right(module)]
+
+
+@pytest.fixture(scope="module")
+def broken(test_environment, tmp_path_factory):
+    """Make an Application whose pods cannot start, so that its causes are looked for."""
+    repository = Repository(tmp_path_factory.mktemp("access"))
+    state = {"value": "0", "image": "rehearsal-fail:1", "replicas": 1, "broken": "", "more": []}
+    repository.state = {BROKEN: state}
+    repository.push("broken")
+    api, any_kind = test_environment.api(), [{"group": "*", "kind": "*"}]
+    project = {"sourceRepos": [repository.url], "clusterResourceWhitelist": any_kind}
+    project["destinations"] = [{"server": "*", "namespace": "*"}]
+    apply(api, "AppProject", "appprojects", BROKEN, project)
+    apply(api, "Application", "applications", BROKEN, specification(repository.url, BROKEN) | {"project": BROKEN})
+    run_module(argocd_app_wait, kubeconfig=test_environment.status["kubeconfig"], names=[BROKEN], wait_timeout=15)
+
+
+@pytest.mark.parametrize(
+    ("number", "module", "scope", "entry", "resource", "verb"),
+    [(number, *case) for number, case in enumerate(CASES)],
+    ids=[f"{module}-{verb}-{resource}" for module, _scope, _entry, resource, verb in CASES],
+)
+@pytest.mark.usefixtures("broken")
+def test_without_a_right_the_error_names_it(environment, tmp_path, number, module, scope, entry, resource, verb):
+    given, used = without(module, scope, entry, resource, verb), USES[module]
+    kubeconfig = service_account(environment, tmp_path / "kubeconfig", f"lacks-{number}", given)
+    result = run_module(used[0], kubeconfig=kubeconfig, **used[1])
+    said = json.dumps(result).replace('\\"', '"')
+    named = f'cannot {verb} resource "{resource}" in API group "{entry.get("group", "")}"' in said
+    if verb == "watch" or entry.get("optional") or entry.get("where"):
+        # It lists again and again, it knows fewer causes, or this Application has nothing of the kind.
+        assert "msg" not in result, result
+        assert named or (module, verb, resource) not in TELLS, result
+    else:
+        assert named, result
+        # The log of a container that cannot be read is a note, because those of others may be.
+        assert "msg" in result or resource == "pods/log", result
 
 
 # --- breaking out ----------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who may list, see, sync, change and delete what in a real Argo CD, by the groups of an SSO and argocd_roles.
 
-An environment with `admin` switched off, and what an Application in it may not do.
+An environment with `admin` switched off, what an Application in it may not do, and a promotion without further rights.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_sync
 from cryptography.hazmat.primitives.asymmetric import rsa
 from unit.running import run_module
 
-from .conftest import ARGO, BASE, Environment, bring_up, take_down
+from .conftest import ARGO, BASE, Environment, acting, bring_up, take_down, words
 from .identity import Provider
 from .test_wait import apply
 
@@ -68,7 +68,8 @@ def server(tmp_path_factory):
     cm = {"url": "https://argocd.example.com", "oidc.config": provider.settings()}
     settings = {"argocd_roles": ROLES, "argocd_cm": cm, "argocd_admin_enabled": False}
     folder = tmp_path_factory.mktemp("people")
-    environment = bring_up(Environment(folder, gitops_components=[*BASE, "api"], **settings))
+    settings |= {"gitops_components": [*BASE, "api"], "gitops_repo_revision": "live"}
+    environment = bring_up(Environment(folder, **settings))
     yield Server(environment, provider) if environment.first.returncode == 0 else environment.first.stdout
     take_down(environment)
     provider.server.shutdown()
@@ -321,3 +322,16 @@ def test_nothing_of_it_is_in_the_cluster(server):
         f"{ARGO}/appprojects/attack",
     ):
         assert server.environment.live(path) is None
+
+
+def test_a_promotion_needs_the_documented_rights_only(server):
+    environment = server.environment
+    environment.set(maildev_replicas=2)
+    words(environment.site("--tags", "publish"))
+    before = environment.git("rev-parse", "live")
+    with acting(
+        environment, "promote", "gitops_compare", "argocd_appset_refresh", "argocd_app_wait", "argocd_app_info"
+    ):
+        said = words(environment.playbook("playbooks/promote.yml"))
+    assert "cannot" not in said
+    assert environment.git("rev-parse", "live") == environment.git("rev-parse", "main") != before

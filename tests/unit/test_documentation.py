@@ -240,8 +240,7 @@ def test_the_table_of_rights_has_what_the_notes_of_each_module_say():
     # rehearsal_cluster has a cluster of its own.
     assert PUBLIC - noted.keys() == {"rehearsal_cluster"}
     tests = "".join(path.read_text() for path in (ROOT / "tests" / "integration").glob("test_*.py"))
-    # gitops_compare is part of a run.
-    assert [name for name in given if name not in tests] == ["gitops_compare"]
+    assert [name for name in given if name not in tests] == []
 
 
 def test_the_reference_of_rights_is_current():
