@@ -188,9 +188,25 @@ def status_warnings(
     return found
 
 
+def old_secrets(secrets: list[dict[str, Any]], max_age: int) -> list[str]:
+    """Return a warning of the credentials that are due, or none."""
+    names = [f"{entry['namespace']}/{entry['name']} ({entry['age']} days)" for entry in secrets if entry["due"]]
+    if not names:
+        return []
+    return [
+        f"Generated credentials are older than gitops_secrets_max_age, which is {max_age} days: {', '.join(names)}. "
+        "Next: docs/runbooks/regenerate_secret.md"
+    ]
+
+
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"status_list": status_list, "status_page": status_page, "status_warnings": status_warnings}
+        return {
+            "old_secrets": old_secrets,
+            "status_list": status_list,
+            "status_page": status_page,
+            "status_warnings": status_warnings,
+        }

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No value of a Secret is in anything that a whole run leaves behind, and what keeps Secrets is private.
+"""No value of a Secret is in anything that a whole run leaves; what keeps Secrets is private; old ones are named.
 
 The first run of the environment was a run with -vvv, with a folder of its own for temporary files.
 """
@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils import _paths
+from ansible_collections.monorepo.gitops.plugins.modules import secret_info
 from leaks import leaks, read_by_others, values_of
+from unit.running import run_module
 
-from .conftest import processes_of
+from .conftest import limited, processes_of, words
 
 # What else shows objects, or reads Secrets, with everything that -vvv shows.
 PLAYBOOKS = ("verify", "status", "regenerate_secret")
@@ -109,3 +111,36 @@ def test_a_value_in_a_file_is_found(complete, values, tmp_path):
     secret = complete.live("/api/v1/namespaces/minio/secrets/minio-root")["data"]["root-password"]
     (tmp_path / "output").write_text(f"the password is '{secret}'\n")
     assert leaks(values, tmp_path, [tmp_path]) == [f"{tmp_path / 'output'}: minio/minio-root root-password"]
+
+
+USERS = "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkausers"
+
+
+def make_user(api, **metadata):
+    """Make a user of Kafka with a password."""
+    spec = {"authentication": {"type": "scram-sha-512"}}
+    body = {"apiVersion": "kafka.strimzi.io/v1beta2", "kind": "KafkaUser", "metadata": metadata, "spec": spec}
+    assert api.request("POST", USERS, body=body, content_type="application/json")[0] == 201
+
+
+def test_old_credentials_are_a_warning_of_the_status(complete):
+    """Nothing is old here, so an object is made that says so."""
+    api = complete.api()
+    make_user(api, name="old", annotations={"monorepo.gitops/rotated-at": "2020-01-01T00:00:00Z"})
+    try:
+        text = words(complete.playbook("playbooks/status.yml"))
+        page = (complete.reports / "status.html").read_text()
+        off = words(complete.playbook("playbooks/status.yml", "-e", "gitops_secrets_max_age=0"))
+    finally:
+        api.request("DELETE", f"{USERS}/old")
+    warning = "Warning: Generated credentials are older than gitops_secrets_max_age, which is 365 days: kafka/old ("
+    assert warning in text
+    assert warning.removeprefix("Warning: ") in page
+    assert "Next: docs/runbooks/regenerate_secret.md" in text
+    assert warning not in off
+
+
+def test_ages_are_read_with_the_documented_rights_only(complete, tmp_path):
+    result = run_module(secret_info, kubeconfig=limited(complete, tmp_path, "secret_info"))
+    assert (result.get("msg"), result["unreadable"]) == (None, ["secrets/argocd-redis", "secrets/argocd-secret"])
+    assert len(result["secrets"]) >= 5
