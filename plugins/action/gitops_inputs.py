@@ -53,6 +53,7 @@ RESULTS = {
     "gitops_repo_temporary",
     "gitops_started",
     "gitops_wait",
+    "regenerate_restarted",
     "rehearsal_cluster_build",
     "rehearsal_cluster_status",
 }

@@ -195,7 +195,7 @@ def old_secrets(secrets: list[dict[str, Any]], max_age: int) -> list[str]:
         return []
     return [
         f"Generated credentials are older than gitops_secrets_max_age, which is {max_age} days: {', '.join(names)}. "
-        "Next: docs/runbooks/regenerate_secret.md"
+        "Next: ansible-playbook monorepo.gitops.rotate_secrets"
     ]
 
 

@@ -44,6 +44,24 @@ options:
         description: Its name.
         type: str
         required: true
+  workloads:
+    description: Workloads that are restarted, whatever they belong to, such as C(argocd-server).
+    type: list
+    elements: dict
+    suboptions:
+      kind:
+        description: Kind.
+        type: str
+        choices: [Deployment, StatefulSet, DaemonSet]
+        required: true
+      namespace:
+        description: Namespace.
+        type: str
+        required: true
+      name:
+        description: Name.
+        type: str
+        required: true
   wait_timeout:
     description: Seconds to wait for the new pods.
     type: int
@@ -106,7 +124,7 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.restart import Restart, refuse
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.restart import PLURALS, Restart, refuse
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion import require_here
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import (
@@ -122,6 +140,8 @@ def wanted(restart: Restart, params: dict[str, Any], check_mode: bool) -> list[d
         # Nobody has changed the Secret in check mode, so its copies are not late.
         timeout = 0 if check_mode else params["wait_timeout"]
         return restart.consumers(secret["namespace"], secret["name"], timeout)
+    if params["workloads"]:
+        return restart.named(params["workloads"])
     name = params["application"]
     path = f"{GROUP}/namespaces/{params['namespace']}/applications/{name}"
     application = restart.get(path, f"Application {name}")
@@ -154,17 +174,19 @@ def run(module: Any, client: Any) -> dict[str, Any]:
 def main() -> None:
     """Run the module."""
     names = {"namespace": {"type": "str", "required": True}, "name": {"type": "str", "required": True}}
+    kind = {"type": "str", "choices": list(PLURALS), "required": True}
     _client.run_module(
         run,
         argument_spec=_client.argument_spec(
             application={"type": "str"},
             names={"type": "list", "elements": "str", "default": []},
             secret={"type": "dict", "options": names, "no_log": False},
+            workloads={"type": "list", "elements": "dict", "options": names | {"kind": kind}},
             namespace={"type": "str", "default": "argocd"},
             wait_timeout={"type": "int", "default": 300},
         ),
-        mutually_exclusive=[("application", "secret")],
-        required_one_of=[("application", "secret")],
+        mutually_exclusive=[("application", "secret", "workloads")],
+        required_one_of=[("application", "secret", "workloads")],
         supports_check_mode=True,
     )
 

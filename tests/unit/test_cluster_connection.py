@@ -108,7 +108,7 @@ def test_the_playbooks_that_destroy_something_ask_for_proof():
     asking = {name for name, text in texts.items() if "operate_destroys: " in text}
     confirmed = {name for name, text in texts.items() if "tasks/confirm.yml" in text}
     assert asking == {"restore", "rollback", "set", "sync"} | confirmed
-    assert confirmed == {"decommission", "regenerate_secret"}
+    assert confirmed == {"decommission", "regenerate_secret", "rotate_secrets"}
 
 
 def test_another_cluster_than_the_pinned_one_is_refused(api_server):

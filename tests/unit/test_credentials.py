@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which credentials are generated, and how old they are; the module against made answers."""
+"""Which credentials are generated, how old they are, and how each kind is rotated; the modules against made answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.monorepo.gitops.plugins.filter.status import old_secrets
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects import credentials
-from ansible_collections.monorepo.gitops.plugins.modules import secret_info
+from ansible_collections.monorepo.gitops.plugins.modules import secret_info, secret_regenerate
 
 from .running import run_module
 from .test_secret_regenerate import external
@@ -21,6 +21,7 @@ from .test_secret_regenerate import external
 NOW = datetime.fromisoformat("2026-11-27T12:00:00Z")
 MADE = "2026-11-20T12:00:00Z"
 SECRETS = "/api/v1/namespaces/argocd/secrets"
+SECRET_KINDS = [{"name": "secrets", "kind": "Secret", "namespaced": True}]
 
 
 def item(namespace, name, *, made=MADE, rotated="", **more):
@@ -155,6 +156,78 @@ def test_the_warning_names_what_is_due():
     entries = [{"namespace": "a", "name": name, "age": 400, "due": due} for name, due in (("b", True), ("c", False))]
     assert old_secrets(entries, 365) == [
         "Generated credentials are older than gitops_secrets_max_age, which is 365 days: a/b (400 days). Next: "
-        "docs/runbooks/regenerate_secret.md"
+        "ansible-playbook monorepo.gitops.rotate_secrets"
     ]
     assert old_secrets(entries[1:], 365) == []
+
+
+def rotate(server, check=False, **options):
+    return run_module(secret_regenerate, check, kubeconfig=server.kubeconfig, **options)
+
+
+class Recorder:
+    """An API server that has one Secret, which is gone once it was deleted."""
+
+    def __init__(self, secret):
+        self.secret, self.gone = secret, False
+
+    def __call__(self, method, path):
+        if path == "/api/v1":
+            return 200, {"resources": SECRET_KINDS}
+        if method == "PATCH":
+            return 200, {"metadata": {}}
+        self.gone = self.gone or method == "DELETE"
+        return (404, {}) if self.gone else (200, self.secret)
+
+
+SECRET_OBJECT = {"apiVersion": "v1", "kind": "Secret"} | item("kafka", "app")
+OWNER = "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkausers/app"
+
+
+def test_the_secret_of_an_operator_is_deleted_before_its_object_changes(api_server):
+    server = api_server(Recorder(SECRET_OBJECT))
+    result = rotate(server, secret="kafka/app", made_by="KafkaUser", owner="app")
+    assert server.writes() == ["DELETE /api/v1/namespaces/kafka/secrets/app", f"PATCH {OWNER}"]
+    assert (result["changed"], result["secrets"][0]["state"]) == (True, "present")
+
+
+def test_a_secret_that_is_missing_is_made_again(api_server):
+    server = api_server(lambda method, _path: (200, {}) if method == "PATCH" else (404, {}))
+    assert rotate(server, secret="kafka/app", made_by="KafkaUser", owner="app")["secrets"][0]["state"] == "missing"
+    assert server.writes() == [f"PATCH {OWNER}"]
+
+
+@pytest.mark.parametrize("name", ["argocd-redis", "argocd-secret"])
+def test_those_of_argocd_are_changed_in_place(api_server, name):
+    server = api_server(lambda method, _path: (200, REDIS if method == "GET" else {}))
+    result = rotate(server, secret=f"argocd/{name}", made_by="Argo CD")
+    assert server.writes() == [f"PATCH {SECRETS}/{name}"]
+    assert result["changed"] is True
+
+
+def test_new_data():
+    first, second = (secret_regenerate.new_data("argocd-redis")["auth"] for _ in range(2))
+    assert first != second
+    assert re.fullmatch("[A-Za-z0-9]{64}", base64.b64decode(first).decode())
+    assert secret_regenerate.new_data("argocd-secret") == {"admin.password": None, "admin.passwordMtime": None}
+
+
+def test_a_refused_change_is_said_without_what_was_sent(api_server):
+    server = api_server(lambda method, _path: (200, REDIS) if method == "GET" else (403, {"message": "no patch"}))
+    assert rotate(server, secret="argocd/argocd-redis", made_by="Argo CD")["msg"] == (
+        f"{SECRETS}/argocd-redis cannot be changed: no patch"
+    )
+
+
+def test_check_mode_rotates_nothing(api_server):
+    server = api_server(Recorder(SECRET_OBJECT))
+    assert rotate(server, True, secret="kafka/app", made_by="KafkaUser", owner="app")["changed"] is True
+    assert server.writes() == []
+
+
+def test_the_secret_is_named_with_its_namespace(api_server):
+    server = api_server(Recorder(SECRET_OBJECT))
+    assert rotate(server, secret="app", made_by="KafkaUser", owner="app")["msg"] == (
+        "secret is 'app': with made_by it must be <namespace>/<name>."
+    )
+    assert server.writes() == []
