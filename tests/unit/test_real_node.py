@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import string
 import subprocess
@@ -120,6 +121,22 @@ def test_what_a_node_leaves_fails_its_run(monkeypatch, capsys, tmp_path):
     assert capsys.readouterr().err == (
         "This came to the machine while the node ran, from it or from something else:\nfiles: /run/cni\nmounts: /x\n"
     )
+
+
+@pytest.mark.parametrize(("ended", "expected"), [(0, 1), (124, 124)])
+def test_what_a_node_leaves_is_said_also_when_its_tests_fail(monkeypatch, capsys, tmp_path, ended, expected):
+    now = {"files": set()}
+    monkeypatch.setattr(program, "STATE", tmp_path)
+    monkeypatch.setattr(program, "prepare", lambda: None)
+    monkeypatch.setattr(machine, "missing", list)
+    monkeypatch.setattr(traces, "found", lambda _state: {kind: {*names} for kind, names in now.items()})
+    monkeypatch.setattr(keeper, "start", lambda _state, _main: now["files"].add("/run/cni") or ended)
+    monkeypatch.setattr(sys, "argv", ["real.node", "--shell", "true"])
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    with pytest.raises(SystemExit) as end:
+        program.main()
+    assert end.value.code == expected
+    assert capsys.readouterr().err.endswith("files: /run/cni\n")
 
 
 def test_what_another_run_has_is_not_left_by_this_one(tmp_path):

@@ -99,7 +99,8 @@ def main() -> None:
         return
     before = traces.found(STATE)
     code = keeper.start(STATE, partial(run, parts, command))
-    sys.exit(code or says_what_is_left(before))
+    left = says_what_is_left(before)
+    sys.exit(code or left)
 
 
 def says_what_is_left(before: dict[str, set[str]]) -> bool:
