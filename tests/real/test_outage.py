@@ -15,7 +15,6 @@ from .clients import NAMESPACE
 
 CLUSTER = "clusters.postgresql.cnpg.io", "cnpg-cluster", NAMESPACE
 REMOVED = ["maildev", "common", "temporal"]
-REMOVED_DEPLOYMENTS = (("maildev", "maildev"), (NAMESPACE, "drizzle-gateway"), (NAMESPACE, "temporal"))
 
 
 @pytest.mark.harms_node
