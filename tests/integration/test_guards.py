@@ -38,6 +38,7 @@ def guarded(tmp_path_factory):
         gitops_components=COMPONENTS,
         kafka_topics=TOPICS,
         kafka_connect_enabled=False,
+        gitops_network_policies="none",  # as for an existing cluster, for which tests take it
     )
     bring_up(environment)
     assert environment.first.returncode == 0, environment.first.stdout[-5000:]

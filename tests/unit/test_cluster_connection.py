@@ -107,7 +107,7 @@ def test_the_playbooks_that_destroy_something_ask_for_proof():
     texts = {path.stem: path.read_text() for path in PLAYBOOKS}
     asking = {name for name, text in texts.items() if "operate_destroys: " in text}
     confirmed = {name for name, text in texts.items() if "tasks/confirm.yml" in text}
-    assert asking == {"restore", "rollback", "set", "sync"} | confirmed
+    assert asking == {"access", "restore", "rollback", "set", "sync"} | confirmed
     assert confirmed == {"decommission", "regenerate_secret", "rotate_secrets"}
 
 
