@@ -52,9 +52,9 @@ def test_a_mistake_is_one_sentence_and_stops_a_run_before_anything_else(entry, s
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        ({"groups": ["a"]}, "argocd_roles: missing required arguments: role found in argocd_roles."),
-        ({"role": "viewer"}, "argocd_roles: missing required arguments: groups found in argocd_roles."),
-        (VIEWER | {"role": "owner"}, "argocd_roles: an entry has a wrong value."),
+        ({"groups": ["a"]}, "argocd_roles[0]: missing required arguments: role."),
+        ({"role": "viewer"}, "argocd_roles[0]: missing required arguments: groups."),
+        (VIEWER | {"role": "owner"}, 'argocd_roles[0].role is "owner", which is not one of viewer, operator, admin.'),
     ],
 )
 def test_an_entry_has_a_role_that_there_is_and_groups(entry, said):
