@@ -41,18 +41,14 @@ class Client:
     def __init__(self, cluster: Cluster, name: str, container: dict[str, Any], **spec: Any) -> None:
         self.cluster, self.name = cluster, name
         common = {"name": "main", "imagePullPolicy": "IfNotPresent", "command": ["tail", "-f", "/dev/null"]}
-        self.pod = {
+        pod = {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": name, "namespace": NAMESPACE},
             "spec": {"containers": [common | container], "terminationGracePeriodSeconds": 0} | spec,
         }
-        self.start()
-
-    def start(self) -> None:
-        """Create the pod, which reads the Secrets that it is given now."""
-        self.cluster.apply(self.pod)
-        self.cluster.kubectl("wait", "--for=condition=Ready", f"pod/{self.name}", "-n", NAMESPACE, "--timeout=60s")
+        cluster.apply(pod)
+        cluster.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "-n", NAMESPACE, "--timeout=60s")
 
     def remove(self) -> None:
         """Delete the pod."""
