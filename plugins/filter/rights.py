@@ -13,7 +13,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment impor
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 
-def playbook_rights(
+def access_rights(
     names: list[str],
     modules: dict[str, Any],
     common: dict[str, Any],
@@ -32,4 +32,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"playbook_rights": playbook_rights}
+        return {"access_rights": access_rights}

@@ -12,7 +12,7 @@ import time
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.monorepo.gitops.plugins.filter.rights import playbook_rights
+from ansible_collections.monorepo.gitops.plugins.filter.rights import access_rights
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import rights
 from ansible_collections.monorepo.gitops.plugins.modules import service_account_kubeconfig
 from rights import COMMON, MODULES, PLAYBOOKS
@@ -40,7 +40,7 @@ def test_the_rights_of_a_sync():
     configmaps = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
     applications = {"apiGroups": ["argoproj.io"], "resources": ["applications"], "verbs": ["list", "patch", "watch"]}
     uid = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"], "resourceNames": ["kube-system"]}
-    found = playbook_rights(["sync"], MODULES, COMMON, PLAYBOOKS, sync_only=True)
+    found = access_rights(["sync"], MODULES, COMMON, PLAYBOOKS, sync_only=True)
     assert found == {"here": [configmaps, applications], "everywhere": [uid]}
 
 
@@ -64,7 +64,7 @@ def test_the_rights_of_a_sync():
 )
 def test_a_playbook_without_a_role_is_refused(names, sync_only, said):
     with pytest.raises(AnsibleFilterError) as error:
-        playbook_rights(names, MODULES, COMMON, PLAYBOOKS, sync_only)
+        access_rights(names, MODULES, COMMON, PLAYBOOKS, sync_only)
     assert str(error.value) == said
 
 
