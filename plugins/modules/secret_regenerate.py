@@ -101,7 +101,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects import credentials, generated
 from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
 
-LETTERS, LENGTH = string.ascii_letters + string.digits, 64
+LETTERS = string.ascii_letters + string.digits
+LENGTH = 64
 
 
 def get(api: Api, path: str, what: str) -> dict[str, Any] | None:

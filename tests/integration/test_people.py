@@ -272,7 +272,10 @@ def attempts(server, tmp_path_factory):
     folder, environment = tmp_path_factory.mktemp("attempts"), server.environment
     published = f"{environment.folder}/monorepo.git"
     identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    git = lambda *words: subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)  # noqa: E731
+
+    def git(*words):
+        subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+
     git("clone", "--quiet", published, "clone")
     for name, (item, _differs, _said) in ATTEMPTS.items():
         path = folder / "clone" / "attack" / name
