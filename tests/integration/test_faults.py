@@ -27,7 +27,7 @@ CASES = [case.name for case in all_cases()]
 COMPONENTS = ["cert-manager", "cnpg-system", "external-secrets", "gateway", "strimzi"]
 # A case mostly waits.
 PROCESSES = 10
-WAITED_SECONDS = 300
+WAITED_SECONDS = 600
 FORCED = {"fieldManager": "test", "force": "true"}
 
 
