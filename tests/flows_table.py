@@ -9,10 +9,11 @@ A unit test compares. Run `python tests/flows_table.py` when a flow changes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import conftest  # noqa: F401  (makes this clone importable as a collection)
+from conftest import ROOT  # first: this makes the clone importable as a collection
+
+# isort: split
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.network import (
     Block,
@@ -26,7 +27,6 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils.network import (
 )
 from unit.running import run_action
 
-ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "docs" / "security.md"
 BEGIN, END = "<!-- flows: python tests/flows_table.py -->\n", "<!-- end of flows -->\n"
 # All that an inventory can switch on.

@@ -165,7 +165,7 @@ def new_data(name: str) -> dict[str, Any]:
     """Return what replaces the data of a Secret of Argo CD."""
     if name == credentials.ARGOCD_SECRET:
         return dict.fromkeys((credentials.PASSWORD, credentials.CHANGED))
-    password = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+    password = "".join(secrets.choice(LETTERS) for _number in range(LENGTH))
     return {"auth": base64.b64encode(password.encode()).decode()}
 
 

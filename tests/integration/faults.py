@@ -19,16 +19,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# Makes the collection importable, also in another process than that of pytest.
-import conftest  # noqa: F401
 import yaml
+from conftest import ROOT  # first: this makes the collection importable, also in another process than that of pytest
+
+# isort: split
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait
 from unit.running import run_module
 
 from .conftest import ARGO, Environment
 
-FOLDER = Path(__file__).resolve().parent.parent / "faults"
+FOLDER = ROOT / "tests" / "faults"
 READY, WAITING, FAILED = "ready", "waiting", "failed"
 # Argo CD's wrapping of an error.
 NEVER = ("rpc error", "code = Unknown", "Manifest generation error (cached)")

@@ -206,7 +206,7 @@ def test_those_of_argocd_are_changed_in_place(api_server, name):
 
 
 def test_new_data():
-    first, second = (secret_regenerate.new_data("argocd-redis")["auth"] for _ in range(2))
+    first, second = (secret_regenerate.new_data("argocd-redis")["auth"] for _number in range(2))
     assert first != second
     assert re.fullmatch("[A-Za-z0-9]{64}", base64.b64decode(first).decode())
     assert secret_regenerate.new_data("argocd-secret") == {"admin.password": None, "admin.passwordMtime": None}

@@ -87,7 +87,7 @@ def test_recorded_objects_have_versions_that_are_served(name):
     served = kinds_of_components()
     pairs = [(item["apiVersion"].rpartition("/"), item["kind"]) for item in fixture(name)["objects"]]
     assert [
-        (group, kind) for (group, _, version), kind in pairs if version not in served.get((group, kind), version)
+        (group, kind) for (group, _slash, version), kind in pairs if version not in served.get((group, kind), version)
     ] == []
 
 

@@ -72,7 +72,7 @@ class Cluster:
         others = [(name, *entry) for name, entry in OTHERS.items()]
         first = self.pods([*workloads, *others], 1)
         second = self.pods(workloads, 2)
-        self.pairs = [(one, other) for one, other in itertools.permutations([*first, *MACHINES.items()], 2)]
+        self.pairs = list(itertools.permutations([*first, *MACHINES.items()], 2))
         self.pairs += zip(first, second, strict=False)  # workloads come first
 
     @staticmethod

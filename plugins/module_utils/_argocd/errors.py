@@ -182,7 +182,7 @@ def _signs(text: str, end: int) -> Iterator[tuple[int, Nature]]:
         if match[1] in PASSING_CODES:
             yield match.start(), Nature.PASSING
     for match in STATUS.finditer(text):
-        status = int(next(filter(None, match.groups())))
+        status = int(next(filter(None, match.groups()), 0))
         yield match.start(), Nature.PASSING if status in PASSING_STATUS or status >= 500 else Nature.FINAL
 
 
