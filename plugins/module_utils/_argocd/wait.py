@@ -95,8 +95,10 @@ class Waiter:
                     self._judge(now)
                     if self._done(now):
                         self._conclude_all(now)
-                        ready = all(entry.verdict.state == READY for entry in self.tracked.values())
-                        return ready and not self.ungenerated()
+                        # What looked final may go on, for example because Argo CD tries again.
+                        if self._done(now):
+                            ready = all(entry.verdict.state == READY for entry in self.tracked.values())
+                            return ready and not self.ungenerated()
                     self._act(now)
                 if now >= self._deadline:
                     self._conclude_all(now)
