@@ -25,6 +25,7 @@ from conftest import ROOT  # first: this makes the collection importable, also i
 # isort: split
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait
+from unit.model.cluster import merged
 from unit.running import run_module
 
 from .conftest import ARGO, Environment
@@ -108,19 +109,6 @@ class Place:
         for word, value in self.words.items():
             text = text.replace(word, value)
         return text
-
-
-def merged(before: Any, patch: Any) -> Any:
-    """Return what a merge patch makes of an object."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(before) if isinstance(before, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result
 
 
 class Run:
