@@ -66,8 +66,7 @@ class Waiter:
         selector: str = "",
         progress: Callable[[str], None] = lambda _line: None,
     ) -> None:
-        self.api, self.options, self.progress = api, options, progress
-        self.namespace = namespace
+        self.api, self.namespace, self.options, self.progress = api, namespace, options, progress
         self.path = f"{GROUP}/namespaces/{namespace}/applications"
         self.requests: Counter[str] = Counter()
         self.started = time.monotonic()
@@ -95,8 +94,7 @@ class Waiter:
                     self._judge(now)
                     if self._done(now):
                         self._conclude_all(now)
-                        # What looked final may go on, for example because Argo CD tries again.
-                        if self._done(now):
+                        if self._done(now):  # what looked final may go on: Argo CD tries again
                             ready = all(entry.verdict.state == READY for entry in self.tracked.values())
                             return ready and not self.ungenerated()
                     self._act(now)
