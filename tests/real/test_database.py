@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from integration.conftest import ARGO, DEPLOY, words
+from integration.conftest import ARGO, DEPLOY, message, words
 
 from .clients import NAMESPACE, Database
 from .environment import RealEnvironment
@@ -60,6 +60,28 @@ def test_a_parameter_that_needs_a_restart_does_not_fail_the_run(site, database, 
     parameters = {"common_postgresql_parameters": {"max_connections": "210"}}
     words(site.site(*DEPLOY, "-e", json.dumps(parameters)))
     assert database.sql("SHOW max_connections") == "210"
+    assert database.sql(row) == "kept"
+
+
+def test_what_only_the_webhook_of_the_operator_refuses_is_named_and_the_next_run_recovers(site, database, row):
+    smaller = {"common_storage_size": "2Gi", "gitops_converge_timeout": 180}
+    said = message(site.site(*DEPLOY, "-e", json.dumps(smaller)), site)
+    assert 'admission webhook "vcluster.cnpg.io" denied the request' in said, said
+    assert "spec.storage" in said, said
+    assert "can't shrink existing storage from 4Gi to 2Gi" in said, said
+    words(site.site(*DEPLOY))
+    assert database.sql(row) == "kept"
+
+
+def test_a_quantity_that_kubernetes_would_write_otherwise_stays_synced(site, cluster, database, row):
+    given = {
+        "common_postgresql_resources": {"requests": {"cpu": "0.1", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
+    }
+    words(site.site(*DEPLOY, "-e", json.dumps(given)))
+    live = cluster.get("clusters.postgresql.cnpg.io", "cnpg-cluster", NAMESPACE)
+    assert live["spec"]["resources"]["requests"]["cpu"] == "0.1"
+    assert "changed=0 " in words(site.site(*DEPLOY, "-e", json.dumps(given)))
+    words(site.site(*DEPLOY))
     assert database.sql(row) == "kept"
 
 

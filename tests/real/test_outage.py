@@ -12,8 +12,13 @@ import pytest
 from integration.conftest import DEPLOY, words
 
 from .clients import NAMESPACE
+from .node.cluster import Cluster
 
-CLUSTER = "clusters.postgresql.cnpg.io", "cnpg-cluster", NAMESPACE
+# Kept when the component is removed. Without its certificate the database would not start again.
+KEPT = [
+    ("clusters.postgresql.cnpg.io", "cnpg-cluster", NAMESPACE),
+    ("certificates.cert-manager.io", "cnpg-cluster-tls", NAMESPACE),
+]
 REMOVED = ["maildev", "common", "temporal"]
 
 
@@ -31,7 +36,7 @@ def test_components_that_are_removed_come_back_with_their_data(site, cluster, da
     name = f"test-{uuid4().hex[:8]}"
     temporal.namespace("create", "--namespace", name, "--retention", "24h")
     row = database.keep("removal")
-    before = cluster.get(*CLUSTER)["metadata"]["uid"]
+    before = uids(cluster)
     rest = [component for component in site.components() if component not in REMOVED]
     words(site.site(*DEPLOY, "-e", json.dumps({"gitops_components": rest, "gitops_removals": REMOVED})))
     deployments = {
@@ -39,10 +44,16 @@ def test_components_that_are_removed_come_back_with_their_data(site, cluster, da
         for item in json.loads(cluster.kubectl("get", "deployments", "-A", "-o", "json"))["items"]
     }
     assert not deployments & {"maildev", "temporal", "drizzle-gateway"}
+    assert uids(cluster) == before
     assert database.sql(row) == "kept"
 
     words(site.site(*DEPLOY))
-    assert cluster.get(*CLUSTER)["metadata"]["uid"] == before
+    assert uids(cluster) == before
     assert database.sql(row) == "kept"
     assert name in {entry["namespaceInfo"]["name"] for entry in temporal.namespaces()}
     assert "failed=0 " in words(site.playbook("playbooks/verify.yml"))
+
+
+def uids(cluster: Cluster) -> list[str]:
+    """Return the UIDs of what is kept."""
+    return [cluster.get(*name)["metadata"]["uid"] for name in KEPT]

@@ -128,6 +128,28 @@ def test_writes_that_take_long_do_not_keep_a_wait_from_ending_at_the_first_failu
     assert result["elapsed"] < 15
 
 
+def test_a_wait_goes_on_when_what_looked_final_changes_in_the_last_look(crowd, monkeypatch):
+    server, looks = crowd(1, 1000), []
+    server.applications["app-0000"]["status"]["health"] = {"status": "Degraded"}
+    conclude_all = wait.Waiter._conclude_all
+
+    def become(status):
+        with server.lock:
+            return server._change("app-0000", {"status": {"health": {"status": status}}})
+
+    def starts_again(self, now):
+        if not looks:
+            self.board.observe(become("Progressing"), False, True)
+            threading.Timer(0.5, become, ["Healthy"]).start()
+        looks.append(now)
+        conclude_all(self, now)
+
+    monkeypatch.setattr(wait.Waiter, "_conclude_all", starts_again)
+    result = wait_for(server, allow_degraded_seconds=0)
+    assert result["counts"] == {"ready": 1, "waiting": 0, "failed": 0}
+    assert len(looks) == 2
+
+
 def test_writes_that_take_long_do_not_keep_news_from_being_received(crowd):
     server = crowd(30, 1000)
     server.seconds = 20
