@@ -200,6 +200,23 @@ def test_pause_and_resume_and_set_against_a_second_client(operated):
         other.join()
 
 
+def test_a_run_accepts_the_health_that_the_inventory_accepts(environment, operated):
+    deployment = "/apis/apps/v1/namespaces/maildev/deployments/maildev"
+
+    def hold(value):
+        assert operated.api.request("PATCH", deployment, body={"spec": {"paused": value}})[0] == 200
+
+    assert operated.wait(OWNED)["applications"][0]["state"] == "ready"
+    hold(True)
+    refused = environment.site("--tags", "converge")
+    accepted = environment.site("--tags", "converge", "-e", '{"gitops_accepted_health": ["Healthy", "Suspended"]}')
+    hold(None)
+    assert refused.returncode == 2, refused.stdout[-3000:]
+    said = r"Application maildev: Suspended: Deployment maildev/maildev .*\(gitops_accepted_health in an inventory\)"
+    assert re.search(said, refused.stdout), refused.stdout[-3000:]
+    assert accepted.returncode == 0, accepted.stdout[-3000:]
+
+
 @pytest.fixture
 def redeployed(environment, operated):
     """Deploy a change of maildev, and the former state at the end."""
