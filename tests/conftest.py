@@ -25,7 +25,9 @@ _AnsibleCollectionFinder(paths=[str(ROOT / "collections"), sysconfig.get_path("p
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Renderings:
     """Return what builds an inventory: `rendered("prod", gitops_tls=False)["kafka"]` is a list of objects."""
-    return Renderings(tmp_path_factory)
+    folder = tmp_path_factory.getbasetemp()
+    # A folder that all processes share.
+    return Renderings((folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder) / "rendered")
 
 
 # --- which tests run, and in which order -----------------------------------------------------------------------------

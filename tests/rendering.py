@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import hashlib
 import json
 import os
@@ -62,6 +63,8 @@ def run(folder: Path, inventory: str, variables: dict[str, Any]) -> subprocess.C
         "component_tree": str(folder / "tree"),
         "applicationsets_tree": str(folder / "tree"),
     }
+    # Each process its own: the builds of Argo CD for one inventory share a folder there.
+    cache = folder.parent / f"cache-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     return subprocess.run(
         [
             *(Path(sys.executable).parent / "ansible-playbook", ROOT / "tests" / "render.yml"),
@@ -70,7 +73,7 @@ def run(folder: Path, inventory: str, variables: dict[str, Any]) -> subprocess.C
         cwd=folder,
         env=os.environ
         | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
-        | {"ANSIBLE_NOCOLOR": "1", "XDG_CACHE_HOME": str(folder.parent / "cache")},
+        | {"ANSIBLE_NOCOLOR": "1", "XDG_CACHE_HOME": str(cache)},
         capture_output=True,
         text=True,
         check=False,
@@ -78,22 +81,32 @@ def run(folder: Path, inventory: str, variables: dict[str, Any]) -> subprocess.C
 
 
 class Renderings:
-    """Rendered inventories; each is made once."""
+    """Rendered inventories; each is made once, by one of the processes that run tests."""
 
-    def __init__(self, factory: pytest.TempPathFactory) -> None:
-        self.factory = factory
-        self.made: dict[str, dict[str, Objects]] = {}
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def __call__(self, inventory: str, **variables: Any) -> dict[str, Objects]:
         """Return the objects of each component of an inventory, and those of `argocd`, with variables that win."""
         key = json.dumps([inventory, variables], sort_keys=True)
-        if key not in self.made:
-            folder = self.factory.mktemp(inventory)
+        return objects_of(str(self.folder / f"{inventory}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"), key)
+
+
+@cache
+def objects_of(name: str, key: str) -> dict[str, Objects]:
+    """Return what was rendered in a folder. Who comes first renders, the others wait for it."""
+    folder, (inventory, variables) = Path(name), json.loads(key)
+    folder.mkdir(parents=True, exist_ok=True)
+    made = folder / "objects.json"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
             done = run(folder, inventory, variables)
             assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
             builds = json.loads((folder / "made" / "made.json").read_text())["builds"]
-            self.made[key] = {name: load(path) for name, path in builds.items()}
-        return self.made[key]
+            made.write_text(json.dumps({name: load(path) for name, path in builds.items()}))
+    found: dict[str, Objects] = json.loads(made.read_text())
+    return found
 
 
 def load(path: str) -> Objects:

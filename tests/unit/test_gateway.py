@@ -10,11 +10,10 @@ import copy
 import pytest
 from rendering import run
 
+from .environments import DEV, DEV_WITH_TLS, PROD, PROD_WITHOUT_TLS
 from .gateway_api import GROUP, HTTP_KINDS, ROUTES, attached, cilium_refuses, cilium_serves, intersection, refusal
 
-ENVIRONMENTS = [(name, tls) for name in ("dev", "prod") for tls in (False, True)]
-# Production publishes none of them unless it is told to.
-PUBLISHED = {"temporal_route": True, "common_drizzle_route": True, "kafka_ui_route": True}
+ENVIRONMENTS = [(DEV, False), (DEV_WITH_TLS, True), (PROD_WITHOUT_TLS, False), (PROD, True)]
 RELEASES = ("1.18", "1.19.5", "1.19.6")
 WEB = [{"group": GROUP, "kind": "HTTPRoute"}, {"group": GROUP, "kind": "GRPCRoute"}]
 TLS = [{"group": GROUP, "kind": "TLSRoute"}]
@@ -143,10 +142,10 @@ class Built:
         return [item for item in self.routes if item["metadata"]["name"] != "https-redirect"]
 
 
-@pytest.fixture(params=ENVIRONMENTS, ids=lambda value: f"{value[0]}-{'https' if value[1] else 'http'}")
+@pytest.fixture(params=ENVIRONMENTS, ids=lambda value: f"{value[0][0]}-{'https' if value[1] else 'http'}")
 def environment(request, rendered):
-    name, tls = request.param
-    return Built(rendered(name, gitops_tls=tls, **PUBLISHED)), tls
+    (name, variables), tls = request.param
+    return Built(rendered(name, **variables)), tls
 
 
 def test_every_route_finds_exactly_one_listener(environment):
@@ -208,7 +207,7 @@ def test_routes_come_last(environment):
 
 def test_the_judge_finds_what_was_wrong(rendered):
     """The same objects as they were: with kinds, and without sectionName."""
-    before = copy.deepcopy(Built(rendered("prod", gitops_tls=True, **PUBLISHED)))
+    before = copy.deepcopy(Built(rendered(PROD[0], **PROD[1])))
     for item in before.routes:
         for parent in item["spec"]["parentRefs"]:
             del parent["sectionName"]

@@ -18,31 +18,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.network import flows_of
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.network_policies import Network, manifests, policies
 from flows_needed import API_PORT, API_SERVER, DNS, GATEWAY, METRICS, OUTSIDE, OWN, STRANGER, Needs
-from real.specification import Connection, Situation
+from real.specification import Connection, Situation, selected
 
-EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "https://git.example.com/monorepo.git"}
-KUBERNETES = EXISTING | {"gitops_network_policies": "kubernetes", "gitops_network_api_servers": ["192.0.2.1/32"]}
-CILIUM = EXISTING | {"gitops_network_policies": "cilium"}
-LESS = KUBERNETES | {
-    "api_service_name": "own",
-    "auth_target_host": "198.51.100.7",
-    "common_backup_enabled": True,
-    "cnpg_system_barman_cloud": True,
-    "kafka_connect_enabled": False,
-    "kafka_ui_connect_enabled": False,
-}
-MORE = KUBERNETES | {
-    "common_drizzle_route": True,
-    "kafka_ui_route": True,
-    "temporal_route": True,
-    "api_host_aliases": [{"ip": "198.51.100.7", "hostnames": ["api.internal.example.com"]}],
-    "gitops_network_api_servers": ["192.0.2.1/32", "192.0.2.2/32"],
-    "gitops_network_gateway": ["gateway", "192.0.2.3/32", "192.0.2.4/32"],
-    "gitops_network_dns_servers": ["169.254.20.10/32"],
-    "gitops_network_metrics_namespaces": ["monitoring"],
-}
-# A rehearsal has no Cilium.
-REHEARSAL = {"gitops_network_policies": "cilium", "gitops_network_api_servers": ["192.0.2.1/32"]}
+from .environments import ALL, DEV, DEV_WITH_TLS, PROD, PROD_WITH_CILIUM, PROD_WITHOUT_POLICIES, PROD_WITHOUT_TLS
+
 # Pods and machines that are no part of a component.
 OTHERS = {
     GATEWAY: ("gateway", {"app": "envoy"}),
@@ -68,6 +47,7 @@ class Cluster:
 
     def __init__(self, needs: Needs, written: list[dict[str, Any]]) -> None:
         self.needs, self.policies = needs, [*written, OWN_EGRESS]
+        self.selecting: dict[str, list[dict[str, Any]]] = {}
         workloads = [(entry.name, entry.namespace, entry.labels) for entry in needs.workloads.values()]
         others = [(name, *entry) for name, entry in OTHERS.items()]
         first = self.pods([*workloads, *others], 1)
@@ -112,25 +92,39 @@ class Cluster:
         return found
 
     def between(self, *ends: Any) -> tuple[Situation, list[str]]:
-        """Return what decides between two pods or machines, and their addresses. No other pods, to be fast."""
+        """Return what decides between two pods or machines, and their addresses. Nothing else, to be fast."""
         pods = [end for end in ends if isinstance(end, dict)]
         spaces = {pod["metadata"]["namespace"] for pod in pods}
-        policies = [policy for policy in self.policies if policy["metadata"]["namespace"] in spaces]
         labels = [{"metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}}} for name in spaces]
         addresses = [end["status"]["podIP"] if isinstance(end, dict) else end for end in ends]
-        return Situation(policies, pods, labels, "none"), addresses
+        return Situation([item for pod in pods for item in self.policies_of(pod)], pods, labels, "none"), addresses
+
+    def policies_of(self, pod: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the policies that select a pod."""
+        metadata, address = pod["metadata"], pod["status"]["podIP"]
+        if address not in self.selecting:
+            self.selecting[address] = [
+                policy
+                for policy in self.policies
+                if policy["metadata"]["namespace"] == metadata["namespace"]
+                and selected(policy["spec"]["podSelector"], metadata["labels"])
+            ]
+        return self.selecting[address]
 
 
-def network(rendered, inventory, **variables):
-    objects = rendered(inventory, **variables)
+def built(rendered, environment):
+    inventory, variables = environment
+    return rendered(inventory, **variables)
+
+
+def network(rendered, environment):
+    objects = built(rendered, environment)
     return Cluster(flows_needed.needs(objects), of_kind(objects, "NetworkPolicy"))
 
 
-@pytest.mark.parametrize(
-    ("inventory", "variables"), [("dev", REHEARSAL), ("dev", LESS), ("prod", KUBERNETES), ("prod", MORE)]
-)
-def test_what_the_objects_need_is_allowed_and_nothing_else(rendered, inventory, variables):
-    cluster = network(rendered, inventory, **variables)
+@pytest.mark.parametrize("environment", ALL, ids=["dev", "dev-tls", "prod", "prod-tls"])
+def test_what_the_objects_need_is_allowed_and_nothing_else(rendered, environment):
+    cluster = network(rendered, environment)
     allowed, needed = {entry for entry in cluster.allowed() if entry[0] != METRICS}, cluster.needs.found
     # Where no address is given, the port is open everywhere where nobody refuses it.
     elsewhere = {*OTHERS, *MACHINES} - {OUTSIDE}
@@ -141,14 +135,14 @@ def test_what_the_objects_need_is_allowed_and_nothing_else(rendered, inventory, 
 
 
 def test_a_proxy_reaches_one_address_where_that_is_given(rendered):
-    for inventory, variables, name in (("dev", LESS, "auth"), ("prod", MORE, "api")):
-        written = of_kind(rendered(inventory, **variables), "NetworkPolicy")
+    for environment, name in ((DEV_WITH_TLS, "auth"), (PROD, "api")):
+        written = of_kind(built(rendered, environment), "NetworkPolicy")
         (egress,) = [item["spec"]["egress"] for item in written if item["metadata"]["name"] == f"{name}-proxy-egress"]
         assert [rule["to"] for rule in egress] == [[{"ipBlock": {"cidr": "198.51.100.7/32"}}]]
 
 
 def test_metrics_are_read_where_the_inventory_says_and_at_ports_that_are_for_it(rendered):
-    cluster = network(rendered, "prod", **MORE)
+    cluster = network(rendered, PROD)
     found = {(target, port) for source, target, port in cluster.allowed() if source == METRICS}
     read = {
         (name, port)
@@ -202,7 +196,7 @@ def test_what_k3s_enforces_wrongly_is_found(spec, fault):
 
 
 def test_no_policy_is_of_a_form_that_k3s_enforces_wrongly(rendered):
-    written = of_kind(rendered("prod", **MORE), "NetworkPolicy")
+    written = of_kind(built(rendered, PROD), "NetworkPolicy")
     found = {f"{item['metadata']['namespace']}/{item['metadata']['name']}": faults(item) for item in written}
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
     assert len(written) > 40
@@ -215,8 +209,8 @@ def test_no_policy_is_of_a_form_that_k3s_enforces_wrongly(rendered):
 
 def test_with_cilium_the_gateway_nodes_and_the_api_server_are_entities(rendered):
     """Written after Cilium's documentation; no test runs Cilium."""
-    objects = rendered("prod", **CILIUM)
-    cluster = network(rendered, "prod", **KUBERNETES)
+    objects = built(rendered, PROD_WITH_CILIUM)
+    cluster = network(rendered, PROD_WITHOUT_TLS)
     labels = {name: entry.labels for name, entry in cluster.needs.workloads.items()}
     found = set()
     for policy in of_kind(objects, "CiliumNetworkPolicy"):
@@ -250,7 +244,7 @@ def of_component(policy: dict[str, Any], workload: str) -> bool:
 
 
 def test_a_rehearsal_of_an_inventory_with_cilium_has_policies_of_kubernetes(rendered):
-    objects = rendered("dev", **REHEARSAL)
+    objects = built(rendered, DEV)
     assert of_kind(objects, "CiliumNetworkPolicy") == []
     assert len(of_kind(objects, "NetworkPolicy")) > 40
 
@@ -259,19 +253,19 @@ def test_a_rehearsal_of_an_inventory_with_cilium_has_policies_of_kubernetes(rend
 
 
 def test_on_an_existing_cluster_there_are_none_until_a_provider_is_named(rendered):
-    objects = rendered("prod")
+    objects = built(rendered, PROD_WITHOUT_POLICIES)
     assert [item["metadata"]["name"] for item in of_kind(objects, "NetworkPolicy")] == ["kafka-connect-clients"]
     assert "STRIMZI_NETWORK_POLICY_GENERATION" not in json.dumps(objects["strimzi"])
 
 
 def test_the_operator_of_kafka_makes_no_policies_that_would_open_its_listeners(rendered):
-    (operator,) = [item for item in rendered("prod", **KUBERNETES)["strimzi"] if item["kind"] == "Deployment"]
+    (operator,) = [item for item in built(rendered, PROD_WITHOUT_TLS)["strimzi"] if item["kind"] == "Deployment"]
     env = {entry["name"]: entry.get("value") for entry in operator["spec"]["template"]["spec"]["containers"][0]["env"]}
     assert env["STRIMZI_NETWORK_POLICY_GENERATION"] == "false"
 
 
 def test_every_namespace_of_a_component_refuses_what_nobody_allows(rendered):
-    written = of_kind(rendered("prod", **KUBERNETES), "NetworkPolicy")
+    written = of_kind(built(rendered, PROD_WITHOUT_TLS), "NetworkPolicy")
     denied = [
         (item["metadata"]["namespace"], item["spec"]["policyTypes"])
         for item in written

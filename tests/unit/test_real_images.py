@@ -23,6 +23,8 @@ from real.node.parts import Folder, Link, Part, Script, Text
 from real.node.recipes import Image
 from real.node.workshop import BuildError, Workshop
 
+from .environments import DEV
+
 
 def read_archive(path: Path) -> dict[str, bytes]:
     with tarfile.open(path) as tar:
@@ -279,7 +281,9 @@ def test_postgresql_of_another_major_version_has_no_recipe():
 
 def test_argo_cd_has_a_recipe_for_each_container(rendered):
     pods = [
-        item["spec"]["template"]["spec"] for item in rendered("dev")["argocd"] if "template" in item.get("spec", {})
+        item["spec"]["template"]["spec"]
+        for item in rendered(DEV[0], **DEV[1])["argocd"]
+        if "template" in item.get("spec", {})
     ]
     used = {entry["image"] for pod in pods for entry in pod.get("initContainers", []) + pod["containers"]}
     now = image_names.argocd_containers()

@@ -12,13 +12,11 @@ from typing import Any
 import pytest
 from rendering import run
 
+from .environments import DEV, PROD
+
 PREFIX = "reflector.v1.k8s.emberstack.com/"
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 # What switches on everything that is copied.
-COPIES = {
-    "kafka_internal_authentication": "scram-sha-512",
-    "minio_buckets": [{"name": "backups", "credentials_namespaces": ["services", "kafka"]}],
-}
 BUCKETS = ["gateway", "external-secrets", "reflector", "minio"]
 PATTERN = "and Reflector takes each entry for a regular expression: write names of namespaces."
 
@@ -35,9 +33,9 @@ def annotations(value: Any) -> Iterator[dict[str, str]]:
             yield from annotations(entry)
 
 
-@pytest.mark.parametrize("inventory", ["dev", "prod"])
-def test_copies_are_made_in_named_namespaces_only(rendered, inventory):
-    found = list(annotations(list(rendered(inventory, **COPIES).values())))
+@pytest.mark.parametrize(("inventory", "variables"), [DEV, PROD], ids=["dev", "prod"])
+def test_copies_are_made_in_named_namespaces_only(rendered, inventory, variables):
+    found = list(annotations(list(rendered(inventory, **variables).values())))
     places = sorted(entry["reflection-allowed-namespaces"] for entry in found)
     assert places == ["kafka-ui", "services", "services,kafka"]
     for entry in found:

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Environments that many tests look at, because rendering one takes ten seconds.
+
+Each is an inventory with variables; together they have what differs between inventories.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Environment = tuple[str, dict[str, Any]]
+
+# Production publishes none of them unless it is told to.
+PUBLISHED = {"temporal_route": True, "common_drizzle_route": True, "kafka_ui_route": True}
+# What Reflector copies.
+COPIES = {
+    "kafka_internal_authentication": "scram-sha-512",
+    "minio_buckets": [{"name": "backups", "credentials_namespaces": ["services", "kafka"]}],
+}
+EXISTING = {"cluster_kind": "existing", "gitops_repo_url": "https://git.example.com/monorepo.git"}
+KUBERNETES = EXISTING | {"gitops_network_policies": "kubernetes", "gitops_network_api_servers": ["192.0.2.1/32"]}
+# A rehearsal has no Cilium.
+REHEARSAL = {"gitops_network_policies": "cilium", "gitops_network_api_servers": ["192.0.2.1/32"]}
+LESS = KUBERNETES | {
+    "api_service_name": "own",
+    "auth_target_host": "198.51.100.7",
+    "common_backup_enabled": True,
+    "cnpg_system_barman_cloud": True,
+    "kafka_connect_enabled": False,
+    "kafka_ui_connect_enabled": False,
+}
+MORE = KUBERNETES | {
+    "api_host_aliases": [{"ip": "198.51.100.7", "hostnames": ["api.internal.example.com"]}],
+    "gitops_network_api_servers": ["192.0.2.1/32", "192.0.2.2/32"],
+    "gitops_network_gateway": ["gateway", "192.0.2.3/32", "192.0.2.4/32"],
+    "gitops_network_dns_servers": ["169.254.20.10/32"],
+    "gitops_network_metrics_namespaces": ["monitoring"],
+}
+
+DEV: Environment = ("dev", REHEARSAL | PUBLISHED | COPIES)
+DEV_WITH_TLS: Environment = ("dev", LESS | PUBLISHED | {"gitops_tls": True})
+PROD: Environment = ("prod", MORE | PUBLISHED | COPIES)
+PROD_WITHOUT_TLS: Environment = ("prod", KUBERNETES | PUBLISHED | {"gitops_tls": False})
+PROD_WITH_CILIUM: Environment = ("prod", PROD_WITHOUT_TLS[1] | {"gitops_network_policies": "cilium"})
+PROD_WITHOUT_POLICIES: Environment = ("prod", {})
+ALL = [DEV, DEV_WITH_TLS, PROD_WITHOUT_TLS, PROD]
