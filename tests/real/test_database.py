@@ -61,6 +61,10 @@ def test_a_parameter_that_needs_a_restart_does_not_fail_the_run(site, database, 
     words(site.site(*DEPLOY, "-e", json.dumps(parameters)))
     assert database.sql("SHOW max_connections") == "210"
     assert database.sql(row) == "kept"
+    words(site.site(*DEPLOY))
+    # A lower value restarts the server a little after the operator has called its Cluster healthy.
+    database.await_sql("SHOW max_connections", "200")
+    assert database.sql(row) == "kept"
 
 
 def test_what_only_the_webhook_of_the_operator_refuses_is_named_and_the_next_run_recovers(site, database, row):
@@ -74,15 +78,23 @@ def test_what_only_the_webhook_of_the_operator_refuses_is_named_and_the_next_run
 
 
 def test_a_quantity_that_kubernetes_would_write_otherwise_stays_synced(site, cluster, database, row):
+    def cpu() -> str:
+        return cluster.kubectl(
+            "get", *database.instances(), "-n", NAMESPACE, "-o", "jsonpath={.spec.containers[0].resources.requests.cpu}"
+        )
+
+    before = cpu()
     given = {
         "common_postgresql_resources": {"requests": {"cpu": "0.1", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
     }
     words(site.site(*DEPLOY, "-e", json.dumps(given)))
     live = cluster.get("clusters.postgresql.cnpg.io", "cnpg-cluster", NAMESPACE)
     assert live["spec"]["resources"]["requests"]["cpu"] == "0.1"
+    eventually(lambda: cpu() == "100m", "the new pod of the database")
     assert "changed=0 " in words(site.site(*DEPLOY, "-e", json.dumps(given)))
     words(site.site(*DEPLOY))
-    assert database.sql(row) == "kept"
+    eventually(lambda: cpu() == before, "the former pod of the database")
+    database.await_sql(row, "kept")
 
 
 def test_a_second_instance_follows_the_first_and_goes_again(site, database, row):
