@@ -99,8 +99,8 @@ def test_every_third_case(suite: Suite, name: str) -> None:
 @pytest.mark.long("faults")
 @pytest.mark.parametrize("name", CASES)
 def test_each_case(suite: Suite, name: str) -> None:
-    """Beside other tests an answer may come later; here it must not."""
-    assert check(suite, name).seconds <= read(name).seconds
+    """Beside other tests an answer may come later; here it must not, except for the last look when the time is up."""
+    assert check(suite, name).seconds <= read(name).seconds + 1
 
 
 @pytest.mark.long("faults")
