@@ -15,6 +15,7 @@ import recordings
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import group_path
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.causes import CAUSES
+from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.containers import memory
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidence import Reference, unwrapped
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.reader import Reader, explained
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.relations import CHILDREN
@@ -35,6 +36,18 @@ FIXTURES = {path.stem: path for path in sorted((ROOT / "tests" / "fixtures" / "c
 
 def fixture(name):
     return yaml.load(FIXTURES[name].read_text(), Loader=yaml.CSafeLoader)
+
+
+def test_a_container_without_a_limit_of_memory_is_told_to_get_one():
+    killed = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+    pod = {
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"containers": [{"name": "main"}]},
+        "status": {"containerStatuses": [{"name": "main", "state": killed, "restartCount": 0}]},
+    }
+    found = memory(pod, [])
+    assert found.why == "container main was killed because it needs more memory than its node has (OOMKilled)"
+    assert found.next.startswith("set its request and its limit of memory in Git; kubectl logs ")
 
 
 @pytest.mark.parametrize("name", FIXTURES)

@@ -152,7 +152,8 @@ def memory(pod: Manifest, _events: list[Manifest]) -> Found | None:
         if last.get("reason") == "OOMKilled":
             limit = limit_of(pod, container.name)
             why = f"{container.label} was killed because it needs more memory than {limit or 'its node has'}"
-            what = f"raise its limit of memory in Git; {log_of(pod, container)[0]}"
+            change = "raise its limit" if limit else "set its request and its limit"
+            what = f"{change} of memory in Git; {log_of(pod, container)[0]}"
             return Found(f"{why} (OOMKilled){restarts(container)}", what, since(pod), log=log_of(pod, container)[1])
     return None
 
