@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,8 @@ class Row:
 
 
 def cell(text: str) -> str:
-    """Return a text for a cell of a table."""
+    """Return a text for a cell of a table; where the repository was is of no interest."""
+    text = re.sub(r"file:///\S*/cases\.git", "file:///srv/cases.git", text)
     lines = [" ".join(line.split()) for line in text.strip().splitlines()]
     for special in "\\|<>*_`[]":
         lines = [line.replace(special, f"\\{special}") for line in lines]
