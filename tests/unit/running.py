@@ -52,9 +52,10 @@ def run_module(module: ModuleType, check: bool = False, /, **arguments: Any) -> 
     return result | ({"warnings": warnings} if warnings else {})
 
 
-def unhurried(text: str) -> str:
-    """Return a message as it is on an idle machine: a busy one may look at the clock a second late."""
-    return re.sub(r"\b(after|within) \d+ s\b", r"\1 N s", text)
+def unhurried(text: str, seconds: int) -> str:
+    """Return a message as it is on an idle machine: a busy one looks at the clock up to five seconds late."""
+    late = "|".join(str(seconds + more) for more in range(6))
+    return re.sub(rf"\b(after|within) (?:{late}) s\b", rf"\1 {seconds} s", text)
 
 
 def run_action(

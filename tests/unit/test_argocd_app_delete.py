@@ -58,7 +58,7 @@ def test_what_holds_a_deletion_is_named(api_server, tmp_path, monkeypatch):
         f"Application held is being deleted (since {since}); finalizer resources-finalizer.argocd.argoproj.io; "
         "held by ConfigMap held/held (finalizer tests/keep)."
     )
-    assert unhurried(result["msg"]) == f"Not deleted after N s: {text}"
+    assert unhurried(result["msg"], 1) == f"Not deleted after 1 s: {text}"
     assert progress.read_text().splitlines()[0] == f"   0 s: {text}"
 
 
@@ -73,7 +73,7 @@ def test_an_operation_that_is_tried_again_and_again_is_ended(api_server):
 def test_an_operation_that_has_not_begun_is_taken_away(api_server):
     server = api_server("delete_before_sync")
     result = delete(server, "early", wait_timeout=0)
-    assert "Not deleted after N s: Application early is being deleted" in unhurried(result["msg"])
+    assert "Not deleted after 0 s: Application early is being deleted" in unhurried(result["msg"], 0)
     assert {"operation": None} in [step["body"] for step in server.steps_of("PATCH")]
 
 

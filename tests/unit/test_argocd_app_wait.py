@@ -147,7 +147,7 @@ def test_the_first_failure_may_end_the_wait(api_server):
     settings = {"label_selectors": ["team in (broken, held)"], "refresh": "none", "fail_fast": True}
     result = wait(api_server("wait_fail_fast"), **settings)
     assert "Application broken: sync Failed" in result["msg"]
-    assert "Application held was not ready after N s: is being deleted (since " in unhurried(result["msg"])
+    assert "Application held was not ready after 0 s: is being deleted (since " in unhurried(result["msg"], 0)
     assert result["elapsed"] < 20
 
 
@@ -191,8 +191,8 @@ def test_a_controller_that_does_not_answer_is_named(api_server, monkeypatch):
         server.insert(len(server.steps), {"request": f"GET {path}", "status": 200, "answer": {"items": items}})
     monkeypatch.setattr(evidence, "UNANSWERED", 0.0)
     result = wait(server, label_selectors=["name=one"], refresh_timeout=1)
-    said = "Application one: the application controller did not process a refresh within N s: "
-    assert said in unhurried(result["msg"])
+    said = "Application one: the application controller did not process a refresh within 1 s: "
+    assert said in unhurried(result["msg"], 1)
     assert "StatefulSet argocd/argocd-application-controller has no ready pod" in result["msg"]
 
 
@@ -235,7 +235,7 @@ def test_another_revision_is_named_when_it_was_confirmed(api_server):
 def test_an_api_server_that_goes_away_is_named_when_the_time_is_over(api_server):
     server = api_server(lambda _method, _path: (503, {}))
     result = wait(server, names=["one"], wait_timeout=1)
-    assert unhurried(result["msg"]) == f"The API server {server.url} answers 503 to GET {PATH}. (after N s)"
+    assert unhurried(result["msg"], 1) == f"The API server {server.url} answers 503 to GET {PATH}. (after 1 s)"
 
 
 def test_a_version_that_is_too_old_for_a_watch_is_listed_anew(api_server):
@@ -243,7 +243,7 @@ def test_a_version_that_is_too_old_for_a_watch_is_listed_anew(api_server):
     watch = server.steps[1]
     server.insert(2, {"event": {"type": "ERROR", "object": {"code": 410}}}, {"ended": True}, dict(watch))
     result = wait(server, label_selectors=["name=one"], refresh="none", health=["Suspended"], wait_timeout=1)
-    assert "Application one was not ready after N s: Healthy: no resource says why" in unhurried(result["msg"])
+    assert "Application one was not ready after 1 s: Healthy: no resource says why" in unhurried(result["msg"], 1)
     assert result["requests"] == {"list": 2, "watch": 2}
 
 

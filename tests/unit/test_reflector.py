@@ -16,7 +16,6 @@ from .environments import DEV, PROD
 
 PREFIX = "reflector.v1.k8s.emberstack.com/"
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-# What switches on everything that is copied.
 BUCKETS = ["gateway", "external-secrets", "reflector", "minio"]
 PATTERN = "and Reflector takes each entry for a regular expression: write names of namespaces."
 

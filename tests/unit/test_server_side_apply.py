@@ -174,7 +174,7 @@ def test_a_rollout_is_waited_for(api_server):
 
 def test_a_rollout_that_does_not_come_says_what_a_pod_waits_for(api_server):
     result = applied(api_server("apply_stuck"), workload("rehearsal-fail:1"), wait=True, wait_timeout=1)
-    assert unhurried(result["msg"]).startswith("Not ready after N s: Deployment applied/web: ")
+    assert unhurried(result["msg"], 1).startswith("Not ready after 1 s: Deployment applied/web: ")
     assert ": container web: ImagePullBackOff: image rehearsal-fail:1 cannot be pulled: " in result["msg"]
     assert actions(result) == {"Deployment": "configured"}
 
