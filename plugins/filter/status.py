@@ -49,7 +49,7 @@ def row(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def paused(entry: dict[str, Any]) -> list[str]:
-    """Return since when and by whom automated sync of an Application is paused, which is no error."""
+    """Return since when and by whom automated sync of an Application is paused, which is not an error."""
     return [f"automated sync is {entry['paused']}"] if entry["paused"] else []
 
 

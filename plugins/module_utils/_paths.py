@@ -24,6 +24,8 @@ UPSTREAM = "upstream.yaml"  # an official manifest, in a base or an overlay
 OVERLAY = re.compile(rf"{ROOT}/(?:{'|'.join(LAYERS)})/(?P<name>[^/]+)/{ENVIRONMENTS}/(?P<environment>[^/]+)")
 OFFICIAL = re.compile(rf"{ROOT}/[^/]+/[^/]+/(?:{BASE}|{ENVIRONMENTS}/[^/]+)/{re.escape(UPSTREAM)}")
 
+# Below the user's folders for caches and for state. Roles and the build of the programs spell it themselves.
+USERS = "monorepo.gitops"
 # The cache: built overlays, private clones, manifests rendered for Argo CD, and official manifests.
 BUILDS, CLONES, INSTALL, DOWNLOADS = "builds", "clones", "install", "upstream"
 
@@ -50,4 +52,4 @@ def applicationset_folder(environment: str) -> str:
 
 def cache_folder(name: str) -> Path:
     """Return one of the folders of the cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monorepo.gitops" / name
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / USERS / name

@@ -22,7 +22,7 @@ _stand_in: ContextVar[Callable[..., Any] | None] = ContextVar("stand_in", defaul
 class Finished(BaseException):
     """A module in Ansible's own process ends with this result.
 
-    Like SystemExit in a program, it is no error that a module could handle.
+    Like SystemExit in a program, it is not an error that a module could handle.
     """
 
     def __init__(self, result: dict[str, Any]) -> None:

@@ -129,7 +129,7 @@ applications:
         since: {description: Since when., type: str}
         next: {description: "What to do next, often a command.", type: str}
         final: {description: Whether it cannot get better by itself., type: bool}
-        alike: {description: How many more objects beside it have the same., type: int}
+        alike: {description: How many other objects have the same., type: int}
         log: {description: The end of the log with O(log_lines)., type: str}
         text: {description: Everything but what to do next in one line., type: str}
     sources:

@@ -32,7 +32,7 @@ options:
     description:
       - The arguments of a playbook, in the form of the C(options) of a role's argument specification.
       - They are given with C(-e); a variable of the inventory with such a name is somebody else's. What is given with
-        C(-e) and looks like one of them, but is none, is misspelt.
+        C(-e) and looks like one of them, but is not one of them, is misspelt.
     type: dict
     default: {}
 notes:

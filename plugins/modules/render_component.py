@@ -136,7 +136,7 @@ options:
         elements: str
         default: []
       dns_servers:
-        description: CIDRs of DNS servers beside the pods of the cluster's own.
+        description: CIDRs of DNS servers besides the pods of the cluster's own.
         type: list
         elements: str
         default: []

@@ -70,7 +70,7 @@ options:
 attributes:
   check_mode:
     support: full
-    details: Writes as well, because a report is no part of the cluster's or the repository's state.
+    details: Writes as well, because a report is not part of the cluster's or the repository's state.
   diff_mode:
     support: none
   idempotent:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from ansible import constants as C  # noqa: N812, as everywhere in Ansible
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
@@ -124,8 +125,11 @@ class StandIn:
 def announced(title: str) -> Iterator[None]:
     """Show the title of a task that takes long while it works.
 
-    With display_skipped_hosts=false Ansible shows a title only with the first result.
+    With display_skipped_hosts=false Ansible shows a title only with the first result. Else it has shown it already.
     """
+    if C.DISPLAY_SKIPPED_HOSTS:
+        yield
+        return
     timer = threading.Timer(ANNOUNCE_SECONDS, Display().display, [f"{title} ..."])
     timer.daemon = True
     timer.start()

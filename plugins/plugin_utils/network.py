@@ -21,7 +21,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
-# What is no group of pods; `from` or `to` is the end at which it may be.
+# What is not a group of pods; `from` or `to` is the end at which it may be.
 SPECIAL = {
     "api-server": ("from", "to"),  # admission webhooks, and clients of the API
     "dns": ("to",),
@@ -149,5 +149,5 @@ def _end(end: Any, side: str, place: str, groups: dict[str, dict[str, Pods]], ow
     if component and component not in groups:
         return None
     if group not in groups.get(component, {}):
-        raise GitopsError(f"{place}: {side} {end!r} is no group of pods: there is none in `pods` of that component.")
+        raise GitopsError(f"{place}: {side} {end!r} is not a group of pods: there is none in `pods` of that component.")
     return groups[component][group]

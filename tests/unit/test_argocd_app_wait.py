@@ -11,6 +11,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import wai
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Code
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait
 
+from .api_server import write_kubeconfig
 from .running import run_module, unhurried
 
 PATH = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
@@ -294,3 +295,33 @@ def test_a_record_that_does_not_fit_is_a_warning(api_server):
     assert [text.partition(" by ")[2] for text in result["warnings"]] == [
         "anna, but its automated sync was switched on again: resume it, which removes the record"
     ]
+
+
+def credentials(tmp_path, expires):
+    """Return the user of a kubeconfig whose plugin counts its calls and gives another token each time."""
+    program = tmp_path / "plugin"
+    status = rf"{{\"token\": \"$(wc -l < $0.calls)\", \"expirationTimestamp\": \"{expires}\"}}"
+    kind = r"\"apiVersion\": \"client.authentication.k8s.io/v1\", \"kind\": \"ExecCredential\""
+    program.write_text(f'#!/bin/sh\necho >> $0.calls\necho "{{{kind}, \\"status\\": {status}}}"\n')
+    program.chmod(0o700)
+    how = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(program), "interactiveMode": "Never"}
+    return {"exec": how}
+
+
+@pytest.mark.parametrize(("expires", "renewed"), [("2999-01-01T00:00:00Z", False), ("2020-01-01T00:00:00Z", True)])
+def test_a_credential_plugin_is_called_again_only_when_its_token_has_expired(api_server, tmp_path, expires, renewed):
+    """A wait with a watch that is broken off, and begins again."""
+    server = api_server("wait_unrefreshed")
+    watch = server.steps[1]
+    server.insert(2, {"event": {"type": "ERROR", "object": {"code": 410}}}, {"ended": True}, dict(watch))
+    kubeconfig = write_kubeconfig(tmp_path / "config", server.url, credentials(tmp_path, expires))
+    given = {"label_selectors": ["name=one"], "refresh": "none", "health": ["Suspended"], "wait_timeout": 2}
+    result = run_module(argocd_app_wait, kubeconfig=kubeconfig, **given)
+    assert result["requests"] == {"list": 2, "watch": 2}
+    tokens = [int(text.removeprefix("Bearer ")) for text in server.authorizations]
+    calls = (tmp_path / "plugin.calls").read_text().count("\n")
+    if renewed:
+        assert tokens == sorted(set(tokens))
+        assert (tokens[-1], len(tokens)) == (calls, len(server.requests))
+    else:
+        assert (calls, set(tokens)) == (1, {1})

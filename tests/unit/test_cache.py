@@ -10,9 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils import _cache, _paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import build_all
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstream import digest, fetch
+
+from .running import script
 
 OLD = 2 * _cache.DAY
 
@@ -133,3 +136,12 @@ def test_a_role_uses_a_folder_that_is_pruned(file, name):
     assert (
         f"{{{{ lookup('env', 'XDG_CACHE_HOME') | default(lookup('env', 'HOME') ~ '/.cache', true) }}}}/{cache}/" in text
     )
+
+
+def test_all_folders_of_a_user_have_the_same_name(monkeypatch):
+    roles = Path(__file__).parents[2] / "roles"
+    defaults = yaml.safe_load((roles / "rehearsal_cluster/defaults/main.yml").read_text())
+    found = "{{ lookup('env', 'XDG_STATE_HOME') | default(lookup('env', 'HOME') ~ '/.local/state', true) }}"
+    assert defaults["rehearsal_cluster_state_dir"] == f"{found}/{_paths.USERS}"
+    monkeypatch.delenv("GITOPS_REHEARSAL_CACHE", raising=False)
+    assert script("build").cache_folder().parent.parent == _paths.cache_folder(".")

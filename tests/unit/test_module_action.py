@@ -66,9 +66,14 @@ def test_the_end_of_a_module_is_no_error_that_it_could_handle(monkeypatch):
     assert started(monkeypatch, run).run(task_vars=HERE)["msg"] == "it broke"
 
 
-@pytest.mark.parametrize(("seconds", "shown"), [(0.0, []), (0.5, ["monorepo.gitops.kustomize_build ..."])])
-def test_a_task_that_takes_long_shows_its_title_while_it_works(monkeypatch, seconds, shown):
+@pytest.mark.parametrize(
+    ("seconds", "skipped", "shown"),
+    [(0.0, False, []), (0.5, False, ["monorepo.gitops.kustomize_build ..."]), (0.5, True, [])],
+)
+def test_a_task_that_takes_long_shows_its_title_unless_ansible_has(monkeypatch, seconds, skipped, shown):
+    """Ansible shows it at once where it also shows skipped tasks, as it does without a configuration."""
     lines = []
+    monkeypatch.setattr(module_action.C, "DISPLAY_SKIPPED_HOSTS", skipped, raising=False)
     monkeypatch.setattr(module_action, "ANNOUNCE_SECONDS", 0.1)
     monkeypatch.setattr(module_action, "Display", lambda: SimpleNamespace(display=lines.append))
     assert started(monkeypatch, lambda _module: time.sleep(seconds) or {}).run(task_vars=HERE) == {"changed": False}

@@ -312,7 +312,7 @@ def of_web(*flows: dict[str, Any], more: tuple[dict[str, Any], ...] = ()) -> lis
         ({"from": "server", "to": "gateway", "ports": [1]}, "flows of component 'web': 'gateway' cannot be `to`."),
         (
             {"from": "gateway", "to": "client", "ports": [1]},
-            "flows of component 'web': to 'client' is no group of pods: there is none in `pods` of that component.",
+            "flows of component 'web': to 'client' is not a group of pods: there is none in `pods` of that component.",
         ),
         (
             {"from": {"name": "x"}, "to": "server", "ports": [1]},

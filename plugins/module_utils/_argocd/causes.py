@@ -53,7 +53,7 @@ def _of_operation(application: Application) -> Iterator[Reference]:
         return
     results = (state.get("syncResult") or {}).get("resources") or []
     failed = [entry for entry in results if entry.get("hookType") and entry.get("hookPhase") in ("Failed", "Error")]
-    # An object that is no hook has a phase, too: while the sync runs, it is running until the object is healthy.
+    # An object that is not a hook has a phase, too: while the sync runs, it is running until the object is healthy.
     awaited = [entry for entry in results if entry.get("hookPhase") == "Running" and state["phase"] in RUNNING]
     for entry in [*failed, *awaited]:
         yield reference_of(entry)

@@ -106,7 +106,7 @@ class Operations:
         return (*taken_back, annotated({REFRESH: self.options.refresh, STAMP: stamp}))
 
     def send(self, write: Write) -> Written:
-        """Change an Application. A conflict is no error: the watch then delivers the new state."""
+        """Change an Application. A conflict is not an error: the watch then delivers the new state."""
         written = Written()
         try:
             for body in write.bodies:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Describe an Application by the status that it has, what is wrong with it, and which one is the worst.
 
-Pure functions over the plain object. Nobody has asked for a refresh, so this is no proof that an Application is ready.
+Pure functions over the plain object. Without a refresh this does not prove that an Application is ready.
 
 For use within the collection monorepo.gitops only.
 """

@@ -15,7 +15,7 @@ import bisect
 
 WINDOW = 100  # requests without an answer; some 40 keep a controller with its defaults busy
 RATE = 50.0  # requests per second
-STALL_SECONDS = 5.0  # after so long without any answer the window is no reason to wait any more
+STALL_SECONDS = 5.0  # after so long without any answer the window is not a reason to wait any more
 
 
 class Turns:

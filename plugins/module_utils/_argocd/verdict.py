@@ -97,7 +97,7 @@ FINAL_SECONDS = 5.0
 FINAL_HOOK_SECONDS = 60.0
 # How long the repo-server may have no ready pod, or refuse connections: it may be restarting.
 GONE_SECONDS = 60.0
-# How a finding begins that tells which right would tell more.
+# How a finding begins that names the right with which more would be known.
 LACKING = "the right to "
 SINCE = re.compile(r" \(since [^)]*\)$")
 

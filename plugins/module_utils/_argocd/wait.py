@@ -234,7 +234,7 @@ class Waiter:
         waiting = [self.tracked[name] for name in self.board.waiting]
         slowest = min(waiting, key=lambda entry: (entry.since, entry.name), default=None)
         code = slowest.verdict.code if slowest else ""
-        # Whose turn it is to be refreshed is no news.
+        # Whose turn it is to be refreshed is not news.
         state = self.unavailable or (f"{slowest.name}: {code}" if slowest and code != Code.REFRESHING else code)
         if state == self.printed and now - self.printed_at < PROGRESS_SECONDS:
             return

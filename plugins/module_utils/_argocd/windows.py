@@ -195,14 +195,14 @@ def _value(text: str, lowest: int, names: tuple[str, ...]) -> int:
     if text.lower() in names:
         return lowest + names.index(text.lower())
     if not text.isascii() or not text.removeprefix("+").isdigit():
-        raise ValueError(f"{text} is no number")
+        raise ValueError(f"{text} is not a number")
     return int(text)
 
 
 def _duration(text: str) -> timedelta:
     found = DURATION.fullmatch(text)
     if not found:
-        raise ValueError(f"{text} is no duration")
+        raise ValueError(f"{text} is not a duration")
     seconds = sum(float(number) * UNITS[unit] for number, unit in PART.findall(found[2]))
     if seconds >= MOST_SECONDS:
         raise ValueError(f"{text} is too long")

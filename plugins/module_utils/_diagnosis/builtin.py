@@ -184,7 +184,7 @@ def unprovisioned(item: Manifest, events: list[Manifest]) -> Found | None:
         return None
     spoken = [event for event in events if event.get("reason") not in WAITS_FOR_POD]
     for event in sorted(spoken, key=lambda event: event.get("type") != "Warning"):
-        # What may be verified if it takes long is no part of the cause.
+        # What may be verified if it takes long is not part of the cause.
         text = unwrapped(str(event.get("message") or "")).partition(". If volume creation is delayed")[0]
         if event.get("reason") in ("ProvisioningFailed", "FailedBinding", "ExternalProvisioning", "VolumeMismatch"):
             what = "correct spec.storageClassName in Git" if "not found" in text else "see whether its provisioner runs"

@@ -142,7 +142,7 @@ def parts_of(times: Mapping[str, str], start: str) -> dict[str, float]:
 
 
 def path_text(path: list[str]) -> list[str]:
-    """Return the critical path as a sentence; one Application alone is no path."""
+    """Return the critical path as a sentence; one Application alone is not a path."""
     if len(path) < 2:
         return []
     return [f"The critical path, the chain of dependencies that ended last, is {' → '.join(path)}."]
