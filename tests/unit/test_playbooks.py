@@ -91,6 +91,16 @@ def test_a_run_that_was_started_in_the_wrong_way_says_how_to_start_it(tmp_path, 
     assert refusal(run(tmp_path, ROOT / "playbooks" / f"{name}.yml", *args, **variables)) == expected
 
 
+def test_no_playbook_checks_variables_again_that_it_has_checked():
+    """Except the one that removes a rehearsal cluster whatever else is wrong in an inventory."""
+    files = [*PLAYBOOKS, *sorted(TASKS.glob("*.yml"))]
+    texts = {file.name: file.read_text() for file in files}
+    roles = {name: len(re.findall(r"builtin\.(?:import|include)_role:", text)) for name, text in texts.items()}
+    checked = {name: number - texts[name].count("rolespec_validate: false") for name, number in roles.items()}
+    assert {name: number for name, number in checked.items() if number} == {"rehearsal.yml": 1}
+    assert sum(roles.values()) > 30
+
+
 def test_the_report_of_a_run_that_fails_early_has_no_results_of_another_playbook(tmp_path):
     results = {"gitops_wait": {"applications": [{"name": "stale"}]}, "gitops_repo_followed": {"commit": "1" * 40}}
     tasks = [{"ansible.builtin.set_fact": results}]

@@ -18,8 +18,10 @@ from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins.loader import action_loader, connection_loader
 from ansible.template import Templar
+from rendering import manifests, programs
 
 from . import test_roles
+from .repositories import git
 from .test_roles import EXAMPLE, ROOT, load
 
 # The example is not a role of this collection.
@@ -65,7 +67,7 @@ def check(role, entry, variables, name):
     return {"name": f"{role} {entry} {name}", "ansible.builtin.include_role": include, "vars": variables}
 
 
-def run(folder, *plays):
+def run(folder, *plays, options=()):
     """Run plays, each a list of tasks and the variables of the play, without an inventory."""
     text = yaml.safe_dump(
         [
@@ -75,7 +77,7 @@ def run(folder, *plays):
     )
     (folder / "alone.yml").write_text(text)
     return subprocess.run(
-        [Path(sys.executable).parent / "ansible-playbook", "alone.yml", "-i", "localhost,"],
+        [Path(sys.executable).parent / "ansible-playbook", "alone.yml", "-i", "localhost,", "-c", "local", *options],
         cwd=folder,
         env=os.environ
         | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
@@ -149,6 +151,45 @@ def test_every_component_is_rendered_from_its_own_options(tmp_path):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     rendered = {path.parent.parent.parent.name for path in tmp_path.glob("tree/*/*/*/envs/test/kustomization.yaml")}
     assert len(rendered) == len(COMPONENTS)
+
+
+def test_the_other_roles_do_their_work_with_their_own_options(tmp_path, api_server):
+    """In check mode, with entry points that need no Argo CD."""
+    server, tree = api_server("connection"), str(tmp_path / "tree")
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", "origin")
+    git(tmp_path / "origin", "commit", "--quiet", "--allow-empty", "--message=first")
+    origin = f"file://{tmp_path}/origin"
+    kustomize = {"gitops_kustomize_command": [str(programs() / "bin" / "kustomize"), "build"]}
+    included = [
+        ("report", "main", {"report_environment": "test", "report_folder": str(tmp_path / "reports")}),
+        (
+            "applicationsets",
+            "render",
+            {"applicationsets_tree": tree, "applicationsets_environment": "test", "applicationsets_repo_url": origin},
+        ),
+        ("argocd", "build", manifests() | kustomize | {"argocd_ui_host": "argocd.example.com"}),
+        ("gitops_repo", "main", {"gitops_repo_url": origin, "gitops_repo_rehearsal": False, "gitops_repo_path": tree}),
+        ("gitops_repo", "clean", {}),
+        (
+            "rehearsal_cluster",
+            "main",
+            {"rehearsal_cluster_state": "present", "rehearsal_cluster_name": "none"}
+            | {"rehearsal_cluster_state_dir": str(tmp_path / "state")},
+        ),
+        ("cluster", "main", {"cluster_kind": "existing", "cluster_kubeconfig": server.kubeconfig}),
+    ]
+    tasks = []
+    for role, entry, variables in included:
+        include = {"name": f"monorepo.gitops.{role}", "tasks_from": entry}
+        tasks.append({"name": f"{role} {entry}", "ansible.builtin.include_role": include, "vars": variables})
+    done = run(tmp_path, (tasks, {"ansible_python_interpreter": sys.executable}), options=["--check"])
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert {file.name for file in (tmp_path / "reports" / "test").iterdir()} >= {"check.json", "check.html"}
+    assert {file.name for file in (tmp_path / "tree" / "argocd/appsets/test").iterdir()} >= {
+        "infra.yaml",
+        "services.yaml",
+    }
+    assert f"Use this cluster, {server.url}" in done.stdout
 
 
 @pytest.mark.parametrize(
