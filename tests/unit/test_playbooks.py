@@ -16,6 +16,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.monorepo.gitops.plugins.modules import git_promote
 from rights import MODULES
 from rights import PLAYBOOKS as PLAYBOOKS_WITH_A_ROLE
 
@@ -99,6 +100,22 @@ def test_no_playbook_checks_variables_again_that_it_has_checked():
     checked = {name: number - texts[name].count("rolespec_validate: false") for name, number in roles.items()}
     assert {name: number for name, number in checked.items() if number} == {"rehearsal.yml": 1}
     assert sum(roles.values()) > 30
+
+
+def test_what_a_role_hands_on_has_one_shape():
+    """No playbook has to ask whether a result of the repository is there, and has what it reads."""
+    for name in ("site.yml", "vars/site.yml"):
+        assert re.findall(r"gitops_repo_\w+[.\w]* \| default", (ROOT / "playbooks" / name).read_text()) == []
+    shape = {"commit", "components", "behind", "files"}
+    files = [ROOT / "roles/gitops_repo/tasks" / name for name in ("main.yml", "publish.yml")]
+    given = [
+        set(task["ansible.builtin.set_fact"]["gitops_repo_followed"])
+        for file in [*files, TASKS / "start.yml"]
+        for task in yaml.safe_load(file.read_text())
+        if "gitops_repo_followed" in task.get("ansible.builtin.set_fact", {})
+    ]
+    assert given == [shape] * 3
+    assert shape <= yaml.safe_load(git_promote.RETURN).keys()
 
 
 def test_the_report_of_a_run_that_fails_early_has_no_results_of_another_playbook(tmp_path):
