@@ -51,17 +51,20 @@ def git_environment(isolated: bool = False) -> dict[str, str]:
 
 
 def run_git(
-    *args: str | Path, ssh_command: str = "", timeout: float | None = None, isolated: bool = False
+    *args: str | Path, ssh_command: str = "", timeout: float | None = None, isolated: bool = False, umask: int = -1
 ) -> subprocess.CompletedProcess[str]:
     """Run git without prompts and in English; every call of this collection goes through here.
 
-    Of the user's configuration only access to remotes and signing apply; when isolated, nothing does.
+    Of the user's configuration only access to remotes and signing apply; when isolated, nothing does. The umask is that
+    of the user, unless another one is given.
     """
     environment = git_environment(isolated) | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     if ssh_command:
         environment["GIT_SSH_COMMAND"] = ssh_command
     command = ["git", *(word for setting in NEUTRAL for word in ("-c", setting)), *map(str, args)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=timeout)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=timeout, umask=umask
+    )
 
 
 def public(text: str) -> str:

@@ -76,8 +76,8 @@ def clone(folders, tmp_path, monkeypatch):
     return Clone(used / "clone", f"file://{used}/repo.git", "main")
 
 
-def write(clone, name, *objects, header=HEADER):
-    folder = clone.path / "argocd/infra" / name / "envs/dev"
+def write(clone, name, *objects, header=HEADER, layer="infra"):
+    folder = clone.path / "argocd" / layer / name / "envs/dev"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "kustomization.yaml").write_text(f"{header}\nresources: [objects.yaml]\n")
     (folder / "objects.yaml").write_text(f"{header}\n{yaml.safe_dump_all(objects)}")
@@ -186,6 +186,22 @@ def test_a_copied_inventory_removes_nothing_of_the_other_cluster(clone):
 def test_data_that_is_not_lost_stops_nothing(clone, objects):
     write(clone, "kafka", manifest("Service", "kafka"))
     assert compare(clone, running(clone, objects))["counts"]["pruned"] == 0
+
+
+@pytest.mark.parametrize(
+    ("committed", "promoted"),
+    [(False, ""), (True, ""), (True, "origin/main")],
+    ids=["by this run", "in Git", "promoted"],
+)
+def test_one_name_in_both_layers_is_refused_with_both_folders(clone, committed, promoted):
+    write(clone, "maildev", manifest("Service", "other"), layer="services", header="# Somebody's.")
+    if committed:
+        commit(clone)
+    assert refused(clone, running(clone), commit=promoted) == (
+        "Nothing was written. Both layers have a component maildev, argocd/infra/maildev/envs/dev and "
+        "argocd/services/maildev/envs/dev, and there can be one Application of that name: rename or delete one of "
+        "these folders in Git."
+    )
 
 
 def test_an_object_that_moves_to_another_component_is_not_lost(clone):

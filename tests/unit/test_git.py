@@ -9,6 +9,7 @@ import base64
 import http.server
 import os
 import re
+import subprocess
 import threading
 from pathlib import Path
 
@@ -130,29 +131,81 @@ def test_a_conflict_is_reported_and_leaves_no_rebase_behind(tmp_path, clone):
     assert (clone.path / "argocd/infra/a/base/x.yaml").read_text() == f"{HEADER}\na: 7\n"
 
 
+def refuse(tmp_path, *lines, name="pre-receive"):
+    """Let the server refuse every push with some words, and count the tries."""
+    hook = tmp_path / "repo.git" / "hooks" / name
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(
+        "\n".join(["#!/bin/sh", "echo once >> tries", *(f"echo '{line}' >&2" for line in lines), "exit 1\n"])
+    )
+    hook.chmod(0o755)
+
+
 @pytest.mark.parametrize("empty", [True, False])
-def test_a_push_that_the_server_forbids_says_why(tmp_path, clone, empty):
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("main is protected",),
+        ("error: GH006: Protected branch update failed", "", "Commits must have verified signatures"),
+        # Words of a hook that git uses as well when somebody else was faster.
+        ("[rejected] cannot lock ref: incorrect old value",),
+        (),
+    ],
+)
+def test_a_push_that_the_server_refuses_is_told_in_its_words_and_not_tried_again(tmp_path, clone, empty, words):
     if not empty:
         publish(clone, "infra/a/base/x.yaml", "a: 1")
-    hook = tmp_path / "repo.git" / "hooks" / "pre-receive"
-    hook.parent.mkdir()
-    hook.write_text("#!/bin/sh\necho once >> tries\necho main is protected >&2\nexit 1\n")
-    hook.chmod(0o755)
-    with pytest.raises(GitopsError, match=r"(?s)^git push failed for file://.*main is protected.*hook declined"):
+    refuse(tmp_path, *words)
+    said = f"{' '.join(filter(None, words))} (pre-receive hook declined)" if words else "pre-receive hook declined"
+    message = f"Nothing was published. {clone.url} refuses the push to main: {said}."
+    with pytest.raises(GitopsError, match=f"^{re.escape(message)}$"):
         publish(clone, "infra/a/base/x.yaml", "a: 2")
     assert (tmp_path / "repo.git" / "tries").read_text() == "once\n"
 
 
-def test_a_push_that_others_overtake_again_and_again_ends(tmp_path, clone):
+def test_a_promotion_that_the_server_refuses_is_told_in_its_words(tmp_path, clone):
     publish(clone, "infra/a/base/x.yaml", "a: 1")
-    hook = tmp_path / "repo.git" / "hooks" / "update"
-    hook.parent.mkdir()
-    hook.write_text("#!/bin/sh\necho once >> tries\necho error: cannot lock ref refs/heads/main >&2\nexit 1\n")
-    hook.chmod(0o755)
+    refuse(tmp_path, "prod is protected")
+    message = (
+        f"Nothing was published. {clone.url} refuses the push to prod: prod is protected (pre-receive hook declined)."
+    )
+    with pytest.raises(GitopsError, match=f"^{re.escape(message)}$"):
+        remote.move(clone, "refs/remotes/origin/prod", clone.head())
+
+
+def test_a_push_that_others_overtake_again_and_again_ends(clone, monkeypatch):
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    tries, really = [], clone.attempt
+
+    def attempt(*args, **options):
+        if args[0] != "push":
+            return really(*args, **options)
+        tries.append(args)
+        line = " ! [remote rejected] HEAD -> main (failed to update ref)"
+        return subprocess.CompletedProcess(args, 1, "", f"To {clone.url}\n{line}\nerror: failed to push some refs")
+
+    monkeypatch.setattr(clone, "attempt", attempt)
     message = f"{clone.url}: the push was rejected 5 times because others pushed; run again."
     with pytest.raises(GitopsError, match=f"^{re.escape(message)}$"):
         publish(clone, "infra/a/base/x.yaml", "a: 2")
-    assert (tmp_path / "repo.git" / "tries").read_text() == "once\n" * 5
+    assert len(tries) == 5
+
+
+@pytest.mark.parametrize(("mode", "readable"), [(0o755, 0o444), (0o750, 0o440), (0o700, 0o400)])
+def test_new_objects_can_be_read_by_whoever_can_read_the_repository(tmp_path, clone, mode, readable):
+    """Argo CD may read a repository on this machine as another user, whatever the umask of the one who pushes."""
+    publish(clone, "infra/a/base/x.yaml", "a: 1")
+    objects = tmp_path / "repo.git" / "objects"
+    objects.chmod(mode)
+    before = set(objects.rglob("*"))
+    mask = os.umask(0o027)
+    try:
+        publish(clone, "infra/a/base/x.yaml", "a: 2")
+    finally:
+        os.umask(mask)
+    added = set(objects.rglob("*")) - before
+    assert {path.stat().st_mode & 0o777 for path in added if path.is_file()} == {readable}
+    assert {path.stat().st_mode & 0o777 for path in added if path.is_dir()} <= {mode}
 
 
 def test_leftovers_of_an_interrupted_run_are_dropped(clone):
@@ -536,7 +589,12 @@ def test_only_a_commit_for_a_real_repository_is_signed(tmp_path, clone, taste, w
         publish(clone, "infra/a/base/x.yaml", "a: 1")
         assert "gpgsig -----BEGIN PGP SIGNATURE" in git(clone.path, "cat-file", "commit", "HEAD")
     else:
-        with pytest.raises(GitopsError, match="gpg failed to sign the data"):
+        message = (
+            f"Nothing was published, because the commit failed. git commit failed for {clone.url}: error: gpg failed "
+            "to sign the data"
+        )
+        advice = " The Git configuration of this user signs commits (commit.gpgSign)."
+        with pytest.raises(GitopsError, match=rf"(?s)^{re.escape(message)}.*{re.escape(advice)}$"):
             publish(clone, "infra/a/base/x.yaml", "a: 1")
 
 

@@ -120,9 +120,14 @@ class Comparison:
 
     def check_components(self) -> list[str]:
         """Return the components to remove; stop when others would be lost."""
-        if not self.revisions.commit:
+        if self.revisions.commit:
+            self.revisions.check_one_layer(self.revisions.commit)
+        else:
+            if self.revisions.published:
+                self.revisions.check_one_layer(self.revisions.published)
             wanted = {entry["name"]: entry["layer"] for entry in self.options.components}
             removal.check_ownership(self.found, wanted, self.options.adopted, self._foreign_names())
+            self.revisions.check_one_layer()
         names, notes = removal.announced(self.options.removals, self.found, self.options.known)
         self.notes += notes + removal.forgotten(self.found, names)
         surprising = removal.unannounced(self.found, names)

@@ -56,6 +56,11 @@ class Revisions:
         """Return the components that a run rendered in a commit."""
         return policy.overlays(self.history.rendered(commit, self.environment), self.environment)
 
+    def check_one_layer(self, commit: str = "") -> None:
+        """Refuse a name that both layers have in a commit, or in the working tree."""
+        files = self.history.files(commit) if commit else self.clone.git("ls-files", _paths.ROOT).splitlines()
+        policy.check_one_layer(files, self.environment)
+
     def past(self) -> set[str]:
         """Return the components that the history has had."""
         return set(policy.overlays(self.history.past(self.environment), self.environment))

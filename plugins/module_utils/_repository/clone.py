@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._paths import ROOT
 
 MARKER = "monorepo-gitops.clone"
 HEADER = "# Rendered by monorepo.gitops."
+
+
+def identity(name: str, email: str) -> tuple[str, ...]:
+    """Return options of git that say who commits."""
+    return "-c", f"user.name={name}", "-c", f"user.email={email}"
 
 
 class Clone:
@@ -31,12 +37,20 @@ class Clone:
 
     def git(self, *args: str, cwd: Path | None = None, check: bool = True) -> str:
         """Run git in the clone, without credentials in the error message."""
-        done = run_git("-C", cwd or self.path, *args, ssh_command=self.ssh_command, isolated=self.isolated)
+        done = self.attempt(*args, cwd=cwd)
         if done.returncode and check:
-            raise GitopsError(
-                f"git {args[0]} failed for {public(self.url)}: {public(done.stderr.strip() or done.stdout.strip())}"
-            )
+            raise self.failure(args, done)
         return done.stdout if not done.returncode else ""
+
+    def attempt(self, *args: str, cwd: Path | None = None, umask: int = -1) -> subprocess.CompletedProcess[str]:
+        """Run git in the clone, and leave it to the caller what a failure means."""
+        return run_git("-C", cwd or self.path, *args, ssh_command=self.ssh_command, isolated=self.isolated, umask=umask)
+
+    def failure(self, args: tuple[str, ...], done: subprocess.CompletedProcess[str]) -> GitopsError:
+        """Return the error of a command that failed."""
+        command = args[args.count("-c") * 2]
+        text = public(done.stderr.strip() or done.stdout.strip())
+        return GitopsError(f"git {command} failed for {public(self.url)}: {text}")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -166,4 +180,9 @@ class Clone:
 
     def commit(self, message: str, name: str, email: str) -> None:
         """Commit what is staged."""
-        self.git("-c", f"user.name={name}", "-c", f"user.email={email}", "commit", "--quiet", "--message", message)
+        try:
+            self.git(*identity(name, email), "commit", "--quiet", "--message", message)
+        except GitopsError as error:
+            signs = self.git("config", "--get", "--type=bool", "commit.gpgSign", check=False).strip() == "true"
+            advice = " The Git configuration of this user signs commits (commit.gpgSign)." if signs else ""
+            raise GitopsError(f"Nothing was published, because the commit failed. {error}{advice}") from error

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 TOKENS = {
     # CRD descriptions contain '-----BEGIN ... <placeholder>'; that is not a key.
@@ -61,10 +62,29 @@ def component_of(path: str) -> tuple[str, str] | None:
 
 def overlays(files: list[str], environment: str) -> dict[str, tuple[str, str]]:
     """Return the components that have an overlay of this environment in Git, by name."""
+    return {entry[1]: entry for entry in sorted(layers_and_names(files, environment))}
+
+
+def layers_and_names(files: list[str], environment: str) -> set[tuple[str, str]]:
+    """Return layer and name of each overlay of this environment."""
     found = {
         component_of(path) for path in files if PurePosixPath(path).parts[3:5] == (_paths.ENVIRONMENTS, environment)
     }
-    return {entry[1]: entry for entry in found if entry}
+    return {entry for entry in found if entry}
+
+
+def check_one_layer(files: list[str], environment: str) -> None:
+    """Refuse a component name that both layers have: there can be one Application of that name."""
+    entries = layers_and_names(files, environment)
+    for name in sorted({name for _layer, name in entries}):
+        folders = [
+            _paths.overlay_folder(layer, name, environment) for layer in _paths.LAYERS if (layer, name) in entries
+        ]
+        if len(folders) > 1:
+            raise GitopsError(
+                f"Nothing was written. Both layers have a component {name}, {' and '.join(folders)}, and there can be "
+                "one Application of that name: rename or delete one of these folders in Git."
+            )
 
 
 def environments_of(files: list[str], component: tuple[str, str]) -> set[str]:

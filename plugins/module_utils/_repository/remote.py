@@ -10,17 +10,25 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public, run_git
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import ROOT
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone, identity
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History
 
 PUSH_ATTEMPTS = 5
-# Somebody else pushed first. A server that forbids the push says `[remote rejected]` with another reason.
-OVERTAKEN = re.compile(r"\[rejected\]|cannot lock ref|failed to update ref|incorrect old value")
+# Git's own line about the branch. What the server says is in lines that begin with `remote:`, and may be any words.
+REJECTED = re.compile(r"^ ! \[(?P<by>remote )?rejected\] .*?(?:\((?P<reason>.*)\))?$", re.MULTILINE)
+# Reasons of a server where somebody else pushed in the same moment; any other one is a decision.
+RACE = re.compile(r"cannot lock ref|failed to update ref|incorrect old value")
+REMOTE = re.compile(r"^remote: ?(.*)$", re.MULTILINE)
 REMOTE_SECONDS = 20
+
+
+class OvertakenError(GitopsError):
+    """Somebody else pushed first."""
 
 
 def unknown_at(clone: Clone, url: str, revision: str) -> str:
@@ -56,7 +64,7 @@ def move(clone: Clone, reference: str, commit: str) -> None:
     name = reference.removeprefix("refs/remotes/origin/")
     force = [] if name != reference else ["--force"]
     target = reference if name == reference else f"refs/heads/{name}"
-    clone.git("push", "--quiet", *force, "origin", f"{commit}:{target}")
+    _send(clone, name, *force, f"{commit}:{target}")
     clone.fetch()
 
 
@@ -64,10 +72,9 @@ def push(clone: Clone, name: str, email: str) -> None:
     """Push; when somebody else pushed first, put our commit on top of theirs and try again."""
     for _attempt in range(PUSH_ATTEMPTS):
         try:
-            clone.git("push", "--quiet", "origin", f"HEAD:refs/heads/{clone.branch}")
-        except GitopsError as error:
-            if not OVERTAKEN.search(str(error)):
-                raise
+            _send(clone, clone.branch, f"HEAD:refs/heads/{clone.branch}")
+        except OvertakenError:
+            pass
         else:
             return
         clone.fetch()
@@ -77,9 +84,37 @@ def push(clone: Clone, name: str, email: str) -> None:
     )
 
 
+def _send(clone: Clone, name: str, *args: str) -> None:
+    """Push once. A refusal of the server is told in its own words."""
+    command = ("push", "--quiet", *args[:-1], "origin", args[-1])
+    done = clone.attempt(*command, umask=umask_of(clone.url))
+    if not done.returncode:
+        return
+    rejected = REJECTED.search(done.stderr)
+    if not rejected:
+        raise clone.failure(command, done)
+    reason = rejected["reason"] or "no reason was given"
+    if not rejected["by"] or RACE.search(reason):
+        raise OvertakenError(str(clone.failure(command, done)))
+    words = " ".join(line.strip() for line in REMOTE.findall(done.stderr) if line.strip())
+    raise GitopsError(
+        f"Nothing was published. {public(clone.url)} refuses the push to {name}: "
+        f"{public(f'{words} ({reason})' if words else reason)}."
+    )
+
+
+def umask_of(url: str) -> int:
+    """Return the umask with which new objects of a repository on this machine can be read by all who read the old ones.
+
+    Git creates them with the umask of who pushes, which Argo CD's user may not be able to read.
+    """
+    objects = Path(url.removeprefix("file://")) / "objects"
+    return ~objects.stat().st_mode & 0o077 if objects.is_absolute() and objects.is_dir() else -1
+
+
 def _rebase(clone: Clone, name: str, email: str) -> None:
     try:
-        clone.git("-c", f"user.name={name}", "-c", f"user.email={email}", "rebase", "--quiet", f"origin/{clone.branch}")
+        clone.git(*identity(name, email), "rebase", "--quiet", f"origin/{clone.branch}")
     except GitopsError as error:
         clone.git("rebase", "--abort", check=False)
         raise GitopsError(
