@@ -16,7 +16,9 @@ from pathlib import Path
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._loopback import exempt_from_proxies
 
-CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+# A password that nobody encoded may contain any of `/@#?:`, so with one all up to the last @ belongs to it.
+CREDENTIALS = re.compile(r"(?<=://)(?:[^/@\s:]*:\S*|[^/@\s]+)@")
+PART = 4  # characters of a password; less may be a part of any word
 # Variables that pass on configuration, set by a surrounding `git -c` or by a user; git keeps them for submodules, too.
 CONFIGURATION = {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
 # Further variables with which git describes its repository and commit to a hook.
@@ -67,6 +69,11 @@ def run_git(
     )
 
 
-def public(text: str) -> str:
-    """Return a text without user names and passwords in URLs."""
+def public(text: str, url: str = "") -> str:
+    """Return a text without user names and passwords in URLs, and without what git has split off those of `url`."""
+    for found in CREDENTIALS.findall(url):
+        text = text.replace(found, "")
+        parts = [part for part in re.split(r"[/@#?]", found) if ":" in part or len(part) >= PART]
+        for part in sorted(parts, key=len, reverse=True):
+            text = text.replace(part, "(hidden)")
     return CREDENTIALS.sub("", text)

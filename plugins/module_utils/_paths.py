@@ -30,6 +30,11 @@ USERS = "monorepo.gitops"
 BUILDS, CLONES, INSTALL, DOWNLOADS = "builds", "clones", "install", "upstream"
 
 
+def is_yaml(name: str) -> bool:
+    """Return whether a file is read as YAML, or as JSON, which is YAML."""
+    return name.endswith((".yaml", ".yml", ".json"))
+
+
 def component_folder(layer: str, name: str) -> str:
     """Return the folder of a component in the monorepo."""
     return f"{ROOT}/{layer}/{name}"

@@ -78,7 +78,7 @@ def seed(url: str, source: str, ssh_command: str) -> bool:
         return False
     done = run_git("clone", "--quiet", "--bare", source, bare, ssh_command=ssh_command)
     if done.returncode:
-        raise GitopsError(f"{public(source)} cannot be cloned: {public(done.stderr.strip())}")
+        raise GitopsError(f"{public(source)} cannot be cloned: {public(done.stderr.strip(), source)}")
     return True
 
 

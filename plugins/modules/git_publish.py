@@ -114,7 +114,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy, remote
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy, remote, secrets
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
 from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
 
@@ -153,11 +153,9 @@ def publish_changes(clone: Clone, params: dict[str, Any], check_mode: bool) -> d
     removed = remove(clone, params["environment"], params["removals"])
     staged = clone.staged()
     texts = {name: (clone.path / name).read_text(errors="replace") for name, status in staged.items() if status != "D"}
-    secrets = policy.find_secrets(texts)
-    if secrets:
-        raise GitopsError(
-            f"Nothing was committed: {'; '.join(secrets)}. Keep secrets out of Git: generate them in the cluster."
-        )
+    found = secrets.find_secrets(texts)
+    if found:
+        raise GitopsError(secrets.refusal(found))
     result: dict[str, Any] = {"changed": bool(staged), "files": sorted(staged), "removed": removed}
     result |= {"message": "", "published_at": ""}
     result["components"] = policy.touched_components(list(staged), params["environment"])

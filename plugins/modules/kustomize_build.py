@@ -95,8 +95,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustom
     build_all,
     build_others,
     check_one_owner,
+    check_secrets,
     find_command,
     projects,
+    secrets_of,
 )
 
 
@@ -106,8 +108,10 @@ def run(module: Any) -> dict[str, Any]:
     command = params["command"] or find_command()
     summaries = build_all(params["tree"], params["environment"], params["components"], command)
     check_one_owner(summaries)
+    check_secrets(summaries)
     others, errors = build_others(params["tree"], params["environment"], params["others"], command)
     errors = [f"A handwritten overlay was left out: {text}" for text in errors]
+    errors += [f"Git has a secret in a handwritten overlay, {text}." for text in secrets_of(others)]
     try:
         check_one_owner(summaries + others)
     except GitopsError as error:

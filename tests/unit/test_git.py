@@ -335,6 +335,29 @@ def test_credentials_are_cut_out_of_urls():
     assert public("fatal: https://bob:pw@host/x and ssh://git@host/y") == "fatal: https://host/x and ssh://host/y"
 
 
+@pytest.mark.parametrize(
+    "password", ["pq/hunter2", "pq#hunter2", "pq@hunter2", "pq?hunter2", "12/hunter2", "p:q@hunter2"]
+)
+@pytest.mark.parametrize("scheme", ["https", "ssh"])
+def test_no_part_of_a_password_that_should_have_been_encoded_is_shown(tmp_path, password, scheme):
+    """Git takes a part of such a password for the host, and says so."""
+    url = f"{scheme}://bob:{password}@127.0.0.1:1/x.git"
+    with pytest.raises(GitopsError) as error:
+        Clone(tmp_path / "clone", url, "main").open(create=False)
+    text = str(error.value)
+    assert text.startswith(f"git fetch failed for {scheme}://127.0.0.1:1/x.git: ")
+    assert "hunter2" not in text
+    assert password not in text
+
+
+def test_what_was_split_off_a_password_is_hidden():
+    url = "ssh://bob:pq/hunter2@host/x.git"
+    assert public("Could not resolve hostname bob:pq, or hunter2", url) == (
+        "Could not resolve hostname (hidden), or (hidden)"
+    )
+    assert public("the user git is not allowed", "ssh://git@host/x.git") == "the user git is not allowed"
+
+
 @pytest.fixture
 def http_server(tmp_path):
     """Serve the repositories of a folder over HTTP with git's own server program."""

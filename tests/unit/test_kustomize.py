@@ -22,7 +22,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustom
     find_command,
     projects,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.secrets import in_objects
 from ansible_collections.monorepo.gitops.plugins.modules import kustomize_build
+from rendering import programs
 
 from .running import run_module
 
@@ -313,6 +315,93 @@ def test_the_module_refuses_an_object_in_two_components(tmp_path):
         "msg": "Namespace shared is in two components, infra/shop and infra/bank, and two Applications cannot share an "
         "object: take it out of one of them.",
     }
+
+
+# What puts a Secret with a value, or a token, into the objects of an overlay without any file that has a Secret.
+TOKEN = "ghp_" + "a1" * 18
+SECRET_SOURCES = {
+    "literals": ("secretGenerator: [{name: db, literals: [password=hunter2]}]", "Secret db-cf85kd65mm has data"),
+    "env file": ("secretGenerator: [{name: db, envs: [db.env]}]", "Secret db-cf85kd65mm has data"),
+    "JSON": ("resources: [secret.json]", "Secret db has data"),
+    "List": ("resources: [list.yaml]", "Secret db has data"),
+    "inline patch": (
+        'resources: [empty.yaml]\npatches: [{patch: \'[{"op": "add", "path": "/data", "value": {"a": "Yg=="}}]\', '
+        "target: {kind: Secret}}]",
+        "Secret db has data",
+    ),
+    "token in an env file": (
+        "configMapGenerator: [{name: db, envs: [token.env], options: {disableNameSuffixHash: true}}]",
+        "ConfigMap db contains a GitHub token",
+    ),
+}
+EMPTY = '{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}'
+SECRET_FILES = {
+    "db.env": "password=hunter2\n",
+    "token.env": f"token={TOKEN}\n",
+    "secret.json": EMPTY + ', "stringData": {"password": "hunter2"}}',
+    "list.yaml": "{apiVersion: v1, kind: List, items: [" + EMPTY + ', "stringData": {"password": "hunter2"}}]}',
+    "empty.yaml": EMPTY + "}",
+}
+
+
+@pytest.fixture(scope="module")
+def kustomize():
+    """Return the command of the real kustomize, which is in the cache of this user and not in that of a test."""
+    return [str(programs() / "bin/kustomize"), "build"]
+
+
+def write_overlay(tree: Path, kustomization: str, layer: str = "infra") -> None:
+    folder = tree / "argocd" / layer / "a/envs/dev"
+    folder.mkdir(parents=True)
+    for name, text in SECRET_FILES.items() | {("kustomization.yaml", kustomization)}:
+        (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize("source", SECRET_SOURCES)
+def test_a_secret_of_the_built_objects_is_refused_wherever_it_comes_from(tmp_path, kustomize, source):
+    kustomization, found = SECRET_SOURCES[source]
+    write_overlay(tmp_path, kustomization)
+    arguments = {"tree": str(tmp_path), "environment": "dev", "command": kustomize}
+    component = {"name": "a", "layer": "infra", "namespace": "a"}
+    text = f"infra/a: {found}"
+    for _cached in range(2):
+        assert run_module(kustomize_build, **arguments, components=[component]) == {
+            "failed": True,
+            "msg": f"Nothing was committed: {text}. Keep secrets out of Git: generate them in the cluster.",
+        }
+    # What people wrote is in Git already.
+    result = run_module(kustomize_build, **arguments, components=[], others=["infra/a"])
+    assert result["warnings"] == [f"Git has a secret in a handwritten overlay, {text}."]
+
+
+def test_a_secret_of_an_official_file_is_public_with_its_values_only(tmp_path):
+    secret = item("Secret", "image") | {"data": {"IMAGE": "eA=="}}
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/upstream.yaml").write_text(yaml.safe_dump_all([item("Service", "x"), secret]))
+    folders = [tmp_path / "base", tmp_path / "envs/dev"]
+    assert in_objects([secret], folders) == []
+    assert in_objects([secret | {"data": {"IMAGE": "eQ=="}}], folders) == ["Secret image has data"]
+    assert in_objects([secret], [tmp_path]) == ["Secret image has data"]
+
+
+@pytest.mark.parametrize(
+    ("kustomization", "message"),
+    [
+        (
+            "secretGenerator: [{name: db, literals: [hunter2]}]",
+            "loading KV pairs: literal sources (not shown): invalid literal source (not shown), expected key=value",
+        ),
+        (
+            "patches: [{patch: 'hunter2: [', target: {kind: Secret}}]",
+            "trouble configuring builtin PatchTransformer with config: (not shown): unable to parse SM or JSON patch "
+            "from (not shown)",
+        ),
+    ],
+)
+def test_an_error_of_kustomize_shows_no_value(tmp_path, kustomize, kustomization, message):
+    write_overlay(tmp_path, kustomization)
+    with pytest.raises(GitopsError, match=rf"^kustomize build of infra/a/envs/dev failed: {re.escape(message)}$"):
+        build_all(str(tmp_path), "dev", [{"name": "a", "layer": "infra", "namespace": "a"}], kustomize)
 
 
 def test_what_people_wrote_is_allowed_and_its_faults_are_warnings(tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy, secrets
 
 # Put together here, so that no scanner takes this file for a leak.
 PRIVATE_KEY = "-----BEGIN EC " + "PRIVATE KEY-----\nabc\n"
@@ -18,6 +18,22 @@ JWT = ".".join(
     for part in (b'{"alg":"HS256"}', b'{"sub":"somebody"}', b"s" * 32)
 )
 SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\ndata: {password: c2VjcmV0}\n"
+UNREADABLE = "f.yaml cannot be read (line 3), and it names a Secret"
+UNREADABLE_TAG = "f.yaml cannot be read (line 3), and it names a Secret"
+# Passwords that should have been encoded, and are not.
+UNENCODED = ["hunter2", "hun/ter2", "hunt@er2", "hun#ter2", "h?u/n@t#er2", "h:unter2", "hunter$2"]
+PUBLIC = [
+    "http://localhost:8080/@scope/package",
+    "http://localhost:8080/path?mail=bob@example.com",
+    "https://registry:5000/image@sha256:0123",
+    "https://git@example.com/x.git",
+    "ssh://git@example.com:22/x.git",
+    "postgresql://$(USER):$(PASSWORD)@db:5432/app",
+    "postgresql://${USER}:${PASSWORD}@db:5432/app",
+    "amqp://$USER:$PASSWORD@queue",
+    "https://<user>:<password>@example.com",
+    "http://one.example.com, mailto:bob@example.com",
+]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +48,23 @@ SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\ndata: {password: c
             "apiVersion: v1\nkind: List\nitems:\n- kind: Secret\n  metadata: {name: db}\n  stringData: {a: b}\n",
             ["f.yaml contains the data of Secret db"],
         ),
+        (
+            '{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}, "stringData": {"a": "b"}}',
+            ["f.yaml contains the data of Secret db"],
+        ),
+        (
+            "{apiVersion: v1, kind: SecretList, items: [{metadata: {name: db}, data: {a: Yg==}}]}",
+            ["f.yaml contains the data of Secret db"],
+        ),
+        ("kind: Secret\nmetadata: {name: db\ndata: {password: c2VjcmV0}\n", [UNREADABLE]),
+        ("kind: Secret\nmetadata: {name: db}\ndata: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n", [UNREADABLE_TAG]),
+        *(
+            (f"url: {scheme}://bob:{password}@db.example.com:5432/x", ["f.yaml contains a password in a URL"])
+            for scheme in ("https", "postgresql", "redis")
+            for password in UNENCODED
+        ),
+        ("url: redis://:hunter2@redis:6379", ["f.yaml contains a password in a URL"]),
+        *((f"url: {url}", []) for url in PUBLIC),
         ("apiVersion: v1\nkind: Secret\nmetadata: {name: empty}\n", []),
         ("kind: ExternalSecret\nspec: {target: {name: db}}\n", []),
         ('key: "' + PRIVATE_KEY.replace("\nabc\n", "\\n<private-key>\\n") + '"', []),
@@ -39,14 +72,14 @@ SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\ndata: {password: c
     ],
 )
 def test_secrets_are_found_and_not_repeated(text, found):
-    assert policy.find_secrets({"f.yaml": text}) == found
+    assert secrets.find_secrets({"f.yaml": text}) == found
 
 
 @pytest.mark.parametrize("folder", ["base", "envs/dev"])
 def test_an_official_file_may_hold_a_secret_object_but_no_token(folder):
     name = f"argocd/infra/cnpg-system/{folder}/upstream.yaml"
-    assert policy.find_secrets({name: SECRET}) == []
-    assert policy.find_secrets({name: f"token: {TOKEN}"}) == [f"{name} contains a GitHub token"]
+    assert secrets.find_secrets({name: SECRET}) == []
+    assert secrets.find_secrets({name: f"token: {TOKEN}"}) == [f"{name} contains a GitHub token"]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +95,7 @@ def test_an_official_file_may_hold_a_secret_object_but_no_token(folder):
     ],
 )
 def test_another_file_of_that_name_may_hold_none(name):
-    assert policy.find_secrets({name: SECRET}) == [f"{name} contains the data of Secret db"]
+    assert secrets.find_secrets({name: SECRET}) == [f"{name} contains the data of Secret db"]
 
 
 FILES = [

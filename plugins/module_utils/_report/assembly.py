@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 from ansible_collections.monorepo.gitops.plugins.module_utils._report import changes, timeline, words
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy import TOKENS
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.secrets import TOKENS
 
 # Of the schema roles/report/files/report.schema.json. A report of another version is not compared with.
 VERSION = 1

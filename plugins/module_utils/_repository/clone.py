@@ -49,7 +49,7 @@ class Clone:
     def failure(self, args: tuple[str, ...], done: subprocess.CompletedProcess[str]) -> GitopsError:
         """Return the error of a command that failed."""
         command = args[args.count("-c") * 2]
-        text = public(done.stderr.strip() or done.stdout.strip())
+        text = public(done.stderr.strip() or done.stdout.strip(), self.url)
         return GitopsError(f"git {command} failed for {public(self.url)}: {text}")
 
     @contextlib.contextmanager

@@ -21,11 +21,19 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _cache, _paths, _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy import kinds_summary
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.secrets import in_objects, refusal
 
-SCHEMA = "5"  # of what the cache has
+SCHEMA = "6"  # of what the cache has
 # DNS-1123 subdomain; Gateway API allows a wildcard as the whole first label.
 HOST_NAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+# A transformer's configuration with its patch, the patch, and an entry of a generator.
+QUOTED = re.compile(
+    r"(?<=config: )`.*?`(?=:|$)|(?<=from )\[.*\]"
+    r"|(?<=literal sources )\[.*?\](?=:)|(?<=literal source )\S.*?(?=, expected)",
+    re.DOTALL,
+)
 # Kinds without a namespace that Kubernetes itself has and manifests bring; those of CRDs are read from the CRDs.
 CLUSTER_KINDS = {
     ("", "Namespace"),
@@ -136,9 +144,7 @@ def run_build(overlay: Path, command: list[str], target: Path) -> None:
     except OSError as error:
         raise GitopsError(f"gitops_kustomize_command: {command[0]} cannot be run: {error.strerror}.") from error
     if done.returncode:
-        raise GitopsError(
-            f"kustomize build of {'/'.join(overlay.parts[-4:])} failed: {done.stderr.strip().removeprefix('Error: ')}"
-        )
+        raise GitopsError(f"kustomize build of {'/'.join(overlay.parts[-4:])} failed: {said(done.stderr)}")
     objects = [item for item in _yaml.load_all(done.stdout) if item]
     check_host_names(objects)
     crds = [item for item in objects if item.get("kind") == "CustomResourceDefinition"]
@@ -155,8 +161,26 @@ def run_build(overlay: Path, command: list[str], target: Path) -> None:
         "scopes": scopes,
         "namespaces": sorted(namespace for namespace in namespaces if namespace),
         "written": [written(item) for item in objects],
+        "secrets": in_objects(objects, [overlay, overlay.parents[1] / _paths.BASE]),
     }
     (target / "summary.json").write_text(json.dumps(summary))
+
+
+def said(text: str) -> str:
+    """Return the error of kustomize without the patches and literals that it quotes: they may be secrets."""
+    return public(QUOTED.sub("(not shown)", text.strip().removeprefix("Error: ")))
+
+
+def check_secrets(summaries: list[dict[str, Any]]) -> None:
+    """Refuse what would bring a secret into Git."""
+    found = secrets_of(summaries)
+    if found:
+        raise GitopsError(refusal(found))
+
+
+def secrets_of(summaries: list[dict[str, Any]]) -> list[str]:
+    """Return the secrets that built components contain."""
+    return [f"{summary['layer']}/{summary['name']}: {text}" for summary in summaries for text in summary["secrets"]]
 
 
 def written(item: dict[str, Any]) -> list[str]:

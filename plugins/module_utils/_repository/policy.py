@@ -1,57 +1,19 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may be committed and what the commit says. Pure functions.
+"""What a commit touches and says. Pure functions.
 
 For use within the collection monorepo.gitops only.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils import _paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-
-TOKENS = {
-    # CRD descriptions contain '-----BEGIN ... <placeholder>'; that is not a key.
-    "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?!(?:\\n|\s)*<)"),
-    "a GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})"),
-    "a GitLab token": re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
-    "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    "a JSON Web Token": re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
-    "a password in a URL": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@{}$]+:[^\s/@{}$]+@"),
-}
-SECRET = re.compile(r"^\s*(?:- )?kind:\s*[\"']?Secret\b", re.MULTILINE)
-
-
-def find_secrets(files: dict[str, str]) -> list[str]:
-    """Return a sentence for each file that holds a secret; never the secret itself."""
-    found = []
-    for name, text in sorted(files.items()):
-        found += [f"{name} contains {what}" for what, pattern in TOKENS.items() if pattern.search(text)]
-        # Upstream manifests are public. (Barman Cloud ships an image name in a Secret.)
-        if SECRET.search(text) and not _paths.OFFICIAL.fullmatch(name):
-            found += [f"{name} contains the data of Secret {secret}" for secret in secrets_with_data(text)]
-    return found
-
-
-def secrets_with_data(text: str) -> list[str]:
-    """Return the names of Secret objects that carry values."""
-    objects = [
-        item
-        for document in _yaml.load_all(text)
-        if isinstance(document, dict)
-        for item in (document, *(document.get("items") or []))
-    ]
-    return [
-        str((item.get("metadata") or {}).get("name"))
-        for item in objects
-        if isinstance(item, dict) and item.get("kind") == "Secret" and (item.get("data") or item.get("stringData"))
-    ]
 
 
 def component_of(path: str) -> tuple[str, str] | None:

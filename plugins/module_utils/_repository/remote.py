@@ -99,7 +99,7 @@ def _send(clone: Clone, name: str, *args: str) -> None:
     words = " ".join(line.strip() for line in REMOTE.findall(done.stderr) if line.strip())
     raise GitopsError(
         f"Nothing was published. {public(clone.url)} refuses the push to {name}: "
-        f"{public(f'{words} ({reason})' if words else reason)}."
+        f"{public(f'{words} ({reason})' if words else reason, clone.url)}."
     )
 
 

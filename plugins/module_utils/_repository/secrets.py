@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What looks like a secret in files and objects. What is found is named, and never shown. Pure functions.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _yaml
+
+Manifest = dict[str, Any]
+
+TOKENS = {
+    # CRD descriptions contain '-----BEGIN ... <placeholder>'; that is not a key.
+    "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?!(?:\\n|\s)*<)"),
+    "a GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})"),
+    "a GitLab token": re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
+    "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    "a JSON Web Token": re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+    # A password may contain `/`, `@` and `#` although it should be encoded. What begins with a port is an address;
+    # braces, `$(`, `${` and `$NAME` stand for a value.
+    "a password in a URL": re.compile(
+        r"\b[a-z][a-z0-9+.-]*://[^\s/:@{}$\"'<>]*:(?!\d{1,5}(?:[/?#,]|$))(?:[^\s{}$\"'<>`\\]|\$(?![({A-Za-z_]))+@[\w\[]",
+        re.MULTILINE,
+    ),
+}
+SECRET = re.compile(r"\bkind[\"']?\s*:\s*[\"']?Secret(?:List)?\b")
+
+
+def find_secrets(files: dict[str, str]) -> list[str]:
+    """Return a sentence for each file that holds a secret; never the secret itself."""
+    found = []
+    for name, text in sorted(files.items()):
+        found += [f"{name} contains {what}" for what in tokens(text)]
+        # Upstream manifests are public. (Barman Cloud ships an image name in a Secret.)
+        if _paths.is_yaml(name) and SECRET.search(text) and not _paths.OFFICIAL.fullmatch(name):
+            try:
+                secrets = secrets_with_data(_yaml.load_all(text))
+            except _yaml.YamlError as error:
+                found.append(f"{name} cannot be read (line {error.line}), and it names a Secret")
+            else:
+                found += [f"{name} contains the data of Secret {secret}" for secret in secrets]
+    return found
+
+
+def refusal(found: list[str]) -> str:
+    """Return the sentence that stops a run before the commit."""
+    return f"Nothing was committed: {'; '.join(found)}. Keep secrets out of Git: generate them in the cluster."
+
+
+def tokens(text: str) -> list[str]:
+    """Return what kinds of credentials a text contains."""
+    return [what for what, pattern in TOKENS.items() if pattern.search(text)]
+
+
+def secrets_with_data(documents: list[Any]) -> list[str]:
+    """Return the names of Secret objects that carry values, also of those in a List."""
+    return [str((item.get("metadata") or {}).get("name")) for item in _objects(documents) if values(item)]
+
+
+def values(item: Manifest) -> tuple[Any, Any] | None:
+    """Return the values of a Secret; None when it has none, or is no Secret."""
+    kind = item.get("kind")
+    found = (item.get("data") or None, item.get("stringData") or None)
+    return found if kind == "Secret" and any(found) else None
+
+
+def _objects(documents: list[Any]) -> list[Manifest]:
+    """Return the objects of documents. Those of a typed List may leave out their kind."""
+    found = []
+    for document in documents:
+        if not isinstance(document, dict):
+            continue
+        kind = str(document.get("kind") or "").removesuffix("List")
+        items = [item for item in document.get("items") or [] if isinstance(item, dict)]
+        found += [document, *({"kind": kind} | item for item in items)]
+    return found
+
+
+def in_objects(objects: list[Manifest], folders: list[Path]) -> list[str]:
+    """Return a sentence for each built object that holds a secret, however it came into it.
+
+    A Secret that an official file in one of the folders has with the same values is public.
+    """
+    public = [values(item) for folder in folders for item in _official(folder / _paths.UPSTREAM)]
+    found = []
+    for item in objects:
+        label = f"{item.get('kind')} {(item.get('metadata') or {}).get('name')}"
+        secret = values(item)
+        if secret:
+            found += [] if secret in public else [f"{label} has data"]
+        else:
+            found += [f"{label} contains {what}" for what in tokens(json.dumps(item, ensure_ascii=False))]
+    return found
+
+
+def _official(file: Path) -> list[Manifest]:
+    """Return the Secrets of an official file; only their documents are parsed, to be fast."""
+    if not file.is_file():
+        return []
+    texts = re.split(r"^---\s*$", file.read_text(encoding="utf-8", errors="replace"), flags=re.MULTILINE)
+    return _objects([item for text in texts if SECRET.search(text) for item in _yaml.load_all(text)])
