@@ -65,7 +65,15 @@ def run_git(
         environment["GIT_SSH_COMMAND"] = ssh_command
     command = ["git", *(word for setting in NEUTRAL for word in ("-c", setting)), *map(str, args)]
     return subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=timeout, umask=umask
+        command,
+        env=environment,
+        capture_output=True,
+        # Names of files are bytes, which may be no text in any encoding.
+        encoding="utf-8",
+        errors="surrogateescape",
+        check=False,
+        timeout=timeout,
+        umask=umask,
     )
 
 

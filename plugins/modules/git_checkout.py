@@ -76,7 +76,7 @@ def seed(url: str, source: str, ssh_command: str) -> bool:
     bare = Path(url.removeprefix("file://"))
     if not source or (bare / "HEAD").exists():
         return False
-    done = run_git("clone", "--quiet", "--bare", source, bare, ssh_command=ssh_command)
+    done = run_git("clone", "--quiet", "--bare", "--", source, bare, ssh_command=ssh_command)
     if done.returncode:
         raise GitopsError(f"{public(source)} cannot be cloned: {public(done.stderr.strip(), source)}")
     return True

@@ -140,7 +140,7 @@ def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str,
         for part in (_paths.BASE, _paths.environment_folder(environment))
     ]
     paths.append(_paths.applicationset_folder(environment))
-    files = clone.git("diff", "--name-only", before, wanted, "--", *paths).splitlines() if before else []
+    files = clone.names("diff", "--name-only", before, wanted, "--", *paths) if before else []
     diff = difference(clone, before, wanted, paths) if before else ""
     changed = before != wanted and not stays
     if changed:
@@ -154,7 +154,7 @@ def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str,
         "before": before,
         "commit": commit,
         "files": files,
-        "components": sorted(overlays(clone.git("ls-tree", "-r", "--name-only", commit).splitlines(), environment)),
+        "components": sorted(overlays(clone.names("ls-tree", "-r", "--name-only", commit), environment)),
         "behind": history.ahead(head, commit),
         "difference": diff,
         "moved_at": moved_at,
@@ -164,13 +164,11 @@ def promote(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str,
 
 def difference(clone: Clone, before: str, after: str, paths: list[str]) -> str:
     """Return what differs between two commits; what people wrote by hand may have Secrets, which are not shown."""
-    found = [clone.git("grep", "-lE", PRIVATE, commit, "--", *paths, check=False) for commit in (before, after)]
-    private = {line.partition(":")[2] for lines in found for line in lines.splitlines()}
+    found = [clone.names("grep", "-lE", PRIVATE, commit, "--", *paths, check=False) for commit in (before, after)]
+    private = {name.partition(":")[2] for names in found for name in names}
     hidden = [f":(exclude,top,literal){name}" for name in sorted(private)]
     shown = [*paths, f":(exclude,glob)**/{_paths.UPSTREAM}", *hidden]
-    changed = [
-        name for name in clone.git("diff", "--name-only", before, after, "--", *paths).splitlines() if name in private
-    ]
+    changed = [name for name in clone.names("diff", "--name-only", before, after, "--", *paths) if name in private]
     return clone.git("diff", *PLAIN, before, after, "--", *shown) + "".join(
         f"{name} has a Secret: what differs is not shown\n" for name in changed
     )

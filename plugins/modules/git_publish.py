@@ -121,7 +121,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._times import writ
 
 def remove(clone: Clone, environment: str, removals: list[str]) -> list[str]:
     """Remove overlays that a run rendered, and a base that no other environment uses; return those that were there."""
-    files = clone.git("ls-files", _paths.ROOT).splitlines()
+    files = clone.names("ls-files", _paths.ROOT)
     removed = []
     for entry in removals:
         layer, name = entry.split("/", 1)
@@ -160,7 +160,7 @@ def publish_changes(clone: Clone, params: dict[str, Any], check_mode: bool) -> d
     result |= {"message": "", "published_at": ""}
     result["components"] = policy.touched_components(list(staged), params["environment"])
     result["other_environments"] = policy.touched_environments(
-        staged, clone.git("ls-files", _paths.ROOT).splitlines(), params["environment"]
+        staged, clone.names("ls-files", _paths.ROOT), params["environment"]
     )
     if staged:
         result["message"] = policy.commit_message(staged, params["environment"], removed)

@@ -8,7 +8,7 @@ Used by action plugins of the collection monorepo.gitops only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +74,25 @@ def is_ours(path: Path) -> bool:
         return file.readline() == HEADER
 
 
+def check_inside(dest: Path, names: Iterable[str]) -> None:
+    """Refuse to write or read through a symbolic link, which Git may contain and which may lead anywhere.
+
+    Above the clone links are the user's own.
+    """
+    root = next((parent for parent in dest.parents if (parent / ".git").exists()), dest)
+    paths = {path for name in names for path in ((dest / name), *(dest / name).parents) if path.is_relative_to(root)}
+    links = sorted(str(path) for path in paths - {root} if path.is_symlink())
+    if links:
+        raise GitopsError(f"{links[0]} is a symbolic link, and nothing is written there: delete it in Git.")
+
+
 def write_tree(dest: Path, files: dict[str, str], write: bool) -> list[dict[str, str]]:
     """Write these files to `dest` and remove other files of ours; return the changes as Ansible diffs.
 
     Files of others stay.
     """
-    present = [path for path in sorted(dest.rglob("*")) if path.is_file()] if dest.is_dir() else []
+    check_inside(dest, ["", *files])
+    present = [path for path in sorted(dest.rglob("*")) if path.is_file() and not path.is_symlink()]
     stale = [path for path in present if str(path.relative_to(dest)) not in files and is_ours(path)]
     changes = [change(path, None, write) for path in stale]
     changes += [change(dest / name, content, write) for name, content in sorted(files.items())]

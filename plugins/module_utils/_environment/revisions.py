@@ -58,7 +58,7 @@ class Revisions:
 
     def check_one_layer(self, commit: str = "") -> None:
         """Refuse a name that both layers have in a commit, or in the working tree."""
-        files = self.history.files(commit) if commit else self.clone.git("ls-files", _paths.ROOT).splitlines()
+        files = self.history.files(commit) if commit else self.clone.names("ls-files", _paths.ROOT)
         policy.check_one_layer(files, self.environment)
 
     def past(self) -> set[str]:

@@ -20,6 +20,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._paths import ROOT
 
 MARKER = "monorepo-gitops.clone"
 HEADER = "# Rendered by monorepo.gitops."
+# As if no .gitattributes said anything of them.
+ATTRIBUTES = "* !filter !text !eol !ident !working-tree-encoding !diff !merge !export-ignore !export-subst\n"
 
 
 def identity(name: str, email: str) -> tuple[str, ...]:
@@ -42,13 +44,18 @@ class Clone:
             raise self.failure(args, done)
         return done.stdout if not done.returncode else ""
 
+    def names(self, *args: str, check: bool = True) -> list[str]:
+        """Return the names of files that a command lists; with -z they may contain any character."""
+        return [name for name in self.git(args[0], "-z", *args[1:], check=check).split("\0") if name]
+
     def attempt(self, *args: str, cwd: Path | None = None, umask: int = -1) -> subprocess.CompletedProcess[str]:
         """Run git in the clone, and leave it to the caller what a failure means."""
         return run_git("-C", cwd or self.path, *args, ssh_command=self.ssh_command, isolated=self.isolated, umask=umask)
 
     def failure(self, args: tuple[str, ...], done: subprocess.CompletedProcess[str]) -> GitopsError:
         """Return the error of a command that failed."""
-        command = args[args.count("-c") * 2]
+        values = {index + 1 for index, arg in enumerate(args) if arg == "-c"}
+        command = next(arg for index, arg in enumerate(args) if index not in values and not arg.startswith("-"))
         text = public(done.stderr.strip() or done.stdout.strip(), self.url)
         return GitopsError(f"git {command} failed for {public(self.url)}: {text}")
 
@@ -69,7 +76,8 @@ class Clone:
         if not (self.path / ".git").exists():
             self._clone()
         with self.locked():
-            self.git("remote", "set-url", "origin", self.url)
+            self._ignore_attributes()
+            self.git("remote", "set-url", "--", "origin", self.url)
             self._check_clean()
             self.fetch()
             self._reset()
@@ -104,8 +112,14 @@ class Clone:
             )
         self.path.mkdir(parents=True, exist_ok=True)
         self.git("init", "--quiet", *self._format())
-        self.git("remote", "add", "origin", self.url)
+        self.git("remote", "add", "--", "origin", self.url)
         self.git("config", MARKER, "true")
+
+    def _ignore_attributes(self) -> None:
+        """Take the files as they are in Git: a .gitattributes may name filters, which a user's configuration has."""
+        file = self.path / ".git" / "info" / "attributes"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(ATTRIBUTES)
 
     def _check_private(self) -> None:
         if not (self.path / ".git").exists():
@@ -141,7 +155,7 @@ class Clone:
 
     def remove(self, names: list[str]) -> None:
         """Remove files from the working tree and the index."""
-        self.git("rm", "--quiet", "--force", "--", *names)
+        self.git("--literal-pathspecs", "rm", "--quiet", "--force", "--", *names)
 
     def fetch(self) -> None:
         """Fetch all branches and tags; a tag may have been moved."""

@@ -15,11 +15,19 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._paths import ROOT
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
 
 
+def inside(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """Leave out what leads out of a folder, such as a symbolic link to another place; kustomize would not follow it."""
+    try:
+        return tarfile.data_filter(member, folder)
+    except tarfile.FilterError:
+        return None
+
+
 class History:
     """The commits, branches and tags of a clone, as they were fetched; nothing is changed here."""
 
     def __init__(self, clone: Clone) -> None:
-        self.git, self.branch = clone.git, clone.branch
+        self.git, self.names, self.branch = clone.git, clone.names, clone.branch
 
     def commit_of(self, revision: str) -> str:
         """Return the commit of a revision, or nothing when there is none."""
@@ -43,22 +51,20 @@ class History:
 
     def files(self, commit: str, *paths: str) -> list[str]:
         """Return the files of a commit below argocd/."""
-        return (
-            self.git("ls-tree", "-r", "--name-only", commit, "--", *(paths or (ROOT,))).splitlines() if commit else []
-        )
+        return self.names("ls-tree", "-r", "--name-only", commit, "--", *(paths or (ROOT,))) if commit else []
 
     def rendered(self, commit: str, environment: str) -> list[str]:
         """Return the kustomizations of an environment's overlays that a run of this collection wrote."""
         if not commit:
             return []
         pattern = f":(glob){overlay_folder('*', '*', environment)}/[Kk]ustomization*"
-        found = self.git("grep", "-l", "--no-color", "--fixed-strings", HEADER, commit, "--", pattern, check=False)
-        return [line.partition(":")[2] for line in found.splitlines()]
+        found = self.names("grep", "-l", "--no-color", "--fixed-strings", HEADER, commit, "--", pattern, check=False)
+        return [name.partition(":")[2] for name in found]
 
     def past(self, environment: str) -> list[str]:
         """Return the files of an environment's overlays in the history of the branch."""
         pattern = f":(glob){overlay_folder('*', '*', environment)}/**"
-        return self.git(
+        return self.names(
             "log",
             "--no-follow",
             "--format=",
@@ -69,12 +75,12 @@ class History:
             "--",
             pattern,
             check=False,
-        ).split()
+        )
 
     def changed_files(self, before: str, after: str = "") -> list[str]:
         """Return the files below argocd/ that differ between a commit and another one, or what is staged."""
         sides = [before, after] if after else ["--cached", *([before] if before else [])]
-        return self.git("diff", "--no-renames", "--name-only", *sides, "--", ROOT).splitlines()
+        return self.names("diff", "--no-renames", "--name-only", *sides, "--", ROOT)
 
     def export(self, commit: str, folders: list[str], target: Path) -> None:
         """Write folders of a commit below another folder."""
@@ -85,7 +91,7 @@ class History:
         self.git("archive", f"--output={archive}", commit, "--", *present)
         with tarfile.open(archive) as file:
             if hasattr(tarfile, "data_filter"):  # Python before 3.11.4 has none
-                file.extraction_filter = tarfile.data_filter
+                file.extraction_filter = inside
             file.extractall(target)  # noqa: S202
         archive.unlink()
 

@@ -34,7 +34,9 @@ class OvertakenError(GitopsError):
 def unknown_at(clone: Clone, url: str, revision: str) -> str:
     """Return the commit that another URL has for a revision, if it answers and this repository does not have it."""
     try:
-        done = run_git("ls-remote", url, revision or "HEAD", ssh_command=clone.ssh_command, timeout=REMOTE_SECONDS)
+        done = run_git(
+            "ls-remote", "--", url, revision or "HEAD", ssh_command=clone.ssh_command, timeout=REMOTE_SECONDS
+        )
     except subprocess.TimeoutExpired:
         return ""
     commit = "" if done.returncode else done.stdout.split("\t")[0].strip()
