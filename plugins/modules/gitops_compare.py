@@ -120,6 +120,9 @@ notes:
     inventory names. Correct the inventory, or pass the word."
   - "Error C(... would delete components ...): name them in O(removals), or add them to O(components)."
   - "Error C(Objects that hold data would be deleted ...): keep them, or name them in O(volume_removals)."
+  - "Error C(What lives cannot take a value ...): an object in the cluster cannot get the value that it would get; the
+    message says what to do instead. The fields are those of the API server and those that components name."
+  - "Error C(Both layers have a component ...): there can be one Application of that name."
   - "Error C(The ApplicationSet controller runs with the policy ...): the controller's own setting wins over
     C(applicationsSync), which Argo CD documents under Controlling Resource Modification."
 seealso:

@@ -57,6 +57,12 @@ components:
     endpoints: {description: "List of {name, url, protocol, purpose}.", type: list, elements: dict}
     pods: {description: "Groups of pods, each with C(labels); with C(kept), they outlive the component.", type: dict}
     flows: {description: "List of {from, to, ports, addresses, why}.", type: list, elements: dict}
+    immutable:
+      description:
+        - Fields that a living object cannot change, each with C(api_version), C(kind), C(name), C(field), and with
+          C(instead), which says what to do. With C(may) it can C(grow), or C(change within its major version).
+      type: list
+      elements: dict
     verify: {description: What M(monorepo.gitops.objects_ready) expects once it works., type: list, elements: dict}
     warnings: {description: Warnings for the report of an existing cluster., type: list, elements: str}
     role: {description: Full name of the role., type: str}

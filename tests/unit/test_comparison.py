@@ -213,6 +213,21 @@ def test_an_object_that_moves_to_another_component_is_not_lost(clone):
     assert compare(clone, cluster)["counts"] == {"created": 0, "changed": 2, "deleted": 0, "pruned": 0}
 
 
+def test_a_value_that_the_living_object_cannot_take_stops_the_run_before_the_commit(clone):
+    identity = ("apps", "Deployment", "maildev", "web")
+    before = manifest("Deployment", "web", "apps/v1") | {"spec": {"selector": {"matchLabels": {"app": "a"}}}}
+    after = before | {"spec": {"selector": {"matchLabels": {"app": "b"}}}}
+    cluster = running(clone, [(TOPIC, {"metadata": {}}), (identity, before)])
+    write(clone, "maildev", manifest("Service", "maildev"), after)
+    assert refused(clone, cluster) == (
+        "Nothing was written. What lives cannot take a value. maildev: spec.selector of Deployment maildev/web is "
+        "app=a and would be app=b. Keep it, or remove the component in one run (gitops_removals) and add it in the "
+        "next."
+    )
+    write(clone, "maildev", manifest("Service", "maildev"), before)
+    assert compare(clone, cluster)["counts"]["changed"] == 1
+
+
 def test_what_a_person_wrote_stays(clone):
     write(clone, "notes", manifest("ConfigMap", "notes"), header="# by hand")
     commit(clone)

@@ -8,6 +8,7 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,13 @@ class Builds:
         """Return all objects that the environment has after this run."""
         built = objects_of(self._wanted_summaries, self._wanted_summaries)
         return {entry for objects in built.values() for entry in objects}
+
+    def objects(self, name: str) -> tuple[list[dict[str, Any]], str]:
+        """Return the objects that a component has after this run, and its namespace."""
+        for summary in self._wanted_summaries:
+            if summary["name"] == name:
+                return json.loads(Path(summary["path"]).read_text(encoding="utf-8"))["items"], summary["namespace"]
+        return [], ""
 
     @cached_property
     def _wanted_summaries(self) -> list[dict[str, Any]]:

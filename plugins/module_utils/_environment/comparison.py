@@ -12,7 +12,12 @@ from functools import cached_property
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment import identity, installation, removal
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import (
+    identity,
+    immutable,
+    installation,
+    removal,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.builds import Builds
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.losses import Losses
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.options import Options
@@ -155,6 +160,17 @@ class Comparison:
             raise GitopsError(removal.data_refusal(losses))
         return [entry for entry in entries if self._may_delete(entry)]
 
+    def check_immutable(self) -> None:
+        """Stop when a living object cannot take what it would get: Argo CD would try it again and again."""
+        rules = {entry["name"]: entry.get("immutable") or [] for entry in self.options.components}
+        found = []
+        for name in sorted(self.revisions.changed & self.losses.staying & self.found.living.keys()):
+            objects, namespace = self.builds.objects(name)
+            texts = immutable.refused(objects, namespace, rules.get(name, []), self.survey.live)
+            found += [f"{name}: {text}" for text in texts]
+        if found:
+            raise GitopsError(f"Nothing was written. What lives cannot take a value. {' '.join(found)}")
+
     def _may_delete(self, entry: dict[str, Any]) -> bool:
         """Return whether a volume may be deleted; an old entry must not delete the new volume of a component."""
         found = removal.volume(entry)
@@ -175,6 +191,7 @@ class Comparison:
         self.check_policy()
         names = self.check_components()
         volumes = self.check_data(names)
+        self.check_immutable()
         found, living, commit = self.found, self.found.living.keys(), self.revisions.commit
         present = self.revisions.overlays(self.revisions.before)
         named = self._named(names)

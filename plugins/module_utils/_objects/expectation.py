@@ -243,12 +243,15 @@ def wrong_field(item: Manifest, wanted: dict[str, Any]) -> str:
 
 
 def values_at(value: Any, path: list[str]) -> list[Any]:
-    """Return what a path leads to: nothing, one value, or several with `*`."""
+    """Return what a path leads to: nothing, one value, or several with `*`; a list has numbers, or names of entries."""
     if not path:
         return [value]
     first, rest = path[0], path[1:]
     if isinstance(value, list):
         if first == EVERY:
             return [found for entry in value for found in values_at(entry, rest)]
-        return values_at(value[int(first)], rest) if first.isdigit() and int(first) < len(value) else []
+        if first.isdigit():
+            return values_at(value[int(first)], rest) if int(first) < len(value) else []
+        named_so = [entry for entry in value if isinstance(entry, dict) and entry.get("name") == first]
+        return [found for entry in named_so for found in values_at(entry, rest)]
     return values_at(value[first], rest) if isinstance(value, dict) and first in value else []
