@@ -49,7 +49,7 @@ def assemble(facts: Facts, last: Mapping[str, Any] | None = None) -> dict[str, A
         "plan": {"counts": {}, "notes": []} | dict(facts["plan"]),
         "failure": dict(facts["failure"]),
         "applications": applications,
-        "endpoints": [entry | {"simulated": facts["simulated"]} for entry in endpoints_of(facts["components"])],
+        "endpoints": [entry | {"simulated": facts["simulated"]} for entry in endpoints_of(served(facts))],
         "promotion": promotion(facts["promotion"]),
         "warnings": list(facts["warnings"]),
         "commands": dict(facts["commands"]),
@@ -141,6 +141,12 @@ def next_steps(source: Mapping[str, Any], state: str, commands: Mapping[str, str
         if is_wanted and commands.get(key)
     ]
     return [step for step in steps if step]
+
+
+def served(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the components that the environment serves: others wait for promotion, all if nothing is known of them."""
+    names = {entry["name"] for entry in facts["waited"]}
+    return [entry for entry in facts["components"] if not facts["promotion"] or not names or entry["name"] in names]
 
 
 def endpoints_of(components: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
