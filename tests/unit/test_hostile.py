@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -163,3 +164,38 @@ def test_a_component_has_names_that_mean_nothing_to_anybody(name, layer, namespa
     with contextlib.suppress(GitopsError):
         found = check_definition("x", {"name": name, "layer": layer, "namespace": namespace})
         assert {found["name"], found["namespace"]} <= {"a", "kafka", *("a" * n + "kafka" for n in range(4))}
+
+
+@pytest.fixture
+def attacked(home):
+    """Return a clone of a repository with attributes that run a filter and hide files, a link, and a name in quotes."""
+    hostile(home / "theirs", [("a", 'é"b', "a: 1", None), ("linked", "to", "", "/etc")])
+    git(home, "clone", "--quiet", "--bare", "theirs", "repo.git")
+    clone = Clone(home / "clone", f"file://{home}/repo.git", "main")
+    clone.open(create=False)
+    return clone
+
+
+def test_attributes_run_no_filter_and_hide_nothing(attacked, tmp_path):
+    (attacked.path / "argocd/infra/a/envs/dev/new.yaml").write_text(f"{HEADER}a: 1\n")
+    assert attacked.staged() == {"argocd/infra/a/envs/dev/new.yaml": "A"}
+    (tmp_path / "exported").mkdir()
+    History(attacked).export(attacked.head(), ["argocd/infra"], tmp_path / "exported")
+    assert (tmp_path / "exported" / 'argocd/infra/a/envs/dev/é"b').read_text() == "a: 1"
+
+
+def test_a_link_to_another_place_is_left_out_of_what_is_compared(attacked, tmp_path):
+    (tmp_path / "exported").mkdir()
+    History(attacked).export(attacked.head(), ["argocd/infra/linked"], tmp_path / "exported")
+    assert list((tmp_path / "exported/argocd/infra/linked/envs/dev").iterdir()) == []
+
+
+def test_a_file_is_listed_by_its_name_whatever_characters_it_has(attacked):
+    assert 'argocd/infra/a/envs/dev/é"b' in History(attacked).files(attacked.head())
+
+
+def test_nothing_is_written_through_a_link(attacked):
+    folder = attacked.path / "argocd/services/linked/base"
+    message = f"{folder} is a symbolic link, and nothing is written there: delete it in Git."
+    with pytest.raises(GitopsError, match=f"^{re.escape(message)}$"):
+        write_tree(folder, {"x.yaml": f"{HEADER}a: 1\n"}, write=True)
