@@ -89,6 +89,7 @@ shop_component:
             "stage": 1,
             "endpoints": [{"name": "Shop", "url": "http://shop.example.com:8080"}],
             "pods": {"web": {"labels": {"app": "shop"}}},
+            "immutable": [],
             "flows": [{"from": "gateway", "to": "web", "ports": [8080]}],
             "verify": [],
             "warnings": [],

@@ -113,7 +113,7 @@ def everything_outside(root: Path) -> set[Path]:
     return {path for path in root.rglob("*") if not path.is_relative_to(root / "clone")}
 
 
-@settings(max_examples=4, phases=[Phase.generate], deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=4, phases=[Phase.generate], derandomize=True, deadline=None, suppress_health_check=SLOW)
 @given(components=st.lists(COMPONENT, min_size=250, max_size=250), author=NAMES, branch=NAMES)
 def test_what_a_repository_contains_is_neither_executed_nor_followed(components, author, branch):
     """250 components in each of four repositories: opened, read, written to and published."""
