@@ -245,3 +245,42 @@ def test_the_table_of_rights_has_what_the_notes_of_each_module_say():
 
 def test_the_reference_of_rights_is_current():
     assert reference.RIGHTS.read_text() == reference.rights(), "run python tests/reference.py"
+
+
+SECURITY = ROOT / "docs" / "security.md"
+TESTS = {path: path.read_text() for path in sorted((ROOT / "tests").rglob("test_*.py"))}
+
+
+def defined(path):
+    """Return the names of the tests of a file."""
+    return set(re.findall(r"^ *(?:async )?def (test_\w+)\(", TESTS.get(path, ""), re.MULTILINE))
+
+
+def missing_proofs(text):
+    """Return what a page names as a test, alone or as `file::test`, and what does not exist."""
+    everything = {name for path in TESTS for name in defined(path)}
+    missing = []
+    for file, name in re.findall(r"`(?:(tests/[\w/]+\.py)(?:::)?)?(test_\w+)?`", text):
+        if file and ROOT / file not in TESTS and not (ROOT / file).is_file():
+            missing.append(file)
+        elif name and name not in (defined(ROOT / file) if file else everything):
+            missing.append(f"{file}::{name}" if file else name)
+    return missing
+
+
+def test_every_proof_that_the_page_about_security_names_exists():
+    assert missing_proofs(SECURITY.read_text()) == []
+
+
+def test_a_proof_that_does_not_exist_is_found():
+    text = "`test_a` `tests/unit/test_b.py` `tests/unit/test_network.py::test_c` `tests/unit/test_network.py` `test`"
+    assert missing_proofs(text) == ["test_a", "tests/unit/test_b.py", "tests/unit/test_network.py::test_c"]
+
+
+def test_every_claim_about_security_names_its_test():
+    text = SECURITY.read_text()
+    claims = re.split(r"^- ", text.split("## ", 1)[0], flags=re.MULTILINE)[1:]
+    rows = text.split("## Requirements", 1)[1].split("|---|---|---|\n", 1)[1].split("\n\n", 1)[0].splitlines()
+    assert claims
+    assert rows
+    assert [claim for claim in [*claims, *rows] if not re.search(r"`(tests/|test_)", claim)] == []
