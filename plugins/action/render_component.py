@@ -19,6 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstre
     stand_in,
 )
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.image_digests import add_digests
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import add_file, add_namespaces, first_wave
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.network_policies import FILE, Network, manifests, policies
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import engine_defaults
@@ -56,11 +57,13 @@ ARGUMENTS: dict[str, Any] = {
     "components": {"type": "list", "elements": "dict", "default": []},
     "network": {"type": "dict", "options": NETWORK},
     "network_flows": {"type": "list", "elements": "dict", "default": []},
+    "image_digests": {"type": "dict", "default": {}},
+    "command": {"type": "list", "elements": "str", "default": []},
 }
 
 
 class ActionModule(ControllerAction):
-    """Render one component: base, overlay, official files, Namespaces, NetworkPolicies, and patches for a rehearsal."""
+    """Render one component: base, overlay, official files, and what the engine adds to them."""
 
     arguments = ARGUMENTS
 
@@ -82,6 +85,8 @@ class ActionModule(ControllerAction):
                 overlay |= {f"rehearsal/{name}": content for name, content in extra.items()}
             add_namespaces(plain(args["namespaces"]), args["namespace"], base, overlay)
             self._add_policies(args, base, overlay)
+            digests, command = plain(args["image_digests"]), plain(args["command"])
+            add_digests((args["layer"], args["name"]), args["environment"], digests, command, base, overlay)
             write = not self._task.check_mode
             diff = write_tree(folder / _paths.BASE, base, write)
             diff += write_tree(own, overlay, write)

@@ -51,16 +51,20 @@ def first_wave(texts: Iterable[str]) -> int:
     return min((int(wave) for text in texts for wave in WAVE.findall(text)), default=0)
 
 
-def add_file(name: str, text: str, what: str, overlay: dict[str, str]) -> None:
-    """Add a file to an overlay, and to the resources of its kustomization; `what` is in it."""
+def add_file(name: str, text: str, what: str, overlay: dict[str, str], field: str = "resources") -> None:
+    """Add a file to an overlay, and to the resources or transformers of its kustomization; `what` is in it."""
     if name in overlay:
         raise GitopsError(f"overlay/{name} is rendered by the collection: give that template another name.")
     found = [file for file in KUSTOMIZATIONS if file in overlay]
     if not found:
         raise GitopsError(
-            f"overlay/{KUSTOMIZATIONS[0]} is missing: the {what} of the component are added to its `resources`."
+            f"overlay/{KUSTOMIZATIONS[0]} is missing: the {what} of the component are added to its `{field}`."
         )
-    overlay[found[0]] = with_resource(overlay[found[0]], name, f"overlay/{found[0]}", what)
+    file = f"overlay/{found[0]}"
+    if field != "resources" and not re.search(rf"^{field}:", overlay[found[0]], re.MULTILINE):
+        overlay[found[0]] += f"{field}: [{name}]\n"
+    else:
+        overlay[found[0]] = with_entry(overlay[found[0]], field, name, file, what)
     overlay[name] = text
 
 
@@ -89,17 +93,23 @@ def manifests(names: list[str], wave: int) -> str:
 
 def with_resource(text: str, entry: str, file: str, what: str = "Namespaces") -> str:
     """Return a kustomization with one more entry at the end of its `resources`; everything else stays as written."""
+    return with_entry(text, "resources", entry, file, what)
+
+
+def with_entry(text: str, field: str, entry: str, file: str, what: str) -> str:
+    """Return a kustomization with one more entry at the end of one of its lists; everything else stays as written."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     pairs = root.value if isinstance(root, yaml.MappingNode) else []
-    resources = next((value for key, value in pairs if key.value == "resources"), None)
-    if not isinstance(resources, yaml.SequenceNode):
+    entries = next((value for key, value in pairs if key.value == field), None)
+    if not isinstance(entries, yaml.SequenceNode):
         raise GitopsError(
-            f"{file} has no list `resources`: add it, with ../../base in it, so that the {what} of the component "
+            f"{file} has no list `{field}`: add it, with ../../base in it, so that the {what} of the component "
             "can be added."
         )
-    if resources.flow_style:
-        last = resources.value[-1].end_mark.index if resources.value else resources.start_mark.index + 1
-        return f"{text[:last]}{', ' if resources.value else ''}{entry}{text[last:]}"
-    # After the line of the last entry, which may have a comment.
-    last = text.index("\n", resources.value[-1].end_mark.index) + 1
-    return f"{text[:last]}{' ' * resources.start_mark.column}- {entry}\n{text[last:]}"
+    if entries.flow_style:
+        last = entries.value[-1].end_mark.index if entries.value else entries.start_mark.index + 1
+        return f"{text[:last]}{', ' if entries.value else ''}{entry}{text[last:]}"
+    # After the line of the last entry, which may have a comment. A text of several lines ends at the beginning of one.
+    end = entries.value[-1].end_mark
+    last = end.index if end.column == 0 else text.index("\n", end.index) + 1
+    return f"{text[:last]}{' ' * entries.start_mark.column}- {entry}\n{text[last:]}"
