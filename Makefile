@@ -63,7 +63,7 @@ playbooks/collections:
 
 setup-dev: setup $(venv)/.done-dev ## the same with what tests need
 
-$(venv)/.done-dev: $(venv)/.done requirements-dev.txt
+$(venv)/.done-dev: $(venv)/.done requirements-dev.txt requirements-images.txt
 	@echo "Installing requirements-dev.txt: about 1 minute." >&2
 	@$(python) $(pip) -r requirements-dev.txt
 	@touch $@

@@ -45,6 +45,8 @@ class ActionModule(ControllerAction):
         templar = self._templar.copy_with_new_env(available_variables=visible)
         known |= {key: templar.template(definition.get(key) or []) for key in LISTS}
         known["pods"] = templar.template(definition.get("pods") or {})
+        upstream = [templar.template(definition.get(key) or {}) for key in ("upstream", "overlay_upstream")]
+        known["manifests"] = [{key: entry[key] for key in ("url", "sha256")} for entry in upstream if entry]
         stages = sorted(str(file) for file in path.glob("files/stages/*.yaml"))
         return known | {"role": role, "role_path": str(path), "stages": stages}
 

@@ -65,6 +65,7 @@ components:
       elements: dict
     verify: {description: What M(monorepo.gitops.objects_ready) expects once it works., type: list, elements: dict}
     warnings: {description: Warnings for the report of an existing cluster., type: list, elements: str}
+    manifests: {description: "Official manifests, as C(url) and C(sha256).", type: list, elements: dict}
     role: {description: Full name of the role., type: str}
     role_path: {description: Folder of the role., type: str}
     stages: {description: Files with KWOK Stages for the rehearsal cluster., type: list, elements: str}

@@ -150,6 +150,17 @@ options:
     type: list
     elements: dict
     default: []
+  image_digests:
+    description:
+      - Digests by images with their tags. Whatever the overlay builds with such an image gets its digest, by patches in
+        C(envs/<environment>/image-digests.yaml), which is added to C(transformers) of the overlay's kustomization.
+    type: dict
+    default: {}
+  command:
+    description: Command that builds a folder, for O(image_digests). By default the one on PATH.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full

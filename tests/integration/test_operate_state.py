@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 
@@ -91,6 +92,37 @@ def test_a_deleted_password_is_made_anew_and_its_users_restarted(operated):
     assert new.keys() == old.keys()
     assert new["root-password"] != old["root-password"]
     assert not before & pods(operated, "minio")
+
+
+def test_images_are_listed_and_pinned_by_what_runs(operated):
+    """The digest is that of the kubelet, which a simulated one does not report by itself."""
+    folder, digest = operated.inventory.parent.parent, f"sha256:{'a' * 64}"
+    for item in operated.live("/api/v1/namespaces/minio/pods")["items"]:
+        path = f"/api/v1/namespaces/minio/pods/{item['metadata']['name']}/status"
+        image = item["spec"]["containers"][0]["image"]
+        statuses = [entry | {"imageID": f"{image}@{digest}"} for entry in item["status"]["containerStatuses"]]
+        assert operated.api().request("PATCH", path, body={"status": {"containerStatuses": statuses}})[0] == 200
+    with acting(operated, "images", "environment_images"):
+        listed, pinned = carry_out(operated, "images", dev=NAME)
+        # Neither file differs from what it was.
+        assert changed(run(operated, "images", "-e", "digests=image_digests.yml")) == []
+    assert f"Written: reports/{NAME}/images.cdx.json" in listed
+    assert "Written: image_digests.yml" in pinned
+    assert "Nobody knows the digest of maildev/maildev:2.2.1" in pinned
+    bom = json.loads((folder / "reports" / NAME / "images.cdx.json").read_text())
+    assert {"quay.io/argoproj/argocd", "maildev/maildev", image.partition(":")[0]} <= {
+        entry["name"] for entry in bom["components"] if entry["type"] == "container"
+    }
+    found = yaml.safe_load((folder / "image_digests.yml").read_text())
+    assert found == {"gitops_image_digests": {image: digest}}
+
+    operated.set(**found)
+    assert "failed=0" in words(operated.site())
+    (container,) = operated.live("/apis/apps/v1/namespaces/minio/deployments/minio")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert container["image"] == f"{image}@{digest}"
+    assert changed(operated.site()) == []
 
 
 @pytest.mark.long("operate")

@@ -93,6 +93,7 @@ shop_component:
             "flows": [{"from": "gateway", "to": "web", "ports": [8080]}],
             "verify": [],
             "warnings": [],
+            "manifests": [],
             "role": "acme.platform.shop",
             "role_path": str(shop),
             "stages": [f"{shop}/files/stages/a.yaml", f"{shop}/files/stages/b.yaml"],

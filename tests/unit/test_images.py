@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository import images
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import bom, images
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 A, B = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 DEPLOYMENT = {
@@ -136,4 +141,54 @@ def test_every_image_of_an_environment_can_be_pinned_and_another_tag_pins_nothin
     after = rendered("prod", gitops_image_digests=digests | {"maildev/maildev:0": B}, **mirror)
     assert images.named(item for objects in after.values() for item in objects) == sorted(
         image if "@" in image else f"{image}@{A}" for image in everything
+    )
+
+
+ENTRIES = [
+    {"image": "maildev/maildev:2.2.1", "digest": A, "components": ["maildev"]},
+    {"image": f"busybox@{B}", "digest": "", "components": ["argocd", "maildev"]},
+]
+MANIFESTS = [{"component": "argocd", "url": "https://example.com/v1/install.yaml", "sha256": "c" * 64}]
+
+
+def test_the_bill_of_materials_names_images_and_manifests_and_is_always_the_same():
+    text = bom.document("dev", "0123", ENTRIES, MANIFESTS)
+    assert text == bom.document("dev", "0123", ENTRIES, MANIFESTS)
+    found = json.loads(text)
+    components = {entry["bom-ref"]: entry for entry in found["components"]}
+    assert components["image:maildev/maildev:2.2.1"] == {
+        "bom-ref": "image:maildev/maildev:2.2.1",
+        "name": "maildev/maildev",
+        "purl": f"pkg:oci/maildev@{A}?repository_url=docker.io/maildev/maildev&tag=2.2.1",
+        "type": "container",
+        "version": "2.2.1",
+    }
+    assert components[f"image:busybox@{B}"]["purl"] == (f"pkg:oci/busybox@{B}?repository_url=docker.io/library/busybox")
+    assert components["manifest:argocd:https://example.com/v1/install.yaml"] == {
+        "bom-ref": "manifest:argocd:https://example.com/v1/install.yaml",
+        "externalReferences": [{"type": "distribution", "url": "https://example.com/v1/install.yaml"}],
+        "hashes": [{"alg": "SHA-256", "content": "c" * 64}],
+        "name": "install.yaml",
+        "type": "file",
+    }
+    assert found["metadata"] == {
+        "component": {"bom-ref": "dev", "name": "dev", "type": "application", "version": "0123"}
+    }
+    needs = {entry["ref"]: entry.get("dependsOn", []) for entry in found["dependencies"]}
+    assert needs["dev"] == ["component:argocd", "component:maildev"]
+    assert needs["component:maildev"] == [f"image:busybox@{B}", "image:maildev/maildev:2.2.1"]
+
+
+def test_the_bill_of_materials_keeps_the_schema_of_its_format():
+    validator = JsonStrictValidator(SchemaVersion.V1_6)
+    assert validator.validate_str(bom.document("dev", "0123", ENTRIES, MANIFESTS)) is None
+
+
+def test_a_missing_library_is_named_with_what_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cyclonedx.model", None)
+    with pytest.raises(GitopsError) as raised:
+        bom.library()
+    assert str(raised.value) == (
+        "cyclonedx-python-lib is missing, which writes CycloneDX: install requirements-images.txt of the collection "
+        "with pip, into the environment of ansible-playbook."
     )
