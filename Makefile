@@ -19,7 +19,7 @@ pip := -m pip install $(shell [ -t 2 ] || echo --quiet) --disable-pip-version-ch
 # Code that only parses, calls and reports; the decisions are in module_utils.
 thin := 'plugins/modules/*,plugins/action/*'
 
-.PHONY: help up down clean kubeconfig setup setup-dev setup-tools check lint unit pages sanity docs package build test test-long test-real bench pictures
+.PHONY: help up down clean kubeconfig setup setup-dev setup-tools check lint unit pages sanity docs package build test test-long test-real bench pictures pins
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -123,6 +123,16 @@ test-real: ## as root: start a node with real pods, run tests/real on it, and le
 	@$(MAKE) build setup-dev
 	@$(activate) && export PYTHONPATH=tests && \
 	$(if $(ARGS),,python -m real.node --prepare && pytest tests/real/test_end.py &&) python -m real.node $(ARGS)
+
+# Packages for newer versions of Python need nothing that those for the oldest one do not have. A hash is that of a file, so
+# it is the same wherever the file comes from.
+pins: setup-tools ## before a release: pin requirements.txt, with hashes, in requirements-release.txt
+	@python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Pin with Python 3.11, the oldest one; this is $$(python3 --version)." >&2; exit 1; }
+	@$(tools)/bin/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-annotate --no-emit-options \
+	--output-file - requirements.txt > requirements-release.new
+	@{ echo "# What requirements.txt names, for Python 3.11 to 3.13: pip install --require-hashes -r requirements-release.txt"; \
+	echo "# Written by make pins."; cat requirements-release.new; } > requirements-release.txt
+	@rm requirements-release.new
 
 bench: build setup-dev ## measure and write docs/performance.md; PART=wait measures one part, ROUNDS=20 as often
 	@$(activate) && PYTHONPATH=tests python -m bench $(if $(PART),--part $(PART)) $(if $(ROUNDS),--rounds $(ROUNDS))

@@ -24,7 +24,8 @@ tarball=$(echo "$work"/*.tar.gz)
 
 # What a user needs, and nothing for developers only.
 shipped="CHANGELOG.md CONTRIBUTING.md FILES.json LICENSE MANIFEST.json README.md changelogs docs examples inventories meta
-  playbooks plugins requirements-images.txt requirements-rehearsal.txt requirements.txt roles"
+  playbooks plugins requirements-images.txt requirements-rehearsal.txt requirements-release.txt
+  requirements.txt roles"
 found=$(tar --list --file "$tarball" | cut -d / -f 1 | sort -u)
 surplus=$(comm -13 <(echo $shipped | tr ' ' '\n' | sort) <(echo "$found"))
 [ -z "$surplus" ] || fail "The tarball contains files for developers only; add them to build_ignore in galaxy.yml: $(echo $surplus)"
