@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import images
+
 Environment = tuple[str, dict[str, Any]]
 
 # Production publishes none of them unless it is told to.
@@ -46,3 +48,33 @@ PROD_WITHOUT_TLS: Environment = ("prod", KUBERNETES | PUBLISHED | {"gitops_tls":
 PROD_WITH_CILIUM: Environment = ("prod", PROD_WITHOUT_TLS[1] | {"gitops_network_policies": "cilium"})
 PROD_WITHOUT_POLICIES: Environment = ("prod", {})
 ALL = [DEV, DEV_WITH_TLS, PROD_WITHOUT_TLS, PROD]
+
+DIGEST = f"sha256:{'a' * 64}"
+REGISTRY = "mirror.example.com/strimzi"
+SIGNATURE_KEYS = {
+    "4AEE18F83AFDEB23": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQENBF\n-----END PGP PUBLIC KEY BLOCK-----\n",
+    "0123456789ABCDEF": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQENBG\n-----END PGP PUBLIC KEY BLOCK-----\n",
+}
+PROJECT = {
+    "name": "infra",
+    "description": "Infrastructure",
+    "source_repos": ["https://git.example.com/monorepo.git"],
+    "destinations": [],
+    "cluster_kinds": [],
+    "namespaced_kinds": [{"group": "", "kind": "Service"}],
+}
+
+
+def pinned(rendered: Any) -> Environment:
+    """Return production with a digest for each of its images, a registry of one's own, and keys for signatures."""
+    inventory, variables = PROD_WITHOUT_POLICIES
+    objects = [item for items in rendered(inventory, **variables).values() for item in items]
+    everything = {image.replace("quay.io/strimzi", REGISTRY) for image in images.named(objects)}
+    digests = {image: DIGEST for image in sorted(everything) if "@" not in image}
+    more = {"maildev/maildev:0": f"sha256:{'b' * 64}"}
+    return inventory, variables | {
+        "gitops_image_digests": digests | more,
+        "strimzi_registry": REGISTRY,
+        "argocd_signature_keys": SIGNATURE_KEYS,
+        "argocd_projects": [PROJECT],
+    }

@@ -14,6 +14,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository import
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from .environments import DIGEST, REGISTRY, pinned
+
 A, B = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 DEPLOYMENT = {
     "apiVersion": "apps/v1",
@@ -130,18 +132,14 @@ def test_a_patch_tests_what_it_replaces_and_pins_exactly_that_tag():
 
 
 def test_every_image_of_an_environment_can_be_pinned_and_another_tag_pins_nothing(rendered):
-    """Also with images of a registry of one's own, which kustomize puts in last."""
-    mirror = {"strimzi_registry": "mirror.example.com/strimzi", "cnpg_system_barman_cloud": True}
-    before = rendered("prod", **mirror)
-    everything = images.named(item for objects in before.values() for item in objects)
-    assert {"mirror.example.com/strimzi", "ghcr.io/voltade/postgres"} <= {
-        name for image in everything for name in (images.parts(image)[0], images.parts(image)[0].rpartition("/")[0])
-    }
-    digests = {image: A for image in everything if "@" not in image}
-    after = rendered("prod", gitops_image_digests=digests | {"maildev/maildev:0": B}, **mirror)
-    assert images.named(item for objects in after.values() for item in objects) == sorted(
-        image if "@" in image else f"{image}@{A}" for image in everything
-    )
+    """Also with images of a registry of one's own, which patches put in last."""
+    inventory, variables = pinned(rendered)
+    digests = {image: digest for image, digest in variables["gitops_image_digests"].items() if digest == DIGEST}
+    assert {"postgres", "argocd", "kafka"} <= {images.parts(image)[0].rpartition("/")[2] for image in digests}
+    after = images.named(item for objects in rendered(inventory, **variables).values() for item in objects)
+    assert {image for image in after if REGISTRY in image}
+    assert {image for image in after if images.parts(image)[2] != DIGEST} == set()
+    assert {images.tagged(image) for image in after} == digests.keys()
 
 
 ENTRIES = [

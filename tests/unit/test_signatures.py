@@ -5,18 +5,7 @@
 
 from __future__ import annotations
 
-KEYS = {
-    "4AEE18F83AFDEB23": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQENBF\n-----END PGP PUBLIC KEY BLOCK-----\n",
-    "0123456789ABCDEF": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQENBG\n-----END PGP PUBLIC KEY BLOCK-----\n",
-}
-PROJECT = {
-    "name": "infra",
-    "description": "Infrastructure",
-    "source_repos": ["https://git.example.com/monorepo.git"],
-    "destinations": [],
-    "cluster_kinds": [],
-    "namespaced_kinds": [{"group": "", "kind": "Service"}],
-}
+from .environments import PROD_WITHOUT_POLICIES, SIGNATURE_KEYS, pinned
 
 
 def found(objects):
@@ -27,10 +16,13 @@ def found(objects):
 
 
 def test_only_commits_with_one_of_the_keys_are_deployed(rendered):
-    objects = rendered("prod", argocd_signature_keys=KEYS, argocd_projects=[PROJECT])["argocd"]
+    inventory, variables = pinned(rendered)
+    objects = rendered(inventory, **variables)["argocd"]
     wanted = [{"keyID": "0123456789ABCDEF"}, {"keyID": "4AEE18F83AFDEB23"}]
-    assert found(objects) == ({"default": None, "infra": wanted}, KEYS)
+    assert found(objects) == ({"default": None, "infra": wanted}, SIGNATURE_KEYS)
 
 
 def test_without_keys_nothing_is_asked_of_a_commit(rendered):
-    assert found(rendered("prod", argocd_projects=[PROJECT])["argocd"]) == ({"default": None, "infra": None}, None)
+    inventory, variables = PROD_WITHOUT_POLICIES
+    projects, keys = found(rendered(inventory, **variables)["argocd"])
+    assert {*projects.values(), keys} == {None}
