@@ -15,7 +15,7 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import defin
 
 ARGUMENTS: dict[str, Any] = {"components": {"type": "list", "elements": "str", "required": True}}
 # Keys of a definition that may depend on variables of its role.
-LISTS = ("depends_on", "endpoints", "flows", "immutable", "more_namespaces", "verify", "warnings")
+LISTS = ("depends_on", "endpoints", "flows", "immutable", "more_namespaces", "pod_security", "verify", "warnings")
 
 
 class ActionModule(ControllerAction):

@@ -22,6 +22,7 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action 
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.image_digests import add_digests
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import add_file, add_namespaces, first_wave
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.network_policies import FILE, Network, manifests, policies
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.pod_security import MODES, namespace_labels
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import engine_defaults
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER, render_folder, renderer, write_tree
 
@@ -55,6 +56,7 @@ ARGUMENTS: dict[str, Any] = {
     "mirror": {"type": "str", "default": ""},
     "stand_in": {"type": "str", "choices": ["never", "auto", "always"], "default": "never"},
     "components": {"type": "list", "elements": "dict", "default": []},
+    "pod_security": {"type": "str", "choices": list(MODES), "default": "none"},
     "network": {"type": "dict", "options": NETWORK},
     "network_flows": {"type": "list", "elements": "dict", "default": []},
     "image_digests": {"type": "dict", "default": {}},
@@ -73,7 +75,9 @@ class ActionModule(ControllerAction):
         own = folder / _paths.environment_folder(args["environment"])
         templates = Path(args["templates"])
         try:
-            task_vars = engine_defaults(self._loader) | task_vars
+            labels = namespace_labels(plain(args["namespaces"]), plain(args["components"]), args["pod_security"])
+            # Templates give them to a Namespace that the official manifest brings.
+            task_vars = engine_defaults(self._loader) | task_vars | {"component_namespace_labels": labels}
             render = renderer(self._templar, task_vars, templates)
             base = render_folder(templates / "base", render)
             overlay = render_folder(templates / "overlay", render)
@@ -83,7 +87,7 @@ class ActionModule(ControllerAction):
                 source = Path(args["rehearsal_templates"])
                 extra = render_folder(source, renderer(self._templar, task_vars, source))
                 overlay |= {f"rehearsal/{name}": content for name, content in extra.items()}
-            add_namespaces(plain(args["namespaces"]), args["namespace"], base, overlay)
+            add_namespaces(labels, args["namespace"], base, overlay)
             self._add_policies(args, base, overlay)
             digests, command = plain(args["image_digests"]), plain(args["command"])
             add_digests((args["layer"], args["name"]), args["environment"], digests, command, base, overlay)

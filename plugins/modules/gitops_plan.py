@@ -63,6 +63,7 @@ components:
           C(instead), which says what to do. With C(may) it can C(grow), or C(change within its major version).
       type: list
       elements: dict
+    pod_security: {description: "List of {namespace, level, why}.", type: list, elements: dict}
     verify: {description: What M(monorepo.gitops.objects_ready) expects once it works., type: list, elements: dict}
     warnings: {description: Warnings for the report of an existing cluster., type: list, elements: str}
     manifests: {description: "Official manifests, as C(url) and C(sha256).", type: list, elements: dict}

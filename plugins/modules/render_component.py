@@ -108,10 +108,21 @@ options:
     choices: [never, auto, always]
     default: never
   components:
-    description: Components of the plan, whose C(pods) and C(flows) become NetworkPolicies; without it there are none.
+    description:
+      - Components of the plan, whose C(pods) and C(flows) become NetworkPolicies; without it there are none. Their
+        C(pod_security) is what O(pod_security) heeds.
     type: list
     elements: dict
     default: []
+  pod_security:
+    description:
+      - What the labels of O(namespaces) do about pods that do not keep to the Pod Security Standard C(restricted), or
+        to the less strict one that C(pod_security) of O(components) allows. V(enforce) refuses them, V(warn) only
+        warns, V(none) makes no labels. Templates have the labels by namespace as C(component_namespace_labels), for
+        one that the official manifest brings.
+    type: str
+    choices: [none, warn, enforce]
+    default: none
   network:
     description: What enforces NetworkPolicies, and what differs between clusters.
     type: dict

@@ -31,19 +31,20 @@ WAVE = re.compile(r"argocd\.argoproj\.io/sync-wave[\"']?:\s*[\"']?(-\d+)")
 PRE_SYNC = re.compile(r"/hook[\"']?:.*\b(?:PreSync|pre-install|pre-upgrade)\b")
 
 
-def add_namespaces(names: list[str], own: str, base: dict[str, str], overlay: dict[str, str]) -> None:
+def add_namespaces(labels: dict[str, dict[str, str]], own: str, base: dict[str, str], overlay: dict[str, str]) -> None:
     """Add those Namespaces that no file of the component brings to the files of its overlay.
 
-    `own` is the namespace that the component lives in.
+    `labels` are those of each Namespace; `own` is the namespace that the component lives in.
     """
     texts = [*base.values(), *overlay.values()]
-    missing = set(names) - brought(texts)
+    missing = labels.keys() - brought(texts)
     # A PreSync hook needs the namespace before Argo CD applies anything from Git; Argo CD then creates it itself.
     if any(PRE_SYNC.search(text) for text in texts):
         missing.discard(own)
     if not missing:
         return
-    add_file(FILE, manifests(sorted(missing), first_wave(texts)), "Namespaces", overlay)
+    text = manifests({name: labels[name] for name in sorted(missing)}, first_wave(texts))
+    add_file(FILE, text, "Namespaces", overlay)
 
 
 def first_wave(texts: Iterable[str]) -> int:
@@ -81,13 +82,14 @@ def brought(texts: list[str]) -> set[str]:
     }
 
 
-def manifests(names: list[str], wave: int) -> str:
-    """Return a file with Namespaces in the first sync wave."""
+def manifests(labels: dict[str, dict[str, str]], wave: int) -> str:
+    """Return a file with Namespaces, each with its labels, in the first sync wave."""
     annotations = ANNOTATIONS | ({"argocd.argoproj.io/sync-wave": str(wave)} if wave else {})
-    objects = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "annotations": dict(annotations)}}
-        for name in names
+    metadata = [
+        {"name": name} | ({"labels": dict(own)} if own else {}) | {"annotations": dict(annotations)}
+        for name, own in labels.items()
     ]
+    objects = [{"apiVersion": "v1", "kind": "Namespace", "metadata": entry} for entry in metadata]
     return HEADER + yaml.safe_dump_all(objects, sort_keys=False)
 
 

@@ -14,6 +14,7 @@ import time
 from urllib.parse import urlsplit
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import CLUSTER_NAMESPACES
+from pod_standards import CONTAINER_CONTEXT, POD_CONTEXT
 
 from .conftest import DEPLOY
 
@@ -67,6 +68,45 @@ def test_every_namespace_belongs_to_an_application_and_outlives_it(complete):
     }
     options = {name: annotations[name][SYNC_OPTIONS] for name, owner in owners.items() if owner}
     assert set(options.values()) == {"Prune=false,Delete=false"}
+
+
+def try_pod(environment, namespace, name="own", query=None, **spec):
+    """Create a pod, unless it is a dry run, and return the status of the answer and the answer."""
+    container = {"name": "main", "image": "own:1", "securityContext": CONTAINER_CONTEXT}
+    pod = {"containers": [container], "securityContext": POD_CONTEXT} | spec
+    body = {"metadata": {"name": name}, "spec": pod}
+    return environment.api().request("POST", f"/api/v1/namespaces/{namespace}/pods", query, body, "application/json")
+
+
+def warned_of(environment):
+    """Return what the API server has against pods that run, were every namespace as strict as that of a component."""
+    labels = [f"pod-security.kubernetes.io/{key}" for key in ("enforce=restricted", "enforce-version=v1.34")]
+    words = ["label", "namespace", "--all", "--overwrite", "--dry-run=server", *labels]
+    command = [environment.binary("kubectl"), "--kubeconfig", environment.status["kubeconfig"], *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) > 15
+    return re.findall(r'existing pods in namespace "(\S+)" violate the new PodSecurity enforce level', done.stderr)
+
+
+def test_the_api_server_refuses_pods_that_may_do_more(complete):
+    found = {item["metadata"]["name"]: item["metadata"] for item in complete.live("/api/v1/namespaces")["items"]}
+    key = "pod-security.kubernetes.io/enforce"
+    levels = {name: entry["labels"].get(key) for name, entry in found.items() if name not in CLUSTER_NAMESPACES}
+    assert set(levels.values()) == {"restricted"}, levels
+    assert len(levels) > 10
+    for name in levels:
+        status, answer = try_pod(complete, name, query={"dryRun": "All"}, hostNetwork=True)
+        assert (status, answer["reason"]) == (403, "Forbidden"), answer
+        assert 'violates PodSecurity "restricted:latest": host namespaces (hostNetwork=true)' in answer["message"]
+        assert try_pod(complete, name, query={"dryRun": "All"})[0] == 201
+
+    # It has nothing against those that run; where nothing is enforced a pod shows that it would have said so.
+    assert warned_of(complete) == []
+    path = "/api/v1/namespaces/default/pods/violator"
+    assert try_pod(complete, "default", "violator", hostNetwork=True)[0] == 201
+    assert warned_of(complete) == ["default"]
+    assert complete.api().request("DELETE", path, {"gracePeriodSeconds": "0"})[0] == 200
 
 
 def test_the_storage_class_that_the_inventory_names_exists(complete):

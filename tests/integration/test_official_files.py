@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections import Counter
 
+import pod_standards
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
@@ -262,6 +263,8 @@ def broken(name, item):
 def problems(item):
     template = item["spec"]["template"]
     pod = template["spec"]
+    if pod_standards.level(pod) != "restricted":
+        yield "it is not restricted"
     if pod.get("enableServiceLinks") is not False:
         yield "enableServiceLinks is not false"
     for container in pod["containers"]:
@@ -273,8 +276,16 @@ def problems(item):
         security = (pod.get("securityContext") or {}) | (container.get("securityContext") or {})
         if security.get("runAsNonRoot") is not True and not security.get("runAsUser"):
             yield f"{container['name']} may run as root"
+        if security.get("readOnlyRootFilesystem") is not True and container["name"] not in pod_standards.WRITABLE_ROOT:
+            yield f"{container['name']} may write to its root"
         if ":" not in container["image"]:
             yield f"{container['name']} has an image without a tag"
+
+
+def test_the_namespaces_of_official_files_are_restricted(real, objects):
+    for name in objects.keys() & {"cert-manager", "cnpg-system", "external-secrets", "reflector", "strimzi"}:
+        labels = real.live(f"/api/v1/namespaces/{name}")["metadata"]["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted", name
 
 
 def test_a_second_run_changes_nothing(real, objects):

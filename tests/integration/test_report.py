@@ -22,6 +22,10 @@ NO_POLICIES = (
     "Every pod of the cluster may connect to every component: set gitops_network_policies to kubernetes or cilium "
     "(docs/security.md)."
 )
+NOT_ENFORCED = (
+    "The namespaces of the components refuse no pod that may do more than theirs do: set gitops_pod_security to "
+    "enforce (docs/security.md)."
+)
 APPLICATION = {
     "name": "kafka",
     "namespace": "argocd",
@@ -80,8 +84,9 @@ def report(folder, **variables):
 @pytest.mark.parametrize(
     ("kind", "policies", "expected"),
     [
-        ("existing", {}, [OPEN, NO_POLICIES]),
-        ("existing", {"gitops_network_policies": "cilium"}, [OPEN]),
+        ("existing", {}, [OPEN, NO_POLICIES, NOT_ENFORCED]),
+        ("existing", {"gitops_network_policies": "cilium"}, [OPEN, NOT_ENFORCED]),
+        ("existing", {"gitops_network_policies": "cilium", "gitops_pod_security": "enforce"}, [OPEN]),
         ("rehearsal", {}, []),
     ],
 )

@@ -40,13 +40,20 @@ MORE = KUBERNETES | {
     "gitops_network_dns_servers": ["169.254.20.10/32"],
     "gitops_network_metrics_namespaces": ["monitoring"],
 }
+# What makes other levels of the Pod Security Standards necessary; and no NetworkPolicies.
+RELAXED = {
+    "argocd_repo_mount": {"host_path": "/srv/repository.git", "mount_path": "/mnt/repository.git"},
+    "gateway_class_name": "other",
+    "gitops_pod_security": "warn",
+    "strimzi_pod_security": "baseline",
+}
 
 DEV: Environment = ("dev", REHEARSAL | PUBLISHED | COPIES)
 DEV_WITH_TLS: Environment = ("dev", LESS | PUBLISHED | {"gitops_tls": True})
 PROD: Environment = ("prod", MORE | PUBLISHED | COPIES)
 PROD_WITHOUT_TLS: Environment = ("prod", KUBERNETES | PUBLISHED | {"gitops_tls": False})
 PROD_WITH_CILIUM: Environment = ("prod", PROD_WITHOUT_TLS[1] | {"gitops_network_policies": "cilium"})
-PROD_WITHOUT_POLICIES: Environment = ("prod", {})
+PROD_RELAXED: Environment = ("prod", RELAXED)
 ALL = [DEV, DEV_WITH_TLS, PROD_WITHOUT_TLS, PROD]
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -67,7 +74,7 @@ PROJECT = {
 
 def pinned(rendered: Any) -> Environment:
     """Return production with a digest for each of its images, a registry of one's own, and keys for signatures."""
-    inventory, variables = PROD_WITHOUT_POLICIES
+    inventory, variables = PROD_RELAXED
     objects = [item for items in rendered(inventory, **variables).values() for item in items]
     everything = {image.replace("quay.io/strimzi", REGISTRY) for image in images.named(objects)}
     digests = {image: DIGEST for image in sorted(everything) if "@" not in image}

@@ -91,6 +91,7 @@ shop_component:
             "pods": {"web": {"labels": {"app": "shop"}}},
             "immutable": [],
             "flows": [{"from": "gateway", "to": "web", "ports": [8080]}],
+            "pod_security": [],
             "verify": [],
             "warnings": [],
             "manifests": [],

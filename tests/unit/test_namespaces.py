@@ -29,7 +29,7 @@ CRD = "kind: CustomResourceDefinition\ndescription: |\n  kind: Namespace\n  of n
 def added(names: list[str], overlay: dict[str, str] | None = None, **base: str) -> dict[str, str]:
     """Return the overlay of a component in namespace shop."""
     files = {"kustomization.yaml": KUSTOMIZATION} | (overlay or {})
-    add_namespaces(names, "shop", {f"{name}.yaml": text for name, text in base.items()}, files)
+    add_namespaces({key: {} for key in names}, "shop", {f"{name}.yaml": text for name, text in base.items()}, files)
     return files
 
 
@@ -38,6 +38,14 @@ def test_an_owned_namespace_is_a_file_that_the_overlay_names():
         "kustomization.yaml": f"{HEADER}resources: [../../base, namespaces.yaml]\n",
         "namespaces.yaml": HEADER + NAMESPACE,
     }
+
+
+def test_a_namespace_has_its_labels():
+    files = {"kustomization.yaml": KUSTOMIZATION}
+    add_namespaces({"shop": {"level": "restricted"}, "bank": {}}, "shop", {}, files)
+    bank, shop = yaml.safe_load_all(files["namespaces.yaml"])
+    assert "labels" not in bank["metadata"]
+    assert shop["metadata"]["labels"] == {"level": "restricted"}
 
 
 def test_several_namespaces_are_in_order():
@@ -124,7 +132,7 @@ def test_a_kustomization_without_resources_is_refused(text):
 def test_an_overlay_without_a_kustomization_is_refused():
     message = "overlay/kustomization.yaml is missing: the Namespaces of the component are added to its `resources`."
     with pytest.raises(GitopsError, match=f"^{re.escape(message)}$"):
-        add_namespaces(["shop"], "shop", {}, {})
+        add_namespaces({"shop": {}}, "shop", {}, {})
 
 
 def test_a_file_of_the_same_name_is_refused():

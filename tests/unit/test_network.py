@@ -20,7 +20,7 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils.network_policies i
 from flows_needed import API_PORT, API_SERVER, DNS, GATEWAY, METRICS, OUTSIDE, OWN, STRANGER, Needs
 from real.specification import Connection, Situation, selected
 
-from .environments import ALL, DEV, DEV_WITH_TLS, PROD, PROD_WITH_CILIUM, PROD_WITHOUT_POLICIES, PROD_WITHOUT_TLS
+from .environments import ALL, DEV, DEV_WITH_TLS, PROD, PROD_RELAXED, PROD_WITH_CILIUM, PROD_WITHOUT_TLS
 
 # Pods and machines that are no part of a component.
 OTHERS = {
@@ -253,7 +253,7 @@ def test_a_rehearsal_of_an_inventory_with_cilium_has_policies_of_kubernetes(rend
 
 
 def test_on_an_existing_cluster_there_are_none_until_a_provider_is_named(rendered):
-    objects = built(rendered, PROD_WITHOUT_POLICIES)
+    objects = built(rendered, PROD_RELAXED)
     assert [item["metadata"]["name"] for item in of_kind(objects, "NetworkPolicy")] == ["kafka-connect-clients"]
     assert "STRIMZI_NETWORK_POLICY_GENERATION" not in json.dumps(objects["strimzi"])
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .environments import PROD_WITHOUT_POLICIES, SIGNATURE_KEYS, pinned
+from .environments import PROD_RELAXED, SIGNATURE_KEYS, pinned
 
 
 def found(objects):
@@ -23,6 +23,6 @@ def test_only_commits_with_one_of_the_keys_are_deployed(rendered):
 
 
 def test_without_keys_nothing_is_asked_of_a_commit(rendered):
-    inventory, variables = PROD_WITHOUT_POLICIES
+    inventory, variables = PROD_RELAXED
     projects, keys = found(rendered(inventory, **variables)["argocd"])
     assert {*projects.values(), keys} == {None}

@@ -147,7 +147,9 @@ def deployment(entry: dict[str, Any], namespace: str) -> dict[str, Any]:
         "name": name,
         "image": "rehearsal.invalid/stand-in:1",
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "16Mi"}},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     } | {key: entry[key] for key in ("args", "env") if entry.get(key)}
+    security = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -155,6 +157,9 @@ def deployment(entry: dict[str, Any], namespace: str) -> dict[str, Any]:
         "spec": {
             "replicas": 1,
             "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"securityContext": security, "containers": [container]},
+            },
         },
     }
