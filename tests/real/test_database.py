@@ -74,6 +74,15 @@ def test_a_volume_that_cannot_shrink_stops_the_run_before_the_commit_and_the_nex
     assert database.sql(row) == "kept"
 
 
+def test_what_only_the_webhook_of_the_operator_refuses_is_named_and_the_next_run_recovers(site, database, row):
+    fixed = {"common_postgresql_parameters": {"port": "5433"}, "gitops_converge_timeout": 180}
+    said = message(site.site(*DEPLOY, "-e", json.dumps(fixed)), site)
+    assert 'admission webhook "vcluster.cnpg.io" denied the request' in said, said
+    assert 'spec.postgresql.parameters.port: Invalid value: "5433"' in said, said
+    words(site.site(*DEPLOY))
+    assert database.sql(row) == "kept"
+
+
 def test_a_quantity_that_kubernetes_would_write_otherwise_stays_synced(site, cluster, database, row):
     def cpu() -> str:
         return cluster.kubectl(
