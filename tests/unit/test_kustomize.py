@@ -384,6 +384,14 @@ def test_a_secret_of_an_official_file_is_public_with_its_values_only(tmp_path):
     assert in_objects([secret], [tmp_path]) == ["Secret image has data"]
 
 
+def test_an_example_of_a_key_in_a_description_is_not_a_key():
+    """Those of External Secrets have one in JSON in YAML, so its line breaks are escaped twice in JSON."""
+    key = "-----BEGIN PRIVATE KEY-----"
+    assert in_objects([WIDGETS | {"description": f'"key": "{key}\\n<private-key>"'}], []) == []
+    found = ["CustomResourceDefinition widgets.example.com contains a private key"]
+    assert in_objects([WIDGETS | {"description": f'"key": "{key}\\nMIIE"'}], []) == found
+
+
 @pytest.mark.parametrize(
     ("kustomization", "message"),
     [

@@ -19,7 +19,7 @@ Manifest = dict[str, Any]
 
 TOKENS = {
     # CRD descriptions contain '-----BEGIN ... <placeholder>'; that is not a key.
-    "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?!(?:\\n|\s)*<)"),
+    "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?!(?:\\+n|\s)*<)"),
     "a GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})"),
     "a GitLab token": re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
     "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
@@ -66,7 +66,7 @@ def secrets_with_data(documents: list[Any]) -> list[str]:
 
 
 def values(item: Manifest) -> tuple[Any, Any] | None:
-    """Return the values of a Secret; None when it has none, or is no Secret."""
+    """Return the values of a Secret; None when it has none, or is not a Secret."""
     kind = item.get("kind")
     found = (item.get("data") or None, item.get("stringData") or None)
     return found if kind == "Secret" and any(found) else None
