@@ -275,6 +275,7 @@ def existing(environment, **variables):
         "argocd_manifest_alternatives": [str(environment.binary("../argocd/v3.6.1/install.yaml"))],
         "component_rehearsal": True,
         "argocd_min_ready_seconds": 0,
+        "gitops_pod_security": "enforce",  # as in a rehearsal
     }
     return ["-e", json.dumps(settings | variables)]
 
