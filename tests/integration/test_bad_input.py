@@ -152,7 +152,7 @@ def test_a_secret_in_a_template_is_not_committed(environment):
     head = environment.git("rev-parse", "main")
     done = environment.site("-e", json.dumps({"maildev_image": "https://bob:hunter2@registry.invalid/x"}))
     assert done.returncode != 0
-    assert "maildev/envs/test/kustomization.yaml contains a password in a URL" in re.sub(r"\s+", " ", done.stdout)
+    assert "infra/maildev: Deployment maildev contains a password in a URL" in re.sub(r"\s+", " ", done.stdout)
     assert environment.git("rev-parse", "main") == head
 
 
