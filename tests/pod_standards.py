@@ -38,9 +38,9 @@ def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
 
 def level(pod: dict[str, Any]) -> str:
     """Return the strictest level that a pod's specification keeps to."""
-    if [*beyond_baseline(pod)]:
+    if any(beyond_baseline(pod)):
         return "privileged"
-    return "baseline" if [*beyond_restricted(pod)] else "restricted"
+    return "baseline" if any(beyond_restricted(pod)) else "restricted"
 
 
 def beyond_baseline(pod: dict[str, Any]) -> Iterator[str]:
