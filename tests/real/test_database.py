@@ -91,12 +91,12 @@ def test_a_quantity_that_kubernetes_would_write_otherwise_stays_synced(site, clu
 
     before = cpu()
     given = {
-        "common_postgresql_resources": {"requests": {"cpu": "0.1", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
+        "common_postgresql_resources": {"requests": {"cpu": "0.2", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
     }
     words(site.site(*DEPLOY, "-e", json.dumps(given)))
     live = cluster.get("clusters.postgresql.cnpg.io", "cnpg-cluster", NAMESPACE)
-    assert live["spec"]["resources"]["requests"]["cpu"] == "0.1"
-    eventually(lambda: cpu() == "100m", "the new pod of the database")
+    assert live["spec"]["resources"]["requests"]["cpu"] == "0.2"
+    eventually(lambda: cpu() == "200m", "the new pod of the database")
     assert "changed=0 " in words(site.site(*DEPLOY, "-e", json.dumps(given)))
     words(site.site(*DEPLOY))
     eventually(lambda: cpu() == before, "the former pod of the database")

@@ -22,6 +22,8 @@ from typing import Any
 import yaml
 from kubernetes import config
 
+from .model.cluster import difference, merged
+
 EXCHANGES = Path(__file__).parent / "fixtures" / "exchanges"
 # Every client asks these two when it starts. They are recorded once, in start.json.
 START = ("/version", "/apis")
@@ -387,7 +389,7 @@ def _pack(item: Any, known: dict[str, Any]) -> Any:
     before = known.get(uid)
     if uid:
         known[uid] = item
-    return {"uid": uid, "changes": merge_patch(before, item)} if before else item
+    return {"uid": uid, "changes": difference(before, item)} if before else item
 
 
 def _unpack(item: Any, known: dict[str, Any]) -> Any:
@@ -395,23 +397,6 @@ def _unpack(item: Any, known: dict[str, Any]) -> Any:
     if uid := whole.get("metadata", {}).get("uid"):
         known[uid] = whole
     return whole
-
-
-def merge_patch(before: Any, after: Any) -> Any:
-    """Return the JSON merge patch that makes one value of another."""
-    if not isinstance(before, dict) or not isinstance(after, dict):
-        return after
-    changed = {key: merge_patch(before.get(key), after[key]) for key in after if after[key] != before.get(key)}
-    return changed | {key: None for key in before if key not in after}
-
-
-def merged(before: Any, patch: Any) -> Any:
-    """Return a value to which a JSON merge patch was applied."""
-    if not isinstance(patch, dict):
-        return patch
-    before = before if isinstance(before, dict) else {}
-    result = before | {key: merged(before.get(key), value) for key, value in patch.items()}
-    return {key: value for key, value in result.items() if patch.get(key, "") is not None}
 
 
 def differences(recorded: Any, actual: Any) -> Iterator[tuple[str, str]]:

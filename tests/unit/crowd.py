@@ -21,7 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
-from .api_server import ApiServer, Handler, load, merged
+from .api_server import ApiServer, Handler, load
+from .model.cluster import merged
 
 ARGOCD = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
 REFRESH = "argocd.argoproj.io/refresh"

@@ -72,10 +72,16 @@ PROJECT = {
 }
 
 
+def built(rendered: Any, environment: Environment) -> dict[str, list[Any]]:
+    """Return the objects of an environment by component."""
+    inventory, variables = environment
+    return rendered(inventory, **variables)
+
+
 def pinned(rendered: Any) -> Environment:
     """Return production with a digest for each of its images, a registry of one's own, and keys for signatures."""
     inventory, variables = PROD_RELAXED
-    objects = [item for items in rendered(inventory, **variables).values() for item in items]
+    objects = [item for items in built(rendered, PROD_RELAXED).values() for item in items]
     everything = {image.replace("quay.io/strimzi", REGISTRY) for image in images.named(objects)}
     digests = {image: DIGEST for image in sorted(everything) if "@" not in image}
     more = {"maildev/maildev:0": f"sha256:{'b' * 64}"}

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from .environments import DEV
+from .environments import DEV, built
 
 
 def test_a_restart_of_the_database_does_not_wait_for_the_connections_of_the_services(rendered):
     """Without the field CloudNativePG waits three minutes, and PostgreSQL refuses new connections meanwhile."""
-    (cluster,) = [item for item in rendered(DEV[0], **DEV[1])["common"] if item["kind"] == "Cluster"]
+    (cluster,) = [item for item in built(rendered, DEV)["common"] if item["kind"] == "Cluster"]
     assert cluster["spec"]["smartShutdownTimeout"] == 10
 
 
@@ -18,7 +18,7 @@ def test_nothing_is_restarted_because_it_starts_slowly(rendered):
     """On a busy node a start took longer than a liveness probe waits, and the kubelet ended it again and again."""
     found = [
         f"{item['kind']} {item['metadata']['name']}: {container['name']}"
-        for component, items in rendered(DEV[0], **DEV[1]).items()
+        for component, items in built(rendered, DEV).items()
         if component != "argocd"  # its manifest is the official one
         for item in items
         for container in item.get("spec", {}).get("template", {}).get("spec", {}).get("containers", [])

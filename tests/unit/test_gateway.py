@@ -10,7 +10,7 @@ import copy
 import pytest
 from rendering import run
 
-from .environments import DEV, DEV_WITH_TLS, PROD, PROD_WITHOUT_TLS
+from .environments import DEV, DEV_WITH_TLS, PROD, PROD_WITHOUT_TLS, built
 from .gateway_api import GROUP, HTTP_KINDS, ROUTES, attached, cilium_refuses, cilium_serves, intersection, refusal
 
 ENVIRONMENTS = [(DEV, False), (DEV_WITH_TLS, True), (PROD_WITHOUT_TLS, False), (PROD, True)]
@@ -144,8 +144,8 @@ class Built:
 
 @pytest.fixture(params=ENVIRONMENTS, ids=lambda value: f"{value[0][0]}-{'https' if value[1] else 'http'}")
 def environment(request, rendered):
-    (name, variables), tls = request.param
-    return Built(rendered(name, **variables)), tls
+    environment, tls = request.param
+    return Built(built(rendered, environment)), tls
 
 
 def test_every_route_finds_exactly_one_listener(environment):
@@ -207,7 +207,7 @@ def test_routes_come_last(environment):
 
 def test_the_judge_finds_what_was_wrong(rendered):
     """The same objects as they were: with kinds, and without sectionName."""
-    before = copy.deepcopy(Built(rendered(PROD[0], **PROD[1])))
+    before = copy.deepcopy(Built(built(rendered, PROD)))
     for item in before.routes:
         for parent in item["spec"]["parentRefs"]:
             del parent["sectionName"]
@@ -219,7 +219,7 @@ def test_the_judge_finds_what_was_wrong(rendered):
 
 
 def test_routes_may_attach_to_the_gateway_of_somebody_else(rendered):
-    built = rendered(
+    objects = rendered(
         "dev",
         gitops_components=["maildev", "strimzi", "kafka"],
         gitops_gateway_name="public",
@@ -229,7 +229,7 @@ def test_routes_may_attach_to_the_gateway_of_somebody_else(rendered):
     )
     parents = {
         item["metadata"]["name"]: item["spec"]["parentRefs"]
-        for items in built.values()
+        for items in objects.values()
         for item in items
         if item["kind"] in ROUTES
     }

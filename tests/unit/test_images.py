@@ -14,7 +14,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository import
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from .environments import DIGEST, REGISTRY, pinned
+from .environments import DIGEST, REGISTRY, built, pinned
 
 A, B = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 DEPLOYMENT = {
@@ -133,10 +133,10 @@ def test_a_patch_tests_what_it_replaces_and_pins_exactly_that_tag():
 
 def test_every_image_of_an_environment_can_be_pinned_and_another_tag_pins_nothing(rendered):
     """Also with images of a registry of one's own, which patches put in last."""
-    inventory, variables = pinned(rendered)
-    digests = {image: digest for image, digest in variables["gitops_image_digests"].items() if digest == DIGEST}
+    environment = pinned(rendered)
+    digests = {image: digest for image, digest in environment[1]["gitops_image_digests"].items() if digest == DIGEST}
     assert {"postgres", "argocd", "kafka"} <= {images.parts(image)[0].rpartition("/")[2] for image in digests}
-    after = images.named(item for objects in rendered(inventory, **variables).values() for item in objects)
+    after = images.named(item for objects in built(rendered, environment).values() for item in objects)
     assert {image for image in after if REGISTRY in image}
     assert {image for image in after if images.parts(image)[2] != DIGEST} == set()
     assert {images.tagged(image) for image in after} == digests.keys()

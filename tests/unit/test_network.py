@@ -20,7 +20,7 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils.network_policies i
 from flows_needed import API_PORT, API_SERVER, DNS, GATEWAY, METRICS, OUTSIDE, OWN, STRANGER, Needs
 from real.specification import Connection, Situation, selected
 
-from .environments import ALL, DEV, DEV_WITH_TLS, PROD, PROD_RELAXED, PROD_WITH_CILIUM, PROD_WITHOUT_TLS
+from .environments import ALL, DEV, DEV_WITH_TLS, PROD, PROD_RELAXED, PROD_WITH_CILIUM, PROD_WITHOUT_TLS, built
 
 # Pods and machines that are no part of a component.
 OTHERS = {
@@ -110,11 +110,6 @@ class Cluster:
                 and selected(policy["spec"]["podSelector"], metadata["labels"])
             ]
         return self.selecting[address]
-
-
-def built(rendered, environment):
-    inventory, variables = environment
-    return rendered(inventory, **variables)
 
 
 def network(rendered, environment):

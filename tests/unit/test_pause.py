@@ -32,6 +32,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
+from .model.cluster import merged
 from .test_verdict import reconciled_late
 
 SINCE = "2026-11-27T03:00:00Z"
@@ -170,17 +171,12 @@ class Cluster:
             self.conflicts.remove(self.writes[-1])
             return 409, {"message": "conflict"}
         if "applications" in path:
-            self.item["spec"] = {"syncPolicy": {"automated": merged(self.item["spec"], body["spec"])}}
+            self.item["spec"] = merged(self.item["spec"], body["spec"])
             return 200, self.item
         data = (self.config_map or {}).get("data", {}) | body["data"]
         kept = {name: text for name, text in data.items() if text is not None}
         self.config_map = {"metadata": {"resourceVersion": "1"}, "data": kept}
         return (200 if method == "PATCH" else 201), self.config_map
-
-
-def merged(before, patch):
-    changed = before["syncPolicy"].get("automated", {}) | patch["syncPolicy"]["automated"]
-    return {key: value for key, value in changed.items() if value is not None}
 
 
 def pause(cluster, check=False, **who):

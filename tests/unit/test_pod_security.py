@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.pod_security import LEVELS, level_of, namespace_labels
 
-from .environments import DEV, PROD, PROD_RELAXED, Environment
+from .environments import DEV, PROD, PROD_RELAXED, built
 
 PREFIX = "pod-security.kubernetes.io/"
 ENFORCED = ("enforce", "warn", "audit")
@@ -26,13 +26,6 @@ ENFORCING = {"dev": DEV, "prod": PROD}
 def enforced(rendered, request):
     """Return the objects of an environment with the labels that refuse pods."""
     return built(rendered, ENFORCING[request.param])
-
-
-def built(rendered, environment: Environment) -> dict[str, list[dict[str, Any]]]:
-    """Return the objects of an environment."""
-    inventory, variables = environment
-    found: dict[str, list[dict[str, Any]]] = rendered(inventory, **variables)
-    return found
 
 
 def levels(objects: dict[str, list[dict[str, Any]]], mode: str = "enforce") -> dict[str, str]:

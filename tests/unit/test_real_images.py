@@ -23,7 +23,7 @@ from real.node.parts import Folder, Link, Part, Script, Text
 from real.node.recipes import Image
 from real.node.workshop import BuildError, Workshop
 
-from .environments import DEV
+from .environments import DEV, built
 
 
 def read_archive(path: Path) -> dict[str, bytes]:
@@ -282,7 +282,7 @@ def test_postgresql_of_another_major_version_has_no_recipe():
 def test_argo_cd_has_a_recipe_for_each_container(rendered):
     pods = [
         item["spec"]["template"]["spec"]
-        for item in rendered(DEV[0], **DEV[1])["argocd"]
+        for item in built(rendered, DEV)["argocd"]
         if "template" in item.get("spec", {})
     ]
     used = {entry["image"] for pod in pods for entry in pod.get("initContainers", []) + pod["containers"]}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rendering import run
 
-from .environments import DEV, PROD
+from .environments import DEV, PROD, built
 
 PREFIX = "reflector.v1.k8s.emberstack.com/"
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -32,9 +32,9 @@ def annotations(value: Any) -> Iterator[dict[str, str]]:
             yield from annotations(entry)
 
 
-@pytest.mark.parametrize(("inventory", "variables"), [DEV, PROD], ids=["dev", "prod"])
-def test_copies_are_made_in_named_namespaces_only(rendered, inventory, variables):
-    found = list(annotations(list(rendered(inventory, **variables).values())))
+@pytest.mark.parametrize("environment", [DEV, PROD], ids=["dev", "prod"])
+def test_copies_are_made_in_named_namespaces_only(rendered, environment):
+    found = list(annotations(list(built(rendered, environment).values())))
     places = sorted(entry["reflection-allowed-namespaces"] for entry in found)
     assert places == ["kafka-ui", "services", "services,kafka"]
     for entry in found:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .environments import PROD_RELAXED, SIGNATURE_KEYS, pinned
+from .environments import PROD_RELAXED, SIGNATURE_KEYS, built, pinned
 
 
 def found(objects):
@@ -16,13 +16,11 @@ def found(objects):
 
 
 def test_only_commits_with_one_of_the_keys_are_deployed(rendered):
-    inventory, variables = pinned(rendered)
-    objects = rendered(inventory, **variables)["argocd"]
+    objects = built(rendered, pinned(rendered))["argocd"]
     wanted = [{"keyID": "0123456789ABCDEF"}, {"keyID": "4AEE18F83AFDEB23"}]
     assert found(objects) == ({"default": None, "infra": wanted}, SIGNATURE_KEYS)
 
 
 def test_without_keys_nothing_is_asked_of_a_commit(rendered):
-    inventory, variables = PROD_RELAXED
-    projects, keys = found(rendered(inventory, **variables)["argocd"])
+    projects, keys = found(built(rendered, PROD_RELAXED)["argocd"])
     assert {*projects.values(), keys} == {None}
