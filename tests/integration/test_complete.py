@@ -126,6 +126,20 @@ def test_every_component_verifies(complete):
     assert done.returncode == 0
 
 
+def test_a_run_stops_before_the_commit_at_what_lives_and_cannot_change(complete):
+    head = complete.git("rev-parse", "main")
+    done = complete.site(
+        "-e", json.dumps({"kafka_replicas": 3, "temporal_history_shards": 8, "common_storage_size": "1Gi"})
+    )
+    assert done.returncode != 0
+    said = re.sub(r"\s+", " ", done.stdout)
+    assert "Nothing was written. What lives cannot take a value. common: " in said
+    assert "spec.storage.size of Cluster services/cnpg-cluster is 4Gi and would be 1Gi. Volumes only grow: " in said
+    assert "kafka: spec.replicas of KafkaNodePool kafka/dual-role is 1 and would be 3. The brokers are " in said
+    assert "NUM_HISTORY_SHARDS.value of Deployment services/temporal is 4 and would be 8. Temporal has written " in said
+    assert complete.git("rev-parse", "main") == head
+
+
 def test_what_leaves_git_is_pruned_and_comes_back_and_edits_by_hand_are_repaired(complete):
     """A kind leaves the AppProject after its objects have left the cluster; a password outlives a login.
 
