@@ -30,7 +30,8 @@ SQL
 
 
 def shell(script: str) -> dict[str, Any]:
-    return {"command": ["sh", "-euc", script]}
+    """Return how a script starts. What it writes to stderr would come to the log before or after what it means."""
+    return {"command": ["sh", "-euc", f"exec 2>&1\n{script}"]}
 
 
 def expected() -> dict[str, tuple[int, dict[str, Any], str]]:
