@@ -122,7 +122,7 @@ test-real: ## as root: start a node with real pods, run tests/real on it, and le
 	@PYTHONPATH=tests python3 -m real.node.machine
 	@$(MAKE) build setup-dev
 	@$(activate) && export PYTHONPATH=tests && \
-	$(if $(ARGS),,python -m real.node --prepare && pytest tests/real/test_end.py &&) python -m real.node $(ARGS)
+	$(if $(ARGS),,python -m real.node --prepare && pytest tests/real/test_end.py tests/real/test_bucket_stub.py &&) python -m real.node $(ARGS)
 
 # Packages for newer versions of Python need nothing that those for the oldest one do not have. A hash is that of a file, so
 # it is the same wherever the file comes from.

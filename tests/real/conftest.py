@@ -65,8 +65,8 @@ def other() -> Cluster:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what cannot run here: tests of the machine in a node, all others outside, harm on other clusters."""
     ours = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
-    local = config.stash[CLUSTER].parts.local if VARIABLE in os.environ and not OTHER else None
-    left_out = {item: reason for item in ours if (reason := summary.obstacle(item, bool(OTHER), local))}
+    on_node = VARIABLE in os.environ and not OTHER
+    left_out = {item: reason for item in ours if (reason := summary.obstacle(item, bool(OTHER), on_node))}
     items[:] = sorted((item for item in items if item not in left_out), key=place)
     config.hook.pytest_deselected(items=list(left_out))
     config.stash[LEFT_OUT] = [f"{item.nodeid}: {reason}" for item, reason in left_out.items()]

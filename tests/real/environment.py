@@ -18,6 +18,7 @@ from .node import network
 from .node.cluster import Cluster, Node
 
 MOUNT = "/mnt/monorepo.git"
+BUCKETS = [{"name": name, "credentials_namespaces": ["services"]} for name in ("test", "other")]
 # The Gateway has no pods, and so does a check that names no component.
 SIMULATED = "{{ (component_definition | default({'name': 'gateway'})).name in simulated_operators }}"
 
@@ -37,6 +38,7 @@ class RealEnvironment(Environment):
             cluster_kubeconfig=str(cluster.kubeconfig),
             gitops_upstream_mirror=MIRROR,
             component_stand_in="auto",
+            minio_buckets=BUCKETS,
             gitops_kustomize_command=[str(cluster.binaries / "kustomize"), "build"],
         )
         self.set(**(self.on_node(cluster) if isinstance(cluster, Node) else elsewhere.variables()) | variables)

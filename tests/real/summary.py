@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .node.cluster import Parts
-from .node.image_names import variables
-from .node.recipes import SIMULATED
 
 HARM = "it would harm this cluster, or needs a node of this suite"
 PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
@@ -42,21 +39,13 @@ def of_cluster(kubeconfig: str, nodes: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def obstacle(item: pytest.Item, elsewhere: bool, local: Collection[str] | None) -> str:
-    """Return why a test cannot run on another cluster, on a node that has these images, or outside of both."""
+def obstacle(item: pytest.Item, elsewhere: bool, on_node: bool) -> str:
+    """Return why a test cannot run on another cluster, on a node of this suite, or outside of both."""
     if item.get_closest_marker("machine"):
-        return "it runs on the machine itself" if elsewhere or local is not None else ""
+        return "it runs on the machine itself" if elsewhere or on_node else ""
     if elsewhere:
-        return (
-            "it would harm this cluster, or needs a node of this suite" if item.get_closest_marker("harms_node") else ""
-        )
-    if local is None:
-        return "it needs a cluster"
-    for marker in item.iter_markers("needs_image"):
-        (name,) = marker.args
-        if variables()[name] not in local:
-            return f"the image of {name} cannot be had as an ordinary package: {SIMULATED[name]}"
-    return ""
+        return HARM if item.get_closest_marker("harms_node") else ""
+    return "" if on_node else "it needs a cluster"
 
 
 def memory() -> int:

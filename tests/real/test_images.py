@@ -28,6 +28,14 @@ select string_agg(extname, ' ' order by extname) from pg_extension
 SQL
 """
 
+# The stubs, of which one asks the other.
+MINIO = """
+export MINIO_ROOT_USER=root MINIO_ROOT_PASSWORD=password MC_HOST_minio=http://root:password@127.0.0.1:9000
+minio server /tmp/data --console-address :9001 &
+mc mb --ignore-existing minio/bucket
+ls /tmp/data/buckets
+"""
+
 
 def shell(script: str) -> dict[str, Any]:
     """Return how a script starts. What it writes to stderr would come to the log before or after what it means."""
@@ -47,6 +55,7 @@ def expected() -> dict[str, tuple[int, dict[str, Any], str]]:
         argocd["dex"]: (1001, {"command": ["echo", "nothing but busybox"]}, "nothing but busybox"),
         names["api_image"]: (65534, {"args": ["-V"]}, r"socat version 1\."),
         names["maildev_image"]: (1000, {"args": ["--version"]}, re.escape(tag(names["maildev_image"]))),
+        names["minio_image"]: (1000, shell(MINIO), r"A stub of MinIO serves /tmp/data on :9000\..*\bbucket$"),
         names["common_postgresql_image"]: (26, shell(POSTGRESQL), r"17\..*pg_stat_statements plpgsql supabase_vault"),
         names["temporal_server_image"]: (
             1000,

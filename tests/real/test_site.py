@@ -17,6 +17,7 @@ RUN_FOR_REAL = {
     "argocd": ("argocd-application-controller-0", "argocd-server-", "argocd-repo-server-", "argocd-redis-"),
     "cnpg-system": ("cnpg-controller-manager-",),
     "maildev": ("maildev-",),
+    "minio": ("minio-",),
     "services": ("cnpg-cluster-1", "socat-api-", "socat-auth-", "temporal-"),
 }
 

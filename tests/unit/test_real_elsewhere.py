@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from real import elsewhere, summary
 from real.node.cluster import Cluster, Parts
-from real.node.image_names import variables
 from real.node.processes import NodeError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -58,41 +57,30 @@ class Marked:
     """A test with these marks."""
 
     def __init__(self, *marks):
-        self.marks = [getattr(pytest.mark, name)(*args).mark for name, *args in marks]
-
-    def iter_markers(self, name):
-        return (mark for mark in self.marks if mark.name == name)
+        self.marks = marks
 
     def get_closest_marker(self, name):
-        return next(self.iter_markers(name), None)
+        return name in self.marks
 
 
-MINIO = variables()["minio_image"]
 HARM = summary.HARM
 
 
 @pytest.mark.parametrize(
-    ("marks", "elsewhere", "local", "expected"),
+    ("marks", "elsewhere", "on_node", "expected"),
     [
-        ([], False, [], ""),
-        ([], True, None, ""),
-        ([], False, None, "it needs a cluster"),
-        ([["machine"]], False, None, ""),
-        ([["machine"]], False, [], "it runs on the machine itself"),
-        ([["machine"]], True, None, "it runs on the machine itself"),
-        ([["harms_node"]], False, [], ""),
-        ([["harms_node"]], True, None, HARM),
-        ([["needs_image", "minio_image"]], True, None, ""),
-        ([["needs_image", "minio_image"]], False, [MINIO], ""),
+        ([], False, True, ""),
+        ([], True, False, ""),
+        ([], False, False, "it needs a cluster"),
+        (["machine"], False, False, ""),
+        (["machine"], False, True, "it runs on the machine itself"),
+        (["machine"], True, False, "it runs on the machine itself"),
+        (["harms_node"], False, True, ""),
+        (["harms_node"], True, False, HARM),
     ],
 )
-def test_why_a_test_is_left_out(marks, elsewhere, local, expected):
-    assert summary.obstacle(Marked(*marks), elsewhere, local) == expected
-
-
-def test_the_bucket_is_left_out_while_its_image_cannot_be_had():
-    said = summary.obstacle(Marked(["needs_image", "minio_image"]), False, ["redis:8"])
-    assert said.startswith("the image of minio_image cannot be had as an ordinary package: github.com/minio/minio and ")
+def test_why_a_test_is_left_out(marks, elsewhere, on_node, expected):
+    assert summary.obstacle(Marked(*marks), elsewhere, on_node) == expected
 
 
 def test_the_memory_of_all_processes_is_summed():

@@ -46,12 +46,10 @@ TEMPORAL_CLI = "github.com/temporalio/cli"
 TEMPORAL_CLI_VERSION = "v1.3.0"
 GRPC_GATEWAY = "github.com/grpc-ecosystem/grpc-gateway => github.com/temporalio/grpc-gateway v1.17.0"
 
-UNAVAILABLE = "403 Forbidden: This module version is not available"
 # Images of the roles' variables that have no recipe. Of the operators, only CloudNativePG has one: cert-manager and
 # External Secrets need modules in folders of their own, which nobody else can require; Strimzi and Reflector are not in
 # Go; and github.com/cloudnative-pg/plugin-barman-cloud v0.15.1 is refused as MinIO is.
 SIMULATED = {
-    "minio_image": f"github.com/minio/minio and github.com/minio/mc cannot be downloaded: {UNAVAILABLE}",
     "kafka_ui_image": "a Java program of which no package is published",
     "common_drizzle_image": "a program of which no package is published",
 }
@@ -91,6 +89,7 @@ def service_images(names: dict[str, str]) -> Iterator[Image]:
     for name in sorted({names["api_image"], names["auth_image"]}):
         yield socat_image(name)
     yield maildev_image(names["maildev_image"])
+    yield minio_image(names["minio_image"])
     yield postgresql_image(names["common_postgresql_image"])
     yield from temporal_images(names)
 
@@ -189,6 +188,22 @@ def maildev_image(name: str) -> Image:
             "Env": [PATH, "NODE_ENV=production"],
         },
         archive="debian",
+    )
+
+
+def minio_image(name: str) -> Image:
+    """Return what answers as MinIO: github.com/minio/minio and github.com/minio/mc cannot be downloaded.
+
+    The answer is 403 Forbidden: This module version is not available.
+    """
+    return Image(
+        name,
+        "gofakes3, busybox",
+        Base.BUSYBOX,
+        (OwnProgram("/usr/bin/minio", "minio"), OwnProgram("/usr/bin/mc", "mc")),
+        stub="no MinIO: a server and an mc of ours, with buckets and their users, and neither console nor versions",
+        configuration={"Entrypoint": ["/usr/bin/minio"], "Env": [PATH]},
+        archive="minio",
     )
 
 
