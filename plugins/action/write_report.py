@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.utils.display import Display
+from ansible_collections.monorepo.gitops.plugins.module_utils._files import replace
 from ansible_collections.monorepo.gitops.plugins.module_utils._report import history
 from ansible_collections.monorepo.gitops.plugins.module_utils._report.assembly import VERSION, assemble
 from ansible_collections.monorepo.gitops.plugins.module_utils._report.words import KINDS
 from ansible_collections.monorepo.gitops.plugins.plugin_utils import page
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import replace
 
 FACTS: dict[str, Any] = {
     "kind": {"type": "str", "choices": list(KINDS), "required": True},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The branch and access to it; CLONE adds the repository and the folder of its clone."""
+    """The branch and access to it; CLONE adds the repository and the folder of its clone, KUSTOMIZE what builds it."""
 
     DOCUMENTATION = r"""
 options:
@@ -37,4 +37,13 @@ options:
         proxies and signing apply. Hooks and templates never apply.
     type: bool
     default: false
+"""
+
+    KUSTOMIZE = r"""
+options:
+  command:
+    description: Command that builds a folder. By default C(kustomize build) or C(kubectl kustomize) from PATH.
+    type: list
+    elements: str
+    default: []
 """

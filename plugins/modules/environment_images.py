@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - monorepo.gitops.attributes
   - monorepo.gitops.git
   - monorepo.gitops.git.clone
+  - monorepo.gitops.git.kustomize
 options:
   environment:
     description: Name of the environment.
@@ -38,11 +39,6 @@ options:
     description: What is not in Git, with C(name), C(manifests) and C(path), a JSON file with its objects.
     type: list
     elements: dict
-    default: []
-  command:
-    description: Command that builds a folder. By default C(kustomize build) or C(kubectl kustomize) from PATH.
-    type: list
-    elements: str
     default: []
   bom:
     description: File for CycloneDX. Nothing is written when it is empty.
@@ -116,13 +112,13 @@ files:
 
 import hashlib
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client, _paths, _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._files import replace
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import bom, images, policy
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History
@@ -182,16 +178,13 @@ def deployed(history: History, params: dict[str, Any]) -> tuple[str, dict[str, l
     if not overlays:
         raise GitopsError(f"Git has nothing of {environment} yet: run site.yml first.")
     named: dict[str, list[str]] = {}
-    with tempfile.TemporaryDirectory(prefix="monorepo-gitops-") as folder:
-        parts = (_paths.BASE, _paths.environment_folder(environment))
-        folders = [f"{_paths.component_folder(*entry)}/{part}" for entry in overlays.values() for part in parts]
-        history.export(commit, folders, Path(folder))
+    with history.exported(commit, environment, overlays.values()) as folder:
         command = params["command"] or find_command()
         names = sorted("/".join(entry) for entry in overlays.values())
-        summaries, notes = build_others(folder, environment, names, command)
+        summaries, notes = build_others(str(folder), environment, names, command)
         notes = [f"The images of an overlay are not known: {text}" for text in notes]
         for component in params["components"]:
-            notes += stand_ins(Path(folder), component, environment)
+            notes += stand_ins(folder, component, environment)
     for summary in summaries:
         for image in images.named(json.loads(Path(summary["path"]).read_text())["items"]):
             named.setdefault(image, []).append(summary["name"])
@@ -241,9 +234,7 @@ def write(path: Path, text: str, check_mode: bool) -> bool:
             return False
         if not check_mode:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.new")
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
+            replace(path, text)
     except OSError as error:
         raise GitopsError(f"{path} cannot be written: {error.strerror}.") from error
     return True

@@ -17,6 +17,7 @@ description:
   - Reports the kinds, namespaces and CustomResourceDefinitions of the objects; the AppProjects are derived from them.
 extends_documentation_fragment:
   - monorepo.gitops.attributes
+  - monorepo.gitops.git.kustomize
 options:
   tree:
     description: Working tree of the GitOps repository.
@@ -35,11 +36,6 @@ options:
     description:
       - Overlays that people wrote, as C(<layer>/<name>). The AppProjects allow their content. One that does not build
         is left out with a warning; an object that a component also has is a warning.
-    type: list
-    elements: str
-    default: []
-  command:
-    description: Command that builds a folder. By default C(kustomize build) or C(kubectl kustomize) from PATH.
     type: list
     elements: str
     default: []

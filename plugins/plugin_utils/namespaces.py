@@ -93,11 +93,6 @@ def manifests(labels: dict[str, dict[str, str]], wave: int) -> str:
     return HEADER + yaml.safe_dump_all(objects, sort_keys=False)
 
 
-def with_resource(text: str, entry: str, file: str, what: str = "Namespaces") -> str:
-    """Return a kustomization with one more entry at the end of its `resources`; everything else stays as written."""
-    return with_entry(text, "resources", entry, file, what)
-
-
 def with_entry(text: str, field: str, entry: str, file: str, what: str) -> str:
     """Return a kustomization with one more entry at the end of one of its lists; everything else stays as written."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)

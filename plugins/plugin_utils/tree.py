@@ -15,6 +15,7 @@ from typing import Any
 from ansible.template import trust_as_template
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._files import replace
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import UPSTREAM
 
 HEADER = "# Rendered by monorepo.gitops. Changes made here are overwritten: change the inventory or the role instead.\n"
@@ -119,16 +120,6 @@ def change(path: Path, content: str | None, write: bool) -> dict[str, str] | Non
         "before": shortened(before),
         "after": shortened(content),
     }
-
-
-def replace(path: Path, content: str) -> None:
-    """Write a file as a whole: an interrupted run leaves the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        temporary.write_text(content, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def shortened(text: str | None) -> str:

@@ -10,7 +10,7 @@ import re
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import add_namespaces, brought, with_resource
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import add_namespaces, brought, with_entry
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER
 
 KUSTOMIZATION = f"{HEADER}resources: [../../base]\n"
@@ -113,7 +113,7 @@ def test_other_hooks_change_nothing():
     ],
 )
 def test_an_entry_is_added_and_all_else_stays_as_it_is_written(before, after):
-    assert with_resource(before, "x.yaml", "overlay/kustomization.yaml") == after
+    assert with_entry(before, "resources", "x.yaml", "overlay/kustomization.yaml", "Namespaces") == after
     wanted = yaml.safe_load(before)
     wanted["resources"].append("x.yaml")
     assert yaml.safe_load(after) == wanted

@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.expectation import values_at
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import written
 
 Manifest = dict[str, Any]
 Rule = dict[str, str]
@@ -74,23 +75,18 @@ def refused(
     """Return a sentence for each value that the living object cannot take; `live` finds that by its identity."""
     found = []
     for item in objects:
-        metadata = item.get("metadata") or {}
-        own = [rule for rule in (*GENERAL, *rules) if _is_about(rule, item)]
-        if not own:
-            continue
-        place = (str(item["apiVersion"]).rpartition("/")[0], item["kind"], metadata.get("namespace") or namespace)
-        living = live((*place, metadata.get("name")))
+        group, kind, written_namespace, name = written(item)
+        own = [rule for rule in (*GENERAL, *rules) if _is_about(rule, group, kind, name)]
+        place = written_namespace or namespace
+        living = live((group, kind, place, name)) if own else None
         if living:
-            found += [text for rule in own if (text := _refusal(rule, item, living, place[2]))]
+            found += [text for rule in own if (text := _refusal(rule, item, living, place))]
     return found
 
 
-def _is_about(rule: Rule, item: Manifest) -> bool:
-    group = str(item.get("apiVersion", "")).rpartition("/")[0]
-    name = (item.get("metadata") or {}).get("name")
-    return (group, item.get("kind")) == (rule["api_version"].rpartition("/")[0], rule["kind"]) and (
-        rule.get("name", name) == name
-    )
+def _is_about(rule: Rule, group: str, kind: str, name: str) -> bool:
+    wanted = rule["api_version"].rpartition("/")[0], rule["kind"], rule.get("name", name)
+    return wanted == (group, kind, name)
 
 
 def _refusal(rule: Rule, item: Manifest, living: Manifest, namespace: str) -> str:

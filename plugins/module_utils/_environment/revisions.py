@@ -8,9 +8,7 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 
@@ -85,11 +83,6 @@ class Revisions:
         present = self.overlays(self.published).values()
         return sorted("/".join(entry) for entry in present if entry in changed or entry[1] in leaving)
 
-    @contextlib.contextmanager
-    def exported(self, commit: str, entries: list[tuple[str, str]]) -> Iterator[Path]:
+    def exported(self, commit: str, entries: list[tuple[str, str]]) -> AbstractContextManager[Path]:
         """Provide overlays, with their bases, as they are in a commit."""
-        with tempfile.TemporaryDirectory(prefix="monorepo-gitops-") as folder:
-            parts = (_paths.BASE, _paths.environment_folder(self.environment))
-            folders = [f"{_paths.component_folder(*entry)}/{part}" for entry in entries for part in parts]
-            self.history.export(commit, folders, Path(folder))
-            yield Path(folder)
+        return self.history.exported(commit, self.environment, entries)

@@ -8,10 +8,19 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import contextlib
 import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._paths import ROOT, overlay_folder
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import (
+    BASE,
+    ROOT,
+    component_folder,
+    environment_folder,
+    overlay_folder,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
 
 
@@ -81,6 +90,15 @@ class History:
         """Return the files below argocd/ that differ between a commit and another one, or what is staged."""
         sides = [before, after] if after else ["--cached", *([before] if before else [])]
         return self.names("diff", "--no-renames", "--name-only", *sides, "--", ROOT)
+
+    @contextlib.contextmanager
+    def exported(self, commit: str, environment: str, entries: Iterable[tuple[str, str]]) -> Iterator[Path]:
+        """Provide overlays, each by layer and name, with their bases, as they are in a commit."""
+        parts = (BASE, environment_folder(environment))
+        with tempfile.TemporaryDirectory(prefix="monorepo-gitops-") as folder:
+            folders = [f"{component_folder(*entry)}/{part}" for entry in entries for part in parts]
+            self.export(commit, folders, Path(folder))
+            yield Path(folder)
 
     def export(self, commit: str, folders: list[str], target: Path) -> None:
         """Write folders of a commit below another folder."""
