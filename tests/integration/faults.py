@@ -203,6 +203,16 @@ class Run:
         found = self._asked({"names": names or self._case.names, "wait_timeout": READY_SECONDS})
         assert not found.get("failed"), found["msg"]
 
+    def noticed(self, status: str) -> None:
+        """Wait until Argo CD's own watch has shown it what somebody changed: no refresh can say more than that."""
+        deadline = time.monotonic() + READY_SECONDS
+        found = ""
+        while found != status and time.monotonic() < deadline:
+            application = self._api.request("GET", f"{ARGO}/applications/{self._case.name}")[1]
+            found = ((application.get("status") or {}).get("sync") or {}).get("status", "")
+            time.sleep(0.1)
+        assert found == status, found
+
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
