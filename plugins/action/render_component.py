@@ -20,7 +20,12 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstre
 )
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.image_digests import add_digests
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import add_file, add_namespaces, first_wave
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import (
+    add_custom,
+    add_file,
+    add_namespaces,
+    first_wave,
+)
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.network_policies import FILE, Network, manifests, policies
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.pod_security import MODES, namespace_labels
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import engine_defaults
@@ -91,9 +96,10 @@ class ActionModule(ControllerAction):
             self._add_policies(args, base, overlay)
             digests, command = plain(args["image_digests"]), plain(args["command"])
             add_digests((args["layer"], args["name"]), args["environment"], digests, command, base, overlay)
+            add_custom(own, overlay)
             write = not self._task.check_mode
             diff = write_tree(folder / _paths.BASE, base, write)
-            diff += write_tree(own, overlay, write)
+            diff += write_tree(own, overlay, write, _paths.CUSTOM)
         except (GitopsError, OSError) as error:
             raise AnsibleActionFail(f"{args['name']}: {error}") from None
         files = [entry["after_header"] for entry in diff]

@@ -18,7 +18,10 @@ LAYERS = INFRA, SERVICES = ("infra", "services")
 BASE = "base"
 ENVIRONMENTS = "envs"
 APPLICATIONSETS = "appsets"
+CUSTOM = "custom"  # in an overlay: what the user adds to it, which no run writes
 UPSTREAM = "upstream.yaml"  # an official manifest, in a base or an overlay
+# The file names that kustomize looks for.
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 # Path of a directory generator (with `*` as name) and of an Application.
 OVERLAY = re.compile(rf"{ROOT}/(?:{'|'.join(LAYERS)})/(?P<name>[^/]+)/{ENVIRONMENTS}/(?P<environment>[^/]+)")
@@ -48,6 +51,17 @@ def environment_folder(environment: str) -> str:
 def overlay_folder(layer: str, name: str, environment: str) -> str:
     """Return the folder of an overlay in the monorepo."""
     return f"{component_folder(layer, name)}/{environment_folder(environment)}"
+
+
+def custom_folder(layer: str, name: str, environment: str) -> str:
+    """Return the folder in which users add to an overlay."""
+    return f"{overlay_folder(layer, name, environment)}/{CUSTOM}"
+
+
+def is_custom(path: str) -> bool:
+    """Return whether a file is in the folder of an overlay that belongs to the user."""
+    parts = path.split("/")
+    return len(parts) > 6 and (parts[0], parts[3], parts[5]) == (ROOT, ENVIRONMENTS, CUSTOM)
 
 
 def applicationset_folder(environment: str) -> str:

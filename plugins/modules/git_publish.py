@@ -27,7 +27,14 @@ options:
   removals:
     description:
       - Overlays that are removed from this environment, as C(<layer>/<name>); M(monorepo.gitops.gitops_compare) returns
-        them. The C(base) goes with the last overlay.
+        them. The C(base) goes with the last overlay, and the folder C(custom) of an overlay stays.
+    type: list
+    elements: str
+    default: []
+  replaced:
+    description:
+      - Files that people wrote or changed, and that the commit replaces; M(monorepo.gitops.gitops_compare) returns
+        them. The message of the commit lists them.
     type: list
     elements: str
     default: []
@@ -132,6 +139,7 @@ def remove(clone: Clone, environment: str, removals: list[str]) -> list[str]:
         leaving = [file for file in files if file.startswith(f"{folder}{_paths.environment_folder(environment)}/")]
         if environments == {environment}:
             leaving = [file for file in files if file.startswith(folder)]
+        leaving = [file for file in leaving if not _paths.is_custom(file)]
         others = [file for file in leaving if not clone.is_rendered(file)]
         if others:
             raise GitopsError(
@@ -163,7 +171,7 @@ def publish_changes(clone: Clone, params: dict[str, Any], check_mode: bool) -> d
         staged, clone.names("ls-files", _paths.ROOT), params["environment"]
     )
     if staged:
-        result["message"] = policy.commit_message(staged, params["environment"], removed)
+        result["message"] = policy.commit_message(staged, params["environment"], removed, params["replaced"])
         if not check_mode:
             author = (params["author_name"], params["author_email"])
             clone.commit(result["message"], *author)
@@ -191,6 +199,7 @@ def main() -> None:
             "branch": {"type": "str", "default": "main"},
             "environment": {"type": "str", "required": True},
             "removals": {"type": "list", "elements": "str", "default": []},
+            "replaced": {"type": "list", "elements": "str", "default": []},
             "tree": {"type": "str", "default": ""},
             "push": {"type": "bool", "default": True},
             "author_name": {"type": "str", "default": "monorepo.gitops"},

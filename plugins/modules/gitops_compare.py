@@ -78,7 +78,8 @@ options:
   adopt:
     description:
       - V(argocd) allows taking over an Argo CD that was installed by hand, and AppProjects C(infra) and C(services)
-        that somebody else created. The name of a component allows overwriting its handwritten overlay.
+        that somebody else created. The name of a component allows to replace files of it that no run wrote. A word that
+        an error printed, such as V(maildev:3f2a91), allows to overwrite what somebody changed in rendered files.
     type: list
     elements: str
     default: []
@@ -122,6 +123,11 @@ notes:
   - "Error C(Objects that hold data would be deleted ...): keep them, or name them in O(volume_removals)."
   - "Error C(What lives cannot take a value ...): an object in the cluster cannot get the value that it would get; the
     message says what to do instead. The fields are those of the API server and those that components name."
+  - "Error C(Git has files of ... that no run wrote ...): the message says what its built objects would change in the
+    cluster. Name the component in O(adopt), or leave it out of O(components)."
+  - "Error C(Somebody changed what a run rendered ...): a checksum in the header of each rendered file shows that. Move
+    the change to the inventory, or name the word of the message in O(adopt). A file that was rendered without a
+    checksum counts as unchanged."
   - "Error C(Both layers have a component ...): there can be one Application of that name."
   - "Error C(The ApplicationSet controller runs with the policy ...): the controller's own setting wins over
     C(applicationsSync), which Argo CD documents under Controlling Resource Modification."
@@ -190,6 +196,12 @@ recorded:
   type: bool
 leftovers:
   description: Names of Applications that exist although Git has no folder for them.
+  returned: success
+  type: list
+  elements: str
+replaced:
+  description:
+    - Files of the published commit that people wrote or changed, and that the run replaces because O(adopt) allows it.
   returned: success
   type: list
   elements: str

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import CUSTOM, KUSTOMIZATIONS
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER
 
 FILE = "namespaces.yaml"
-# The file names that kustomize looks for.
-KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 # Argo CD neither prunes nor deletes them, and does not report one that leaves Git as out of sync.
 ANNOTATIONS = {
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
@@ -56,6 +56,22 @@ def add_file(name: str, text: str, what: str, overlay: dict[str, str], field: st
     """Add a file to an overlay, and to the resources or transformers of its kustomization; `what` is in it."""
     if name in overlay:
         raise GitopsError(f"overlay/{name} is rendered by the collection: give that template another name.")
+    add_entry(name, what, overlay, field)
+    overlay[name] = text
+
+
+def add_custom(folder: Path, overlay: dict[str, str]) -> None:
+    """Let an overlay read what users add to it, if its folder in Git has that."""
+    mine = [name for name in overlay if name.startswith(f"{CUSTOM}/")]
+    if mine:
+        raise GitopsError(f"overlay/{mine[0]}: the folder {CUSTOM} of an overlay is the user's: choose another name.")
+    custom = folder / CUSTOM
+    if not custom.is_symlink() and any((custom / name).is_file() for name in KUSTOMIZATIONS):
+        add_entry(CUSTOM, "additions of the user", overlay, "components")
+
+
+def add_entry(name: str, what: str, overlay: dict[str, str], field: str) -> None:
+    """Add an entry to a list of an overlay's kustomization."""
     found = [file for file in KUSTOMIZATIONS if file in overlay]
     if not found:
         raise GitopsError(
@@ -66,7 +82,6 @@ def add_file(name: str, text: str, what: str, overlay: dict[str, str], field: st
         overlay[found[0]] += f"{field}: [{name}]\n"
     else:
         overlay[found[0]] = with_entry(overlay[found[0]], field, name, file, what)
-    overlay[name] = text
 
 
 def brought(texts: list[str]) -> set[str]:

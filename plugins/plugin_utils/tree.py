@@ -17,6 +17,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._files import replace
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import UPSTREAM
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.checksums import with_checksums
 
 HEADER = "# Rendered by monorepo.gitops. Changes made here are overwritten: change the inventory or the role instead.\n"
 DIFF_LIMIT = 100_000
@@ -87,13 +88,15 @@ def check_inside(dest: Path, names: Iterable[str]) -> None:
         raise GitopsError(f"{links[0]} is a symbolic link, and nothing is written there: delete it in Git.")
 
 
-def write_tree(dest: Path, files: dict[str, str], write: bool) -> list[dict[str, str]]:
+def write_tree(dest: Path, files: dict[str, str], write: bool, users: str = "") -> list[dict[str, str]]:
     """Write these files to `dest` and remove other files of ours; return the changes as Ansible diffs.
 
-    Files of others stay.
+    Files of others stay, and so does the folder `users` below it, which is theirs. Rendered files get a checksum.
     """
+    files = with_checksums(files)
     check_inside(dest, ["", *files])
     present = [path for path in sorted(dest.rglob("*")) if path.is_file() and not path.is_symlink()]
+    present = [path for path in present if not users or path.relative_to(dest).parts[0] != users]
     stale = [path for path in present if str(path.relative_to(dest)) not in files and is_ours(path)]
     changes = [change(path, None, write) for path in stale]
     changes += [change(dest / name, content, write) for name, content in sorted(files.items())]

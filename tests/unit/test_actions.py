@@ -15,6 +15,7 @@ import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.template import trust_as_template
 from ansible.utils.display import Display
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.checksums import with_checksums
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER
 
 from .running import run_action
@@ -29,6 +30,11 @@ def write(folder: Path, files: dict[str, str]) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return folder
+
+
+def headed(text: str) -> str:
+    """Return a file as it is rendered."""
+    return with_checksums({"x": HEADER + text})["x"]
 
 
 def documented(options: dict) -> dict:
@@ -207,17 +213,17 @@ class TestRenderComponent:
             "before_header": f"{folder}/base/service.yaml",
             "after_header": f"{folder}/base/service.yaml",
             "before": "",
-            "after": f"{HEADER}kind: Service\nmetadata: {{name: web}}\n",
+            "after": headed("kind: Service\nmetadata: {name: web}\n"),
         }
         assert result == {"changed": True, "files": [f"{folder}/{name}" for name in names], "stand_in": False}
-        assert (folder / names[1]).read_text() == f"{HEADER}resources: [../../base, namespaces.yaml]\n"
+        assert (folder / names[1]).read_text() == headed("resources: [../../base, namespaces.yaml]\n")
 
     def test_a_second_time_changes_nothing_and_what_leaves_is_removed(self, render, folder):
         render({"optional": True})
         assert render({"optional": True}) == {"changed": False, "files": [], "stand_in": False, "diff": []}
         result = render()
         assert result["files"] == [f"{folder}/envs/dev/optional.yaml"]
-        assert (result["diff"][0]["before"], result["diff"][0]["after"]) == (f"{HEADER}kind: Job\n", "")
+        assert (result["diff"][0]["before"], result["diff"][0]["after"]) == (headed("kind: Job\n"), "")
         assert not (folder / "envs" / "dev" / "optional.yaml").exists()
 
     def test_check_mode_shows_the_diff_and_writes_nothing(self, render, folder):
@@ -277,7 +283,7 @@ class TestRenderComponent:
     def test_what_a_rehearsal_adds_is_in_a_folder_of_its_own(self, tmp_path, render, folder):
         extra = write(tmp_path / "rehearsal", {"webhooks.yaml.j2": "kind: Job\nmetadata: {name: {{ name }}}\n"})
         render(rehearsal_templates=str(extra))
-        text = f"{HEADER}kind: Job\nmetadata: {{name: web}}\n"
+        text = headed("kind: Job\nmetadata: {name: web}\n")
         assert (folder / "envs" / "dev" / "rehearsal" / "webhooks.yaml").read_text() == text
 
     def test_a_template_that_fails_is_named(self, templates, render, folder):
@@ -318,7 +324,7 @@ class TestRenderTree:
         result = run_action("render_tree", {"value": 1}, trees=trees)
         assert result == checked
         assert (result["changed"], result["files"]) == (True, [f"{tmp_path}/x/one.yaml", f"{tmp_path}/y/page.html"])
-        assert (tmp_path / "x" / "one.yaml").read_text() == f"{HEADER}a: 1\n"
+        assert (tmp_path / "x" / "one.yaml").read_text() == headed("a: 1\n")
         assert (tmp_path / "y" / "page.html").read_text() == "1 [\n"
         assert run_action("render_tree", {"value": 1}, trees=trees) == {"changed": False, "files": [], "diff": []}
 
@@ -327,7 +333,7 @@ class TestRenderTree:
             tmp_path / "a", {"one.yaml.j2": "{% include 'parts/two.yaml.j2' %}", "parts/two.yaml.j2": "a: {{ value }}"}
         )
         run_action("render_tree", {"value": 1}, trees=[{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}])
-        assert (tmp_path / "x" / "one.yaml").read_text() == f"{HEADER}a: 1\n"
+        assert (tmp_path / "x" / "one.yaml").read_text() == headed("a: 1\n")
 
     def test_what_is_included_may_lie_next_to_the_folder_with_the_delimiters_of_the_template(self, tmp_path):
         header = "#jinja2: variable_start_string:'[[', variable_end_string:']]'\n"
@@ -336,7 +342,7 @@ class TestRenderTree:
         )
         run_action("render_tree", {"value": 1}, trees=[{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}])
         assert [path.name for path in (tmp_path / "x").iterdir()] == ["one.yaml"]
-        assert (tmp_path / "x" / "one.yaml").read_text() == f"{HEADER}a: 1{{{{}}}}\n"
+        assert (tmp_path / "x" / "one.yaml").read_text() == headed("a: 1{{}}\n")
 
     def test_what_is_not_yaml_is_named(self, tmp_path):
         write(tmp_path / "a", {"one.yaml.j2": "a: [{{ value }}"})

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._diff.comparison import (
-    changed_fields,
     ignored_pointers,
     normalized,
     removed,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.fields import changed_fields
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_diff
 

@@ -36,32 +36,27 @@ def test_a_removal_of_another_layer_means_another_component(entry):
         removal.announced([entry], found(rendered={"kafka": "infra"}), set())
 
 
-def test_what_is_not_ours_is_not_overwritten_nor_taken_over():
+def test_what_is_not_ours_is_not_moved_nor_taken_over():
     sides = found(rendered={"hello": "infra"}, handwritten={"notes": "infra"})
     texts = []
-    for wanted, adopted, others in [
-        ({"notes": "infra"}, set(), set()),
-        ({"hello": "services"}, set(), set()),
-        ({"api": "services"}, set(), {"api", "else"}),
-        ({}, set(), {"notes"}),
+    for wanted, others in [
+        ({"hello": "services"}, set()),
+        ({"api": "services"}, {"api", "else"}),
+        ({}, {"notes"}),
     ]:
         with pytest.raises(GitopsError) as error:
-            removal.check_ownership(sides, wanted, adopted, others)
+            removal.check_ownership(sides, wanted, others)
         texts.append(str(error.value))
     assert texts[0] == (
-        "Nothing was written. A person wrote argocd/infra/notes/envs/dev, and this run would overwrite it: name notes "
-        "in gitops_adopt to let the collection take over, or leave it out of gitops_components."
-    )
-    assert texts[1] == (
         "Nothing was written. In Git hello is in the layer infra, but in the inventory in services: remove it in one "
         "run (gitops_removals), and add it in the next."
     )
-    assert texts[2] == (
+    assert texts[1] == (
         "Nothing was written. Argo CD has Applications of the same name that do not belong to the ApplicationSets "
         "infra and services (api), and this run would take them over: rename them, or leave these components out."
     )
-    assert "(notes)" in texts[3]
-    removal.check_ownership(sides, {"notes": "infra", "hello": "infra"}, {"notes"}, {"else"})
+    assert "(notes)" in texts[2]
+    removal.check_ownership(sides, {"notes": "infra", "hello": "infra"}, {"else"})
 
 
 def test_a_removal_that_has_happened_is_a_note():

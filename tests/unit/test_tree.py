@@ -9,6 +9,11 @@ import re
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.checksums import (
+    content_of,
+    is_edited,
+    with_checksums,
+)
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER, render_folder, write_tree
 
 
@@ -18,7 +23,8 @@ def names(folder):
 
 def test_a_second_time_writes_nothing(tmp_path):
     files = {"a.yaml": f"{HEADER}a: 1\n", "sub/b.yaml": f"{HEADER}b: 2\n"}
-    assert [entry["after"] for entry in write_tree(tmp_path / "x", files, write=True)] == list(files.values())
+    written = [entry["after"] for entry in write_tree(tmp_path / "x", files, write=True)]
+    assert written == list(with_checksums(files).values())
     assert write_tree(tmp_path / "x", files, write=True) == []
 
 
@@ -51,3 +57,34 @@ def test_a_template_that_is_no_yaml_is_named(tmp_path):
 def test_megabytes_are_not_shown_in_a_diff(tmp_path):
     (entry,) = write_tree(tmp_path, {"a.yaml": "a\n" * 100_000}, write=True)
     assert entry["after"] == "(200000 characters, 100000 lines)\n"
+
+
+def test_each_rendered_file_has_a_checksum_of_what_follows():
+    files = {
+        "kustomization.yaml": f"{HEADER}resources: [upstream.yaml]\n",
+        "upstream.yaml": "kind: List\n",
+        "sub/kustomization.yaml": f"{HEADER}resources: []\n",
+    }
+    found = with_checksums(files)
+    assert found == {
+        "kustomization.yaml": f"{HEADER}# Checksum of what follows: ae142e9afa2f095c\n"
+        "# Checksum of upstream.yaml: bac33b4c6ac6e0a5\nresources: [upstream.yaml]\n",
+        "upstream.yaml": "kind: List\n",
+        "sub/kustomization.yaml": f"{HEADER}# Checksum of what follows: 6c71762bddd54c97\nresources: []\n",
+    }
+    assert [content_of(text) for text in found.values()] == [content_of(text) for text in files.values()]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda text: text, False),
+        (lambda text: text.replace("a: 1", "a: 2"), True),
+        (lambda text: f"{text}\n", True),
+        (lambda text: text.replace("follows: ", "follows: 0"), True),
+        (lambda text: text.partition("\n")[0] + "\na: 2\n", False),  # as earlier releases rendered it
+        (lambda text: f"# Mine.\n{text}", False),  # not ours any more
+    ],
+)
+def test_it_shows_whether_somebody_changed_the_file(change, expected):
+    assert is_edited(change(with_checksums({"x": f"{HEADER}a: 1\n"})["x"])) is expected

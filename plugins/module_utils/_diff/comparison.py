@@ -35,6 +35,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     status_of,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.fields import changed_fields
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import HOOKS, TRACKING
 
 Manifest = dict[str, Any]
@@ -282,17 +283,3 @@ def child(item: Any, part: str) -> Any:
     if isinstance(item, dict):
         return item.get(part)
     return item[int(part)] if isinstance(item, list) and part.isdecimal() and int(part) < len(item) else None
-
-
-def changed_fields(before: Any, after: Any, path: str = "") -> Iterator[str]:
-    """Yield the paths of the fields in which two values differ."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted(before.keys() | after.keys()):
-            if before.get(key) != after.get(key):
-                yield from changed_fields(before.get(key), after.get(key), f"{path}.{key}" if path else key)
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for index, pair in enumerate(zip(before, after, strict=True)):
-            if pair[0] != pair[1]:
-                yield from changed_fields(*pair, f"{path}[{index}]")
-    else:
-        yield path

@@ -9,6 +9,7 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustom
     cluster_kinds,
     component,
     identities,
+    written,
 )
 
 
@@ -34,12 +36,16 @@ class Builds:
     @cached_property
     def earlier(self) -> dict[str, set[Identity]]:
         """Return the objects that Argo CD has from Git, for components that change or leave only."""
+        return objects_of(self._earlier_summaries, self._earlier_summaries + self._wanted_summaries)
+
+    @cached_property
+    def _earlier_summaries(self) -> list[dict[str, Any]]:
         present, changed = self.revisions.overlays(self.revisions.before), self.revisions.changed
         entries = [entry for name, entry in sorted(present.items()) if name in changed or name not in self.wanted]
         with self.revisions.exported(self.revisions.before, entries) as tree:
             # An overlay that does not build was never deployed; the cluster shows what exists.
             summaries, _errors = self._build_each(tree, entries)
-        return objects_of(summaries, summaries + self._wanted_summaries)
+        return summaries
 
     @cached_property
     def after(self) -> set[Identity]:
@@ -53,6 +59,20 @@ class Builds:
             if summary["name"] == name:
                 return json.loads(Path(summary["path"]).read_text(encoding="utf-8"))["items"], summary["namespace"]
         return [], ""
+
+    def sides(self, name: str) -> tuple[dict[Identity, dict[str, Any]], dict[Identity, dict[str, Any]]]:
+        """Return the objects of a component before and after this run; none where its overlay does not build."""
+        cluster = cluster_kinds(self._earlier_summaries + self._wanted_summaries)
+        before, after = (
+            {
+                identity: item
+                for summary in summaries
+                if summary["name"] == name
+                for identity, item in placed(summary, cluster)
+            }
+            for summaries in (self._earlier_summaries, self._wanted_summaries)
+        )
+        return before, after
 
     @cached_property
     def _wanted_summaries(self) -> list[dict[str, Any]]:
@@ -73,6 +93,14 @@ class Builds:
         """Build overlays of which some may be broken; return why."""
         names = ["/".join(entry) for entry in entries]
         return build_others(str(tree), self.options.environment, names, self.options.kustomize)
+
+
+def placed(summary: dict[str, Any], cluster: set[tuple[str, str]]) -> Iterator[tuple[Identity, dict[str, Any]]]:
+    """Yield the built objects of a component, each with what it is in the cluster."""
+    for item in json.loads(Path(summary["path"]).read_text(encoding="utf-8"))["items"]:
+        group, kind, namespace, name = written(item)
+        if name:
+            yield (group, kind, "" if (group, kind) in cluster else namespace or summary["namespace"], name), item
 
 
 def objects_of(summaries: list[dict[str, Any]], known: list[dict[str, Any]]) -> dict[str, set[Identity]]:

@@ -14,11 +14,12 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import (
     identity,
-    immutable,
     installation,
     removal,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.adoption import Adoption
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.builds import Builds
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.effect import Effect
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.losses import Losses
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.options import Options
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import Found
@@ -71,13 +72,24 @@ class Comparison:
         """Return what the run would delete."""
         return Losses(self.found, self.builds, self.survey)
 
+    @cached_property
+    def adoption(self) -> Adoption:
+        """Return what of people's work in Git the run would replace."""
+        return Adoption(self.revisions, {entry["name"]: entry["layer"] for entry in self.options.components})
+
+    @cached_property
+    def effect(self) -> Effect:
+        """Return what the run does to the objects of components."""
+        rules = {entry["name"]: entry.get("immutable") or [] for entry in self.options.components}
+        return Effect(self.builds, self.losses, self.survey, rules)
+
     def check_identity(self) -> None:
         """Stop before anything of another cluster, environment or repository is changed."""
         living = identity.living_sides(
             self.survey.applicationsets, self.survey.config_map, list(self.survey.ours.values())
         )
         stops, notes, word = identity.compare(self.wanted_side, living, self._facts(living))
-        stops += self._two_repositories()
+        stops += two_repositories(self.clone, self.options)
         if stops and self.options.takeover != word:
             raise GitopsError(identity.refusal(stops, word))
         self.notes += [f"Continuing because of gitops_takeover={word}: {text}" for text in stops] + notes
@@ -97,19 +109,6 @@ class Comparison:
             changed_overlays=self.revisions.changed_overlays(self.found.rendered.keys() - self.wanted),
             head=self.revisions.published,
         )
-
-    def _two_repositories(self) -> list[str]:
-        """Return why Argo CD's URL is not the repository that is published to, if that URL can be reached."""
-        read, pushed = self.options.repository, self.options.push_url or self.options.repository
-        if identity.repository_name(read) == identity.repository_name(pushed):
-            return []
-        commit = remote.unknown_at(self.clone, read, self.options.revision)
-        if not commit:
-            return []
-        return [
-            f"gitops_repo_url has commit {commit[:12]} at {self.options.revision}, which gitops_repo_push_url does not "
-            f"have: {public(read)} and {public(pushed)} are different repositories."
-        ]
 
     def check_policy(self) -> None:
         """Stop when the controller would delete Applications whatever the ApplicationSets say."""
@@ -131,10 +130,16 @@ class Comparison:
             if self.revisions.published:
                 self.revisions.check_one_layer(self.revisions.published)
             wanted = {entry["name"]: entry["layer"] for entry in self.options.components}
-            removal.check_ownership(self.found, wanted, self.options.adopted, self._foreign_names())
+            removal.check_ownership(self.found, wanted, self._foreign_names())
             self.revisions.check_one_layer()
+            self.adoption.clear()
+            self.notes += self.adoption.check(self.effect.of)
         names, notes = removal.announced(self.options.removals, self.found, self.options.known)
         self.notes += notes + removal.forgotten(self.found, names)
+        if not self.revisions.commit:
+            self.notes += self.adoption.left(
+                {name: layer for name, layer in self.found.rendered.items() if name in names}
+            )
         surprising = removal.unannounced(self.found, names)
         if surprising:
             losses = {name: self.losses.data_of(name)[0] for name in surprising}
@@ -147,8 +152,8 @@ class Comparison:
 
     def _foreign_names(self) -> set[str]:
         """Return the names of Applications in Argo CD's namespace that are not ours."""
-        found = [item["metadata"] for item in self.survey.others]
-        return {metadata["name"] for metadata in found if metadata["namespace"] == self.survey.namespace}
+        metadata = [item["metadata"] for item in self.survey.others]
+        return {entry["name"] for entry in metadata if entry["namespace"] == self.survey.namespace}
 
     def check_data(self, names: list[str]) -> list[dict[str, Any]]:
         """Stop when objects that hold data would leave components that stay; return the volumes to delete."""
@@ -162,12 +167,8 @@ class Comparison:
 
     def check_immutable(self) -> None:
         """Stop when a living object cannot take what it would get: Argo CD would try it again and again."""
-        rules = {entry["name"]: entry.get("immutable") or [] for entry in self.options.components}
-        found = []
-        for name in sorted(self.revisions.changed & self.losses.staying & self.found.living.keys()):
-            objects, namespace = self.builds.objects(name)
-            texts = immutable.refused(objects, namespace, rules.get(name, []), self.survey.live)
-            found += [f"{name}: {text}" for text in texts]
+        names = sorted(self.revisions.changed & self.losses.staying & self.found.living.keys())
+        found = [f"{name}: {text}" for name in names for text in self.effect.refused(name)]
         if found:
             raise GitopsError(f"Nothing was written. What lives cannot take a value. {' '.join(found)}")
 
@@ -193,8 +194,7 @@ class Comparison:
         volumes = self.check_data(names)
         self.check_immutable()
         found, living, commit = self.found, self.found.living.keys(), self.revisions.commit
-        present = self.revisions.overlays(self.revisions.before)
-        named = self._named(names)
+        present, named = self.revisions.overlays(self.revisions.before), self._named(names)
         return {
             "commit": commit,
             "notes": [*removal.named(named), *self.notes],
@@ -206,6 +206,7 @@ class Comparison:
                 f"{layer}/{name}" for name, layer in found.handwritten.items() if name not in self.wanted
             ),
             "leftovers": sorted(living - found.rendered.keys() - found.handwritten.keys() - self.wanted),
+            "replaced": [] if commit else self.adoption.replaced,
             "tree": "" if commit else self.clone.staged_tree(),
             "uid": self.survey.uid,
         }
@@ -221,5 +222,18 @@ class Comparison:
 
     def _pruned(self, names: list[str]) -> int:
         """Return how many objects leave the cluster."""
-        living = self.found.living
-        return len(self.losses.pruned()) + sum(len(living[name]) for name in names if name in living)
+        return len(self.losses.pruned()) + sum(len(self.found.living.get(name, ())) for name in names)
+
+
+def two_repositories(clone: Clone, options: Options) -> list[str]:
+    """Return why Argo CD's URL is not the repository that is published to, if that URL can be reached."""
+    read, pushed = options.repository, options.push_url or options.repository
+    if identity.repository_name(read) == identity.repository_name(pushed):
+        return []
+    commit = remote.unknown_at(clone, read, options.revision)
+    if not commit:
+        return []
+    return [
+        f"gitops_repo_url has commit {commit[:12]} at {options.revision}, which gitops_repo_push_url does not "
+        f"have: {public(read)} and {public(pushed)} are different repositories."
+    ]

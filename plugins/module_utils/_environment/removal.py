@@ -100,8 +100,8 @@ def forgotten(found: Found, removals: list[str]) -> list[str]:
     ]
 
 
-def check_ownership(found: Found, wanted: dict[str, str], adopted: set[str], others: set[str]) -> None:
-    """Refuse to overwrite what a person wrote, to move a component, and to take over an Application of somebody else.
+def check_ownership(found: Found, wanted: dict[str, str], others: set[str]) -> None:
+    """Refuse to move a component, and to take over an Application of somebody else.
 
     `wanted` has the layers of the components of the inventory, `others` are the names of foreign Applications.
     """
@@ -117,14 +117,6 @@ def check_ownership(found: Found, wanted: dict[str, str], adopted: set[str], oth
         raise GitopsError(
             f"Nothing was written. In Git {moved[0]} is in the layer {found.rendered[moved[0]]}, but in the inventory "
             f"in {wanted[moved[0]]}: remove it in one run (gitops_removals), and add it in the next."
-        )
-    overwritten = sorted((wanted.keys() & found.handwritten.keys()) - adopted)
-    if overwritten:
-        folders = [overlay_folder(found.handwritten[name], name, found.environment) for name in overwritten]
-        raise GitopsError(
-            f"Nothing was written. A person wrote {listed(folders)}, and this run would overwrite it: name "
-            f"{listed(overwritten)} in gitops_adopt to let the collection take over, or leave it out of "
-            "gitops_components."
         )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import (
     BASE,
     ROOT,
+    UPSTREAM,
     component_folder,
     environment_folder,
     overlay_folder,
@@ -70,6 +71,12 @@ class History:
         found = self.names("grep", "-l", "--no-color", "--fixed-strings", HEADER, commit, "--", pattern, check=False)
         return [name.partition(":")[2] for name in found]
 
+    def headed(self, commit: str) -> set[str]:
+        """Return the files of a commit that have the header of a rendered file."""
+        paths = ("--", ROOT, f":(exclude,glob)**/{UPSTREAM}")
+        found = self.names("grep", "-l", "--no-color", "--fixed-strings", HEADER, commit, *paths, check=False)
+        return {name.partition(":")[2] for name in found}
+
     def past(self, environment: str) -> list[str]:
         """Return the files of an environment's overlays in the history of the branch."""
         pattern = f":(glob){overlay_folder('*', '*', environment)}/**"
@@ -102,11 +109,20 @@ class History:
 
     def export(self, commit: str, folders: list[str], target: Path) -> None:
         """Write folders of a commit below another folder."""
-        present = [folder for folder in folders if self.files(commit, folder)]
+        self._extract(commit, [folder for folder in folders if self.files(commit, folder)], target)
+
+    def texts(self, commit: str, names: list[str]) -> dict[str, str]:
+        """Return the content of files that a commit has, without symbolic links."""
+        with tempfile.TemporaryDirectory(prefix="monorepo-gitops-") as folder:
+            self._extract(commit, names, Path(folder))
+            found = {name: Path(folder) / name for name in names}
+            return {name: path.read_text(errors="replace") for name, path in found.items() if path.is_file()}
+
+    def _extract(self, commit: str, present: list[str], target: Path) -> None:
         if not present:
             return
         archive = target / "export.tar"
-        self.git("archive", f"--output={archive}", commit, "--", *present)
+        self.git("--literal-pathspecs", "archive", f"--output={archive}", commit, "--", *present)
         with tarfile.open(archive) as file:
             if hasattr(tarfile, "data_filter"):  # Python before 3.11.4 has none
                 file.extraction_filter = inside

@@ -9,6 +9,7 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -28,9 +29,11 @@ def overlays(files: list[str], environment: str) -> dict[str, tuple[str, str]]:
 
 
 def layers_and_names(files: list[str], environment: str) -> set[tuple[str, str]]:
-    """Return layer and name of each overlay of this environment."""
+    """Return layer and name of each overlay of this environment; what users add to one is none by itself."""
     found = {
-        component_of(path) for path in files if PurePosixPath(path).parts[3:5] == (_paths.ENVIRONMENTS, environment)
+        component_of(path)
+        for path in files
+        if PurePosixPath(path).parts[3:5] == (_paths.ENVIRONMENTS, environment) and not _paths.is_custom(path)
     }
     return {entry for entry in found if entry}
 
@@ -52,7 +55,8 @@ def check_one_layer(files: list[str], environment: str) -> None:
 def environments_of(files: list[str], component: tuple[str, str]) -> set[str]:
     """Return the environments for which Git has an overlay of a component."""
     prefix = (_paths.ROOT, *component, _paths.ENVIRONMENTS)
-    return {parts[4] for path in files if (parts := PurePosixPath(path).parts)[:4] == prefix and len(parts) > 5}
+    paths = [PurePosixPath(path).parts for path in files if not _paths.is_custom(path)]
+    return {parts[4] for parts in paths if parts[:4] == prefix and len(parts) > 5}
 
 
 def touched_environments(staged: dict[str, str], all_files: list[str], environment: str) -> list[str]:
@@ -69,8 +73,8 @@ def touched_components(files: list[str], environment: str) -> list[str]:
     return sorted({component[1] for path in ours if (component := component_of(path))})
 
 
-def commit_message(staged: dict[str, str], environment: str, removals: list[str]) -> str:
-    """Return a commit message: a subject line, and a body that lists the changes."""
+def commit_message(staged: dict[str, str], environment: str, removals: list[str], replaced: Sequence[str] = ()) -> str:
+    """Return a commit message: a subject line, and a body that lists the changes, and what people wrote before."""
     verbs = {"A": "added", "M": "changed", "D": "removed"}
     groups: dict[str, Counter[str]] = {}
     for path, status in staged.items():
@@ -85,6 +89,7 @@ def commit_message(staged: dict[str, str], environment: str, removals: list[str]
         f"- {name}: {', '.join(f'{count} {verb}' for verb, count in sorted(groups[name].items()))}" for name in names
     ]
     body += [f"- {name}: removed from {environment} (gitops_removals)" for name in removals]
+    body += [f"- {path}: written by hand before (gitops_adopt)" for path in replaced]
     return f"{environment}: update {head}\n\n" + "\n".join(body) + "\n"
 
 
