@@ -22,7 +22,7 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action 
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file
 
 ARGUMENTS: dict[str, Any] = {
-    "components": {"type": "list", "elements": "str", "required": True},
+    "components": {"type": "list", "elements": "raw", "required": True},
     "arguments": {"type": "dict", "default": {}},
 }
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -69,7 +69,7 @@ class ActionModule(ControllerAction):
 
     def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Check the variables."""
-        components = role_folders(args["components"])
+        components = role_folders([entry for entry in args["components"] if not isinstance(entry, dict)])
         folders = [*(ROLES / name for name in ENGINE), *components]
         specs = {folder: entry_points(folder) for folder in folders}
         options = inputs.union(entry for spec in specs.values() for entry in spec.values())

@@ -8,12 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import check_definition, plan, role_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import (
+    check_definition,
+    handwritten,
+    plan,
+    role_of,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file, engine_defaults
 
-ARGUMENTS: dict[str, Any] = {"components": {"type": "list", "elements": "str", "required": True}}
+ARGUMENTS: dict[str, Any] = {"components": {"type": "list", "elements": "raw", "required": True}}
 # Keys of a definition that may depend on variables of its role.
 LISTS = ("depends_on", "endpoints", "flows", "immutable", "more_namespaces", "pod_security", "verify", "warnings")
 
@@ -26,8 +31,17 @@ class ActionModule(ControllerAction):
     def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return the components in their order."""
         argocd_namespace = self._templar.template(task_vars.get("argocd_namespace", "argocd"))
-        definitions = [self._definition(entry, task_vars) for entry in args["components"]]
-        return {"changed": False, "components": plan(definitions, argocd_namespace)}
+        definitions = [
+            handwritten(plain(entry)) if isinstance(entry, dict) else self._definition(str(entry), task_vars)
+            for entry in args["components"]
+        ]
+        ordered = plan(definitions, argocd_namespace)
+        theirs = [entry for entry in ordered if entry.get("handwritten")]
+        return {
+            "changed": False,
+            "components": [entry for entry in ordered if entry not in theirs],
+            "handwritten": theirs,
+        }
 
     def _definition(self, entry: str, task_vars: dict[str, Any]) -> dict[str, Any]:
         role = role_of(entry)

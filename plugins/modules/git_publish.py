@@ -13,7 +13,7 @@ author:
 description:
   - Commits all changes below C(argocd/) in one commit and pushes it; without changes there is no commit. When somebody
     else pushed first, the commit is rebased and pushed again.
-  - Refuses to commit private keys, tokens and Secret objects with data.
+  - Refuses to commit private keys, tokens and Secret objects with data. What the same file had before is a warning.
   - Removes only the overlays in O(removals) from Git, and only files that a run rendered.
 extends_documentation_fragment:
   - monorepo.gitops.git
@@ -121,8 +121,9 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy, remote, secrets
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy, remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.known_secrets import check_files
 from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
 
 
@@ -151,8 +152,9 @@ def remove(clone: Clone, environment: str, removals: list[str]) -> list[str]:
     return removed
 
 
-def publish_changes(clone: Clone, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+def publish_changes(clone: Clone, module: Any) -> dict[str, Any]:
     """Check, commit, push, and return the result of the module."""
+    params, check_mode = module.params, module.check_mode
     if params["tree"] and params["tree"] != clone.staged_tree():
         raise GitopsError(
             "Nothing was committed. The working tree is not the one that was compared: another run for this repository "
@@ -161,9 +163,8 @@ def publish_changes(clone: Clone, params: dict[str, Any], check_mode: bool) -> d
     removed = remove(clone, params["environment"], params["removals"])
     staged = clone.staged()
     texts = {name: (clone.path / name).read_text(errors="replace") for name, status in staged.items() if status != "D"}
-    found = secrets.find_secrets(texts)
-    if found:
-        raise GitopsError(secrets.refusal(found))
+    for text in check_files(clone, texts):
+        module.warn(f"Git had a secret before: {text}.")
     result: dict[str, Any] = {"changed": bool(staged), "files": sorted(staged), "removed": removed}
     result |= {"message": "", "published_at": ""}
     result["components"] = policy.touched_components(list(staged), params["environment"])
@@ -186,7 +187,7 @@ def run(module: Any) -> dict[str, Any]:
     params = module.params
     clone = Clone(params["path"], params["url"], params["branch"], params["ssh_command"], params["isolated"])
     with clone.locked():
-        return publish_changes(clone, params, module.check_mode)
+        return publish_changes(clone, module)
 
 
 def main() -> None:

@@ -58,6 +58,13 @@ options:
     type: list
     elements: dict
     required: true
+  entries:
+    description:
+      - What the inventory says of components that people wrote, as returned by M(monorepo.gitops.gitops_plan). Git must
+        have them.
+    type: list
+    elements: dict
+    default: []
   removals:
     description:
       - Components that may be deleted, each as its name, as C(<layer>/<name>), or as the full name of its role.
@@ -268,6 +275,7 @@ def options(params: dict[str, Any]) -> Options:
         commit=params["commit"],
         publish=params["publish"],
         components=params["components"],
+        entries=params["entries"],
         known=set(params["known_components"]),
         removals=params["removals"],
         volume_removals=params["volume_removals"],
@@ -351,6 +359,7 @@ def main() -> None:
             publish={"type": "bool", "default": True},
             environment={"type": "str", "required": True},
             components={"type": "list", "elements": "dict", "required": True},
+            entries={"type": "list", "elements": "dict", "default": []},
             removals={"type": "list", "elements": "str", "default": []},
             volume_removals={"type": "list", "elements": "dict", "default": []},
             takeover={"type": "str", "default": ""},

@@ -25,8 +25,11 @@ options:
     description:
       - Names of components of this collection, such as V(cert-manager), or full names of roles of other collections
         that define a component the same way.
+      - A component that people wrote in Git is found without an entry. A mapping with its C(name) and C(layer) adds
+        C(depends_on), C(endpoints), or C(kinds), each with C(group), C(kind) and, for one without a namespace,
+        C(namespaced=false), where kustomize cannot build it.
     type: list
-    elements: str
+    elements: raw
     required: true
 notes:
   - Fails when a component is unknown, when two have one name, when a name is not a DNS label, when a dependency is not
@@ -70,4 +73,17 @@ components:
     role: {description: Full name of the role., type: str}
     role_path: {description: Folder of the role., type: str}
     stages: {description: Files with KWOK Stages for the rehearsal cluster., type: list, elements: str}
+handwritten:
+  description: The entries of components that people wrote, in the same order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name: {description: Name of the component and of its Application., type: str}
+    layer: {description: V(infra) or V(services)., type: str}
+    namespace: {description: Namespace of objects that name none., type: str}
+    depends_on: {description: Components that must be Healthy first., type: list, elements: str}
+    stage: {description: 0 for what depends on nothing; otherwise one more than the latest dependency., type: int}
+    endpoints: {description: "List of {name, url, protocol, purpose}.", type: list, elements: dict}
+    kinds: {description: Kinds of its objects., type: list, elements: dict}
 """

@@ -35,9 +35,16 @@ options:
   others:
     description:
       - Overlays that people wrote, as C(<layer>/<name>). The AppProjects allow their content. One that does not build
-        is left out with a warning; an object that a component also has is a warning.
+        is left out with a warning, unless O(entries) has its kinds; an object that a component also has is a warning.
     type: list
     elements: str
+    default: []
+  entries:
+    description:
+      - What the inventory says of components that people wrote, as returned by M(monorepo.gitops.gitops_plan). The
+        AppProjects allow their C(kinds).
+    type: list
+    elements: dict
     default: []
 attributes:
   async:
@@ -87,11 +94,12 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.known_secrets import check_built
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import (
     build_all,
     build_others,
     check_one_owner,
-    check_secrets,
+    described,
     find_command,
     projects,
     secrets_of,
@@ -104,10 +112,17 @@ def run(module: Any) -> dict[str, Any]:
     command = params["command"] or find_command()
     summaries = build_all(params["tree"], params["environment"], params["components"], command)
     check_one_owner(summaries)
-    check_secrets(summaries)
-    others, errors = build_others(params["tree"], params["environment"], params["others"], command)
-    errors = [f"A handwritten overlay was left out: {text}" for text in errors]
+    before = check_built(params["tree"], params["environment"], summaries, command)
+    kinds = {f"{entry['layer']}/{entry['name']}": entry["kinds"] for entry in params["entries"]}
+    given = {entry: kinds[entry] for entry in params["others"] if kinds.get(entry)}
+    unknown = [entry for entry in params["others"] if entry not in given]
+    others, errors = build_others(params["tree"], params["environment"], unknown, command)
+    known, _errors = build_others(params["tree"], params["environment"], sorted(given), command)
+    others += [*known, *(described(entry, found) for entry, found in sorted(given.items()))]
+    advice = "If kustomize is not what builds it, name its kinds in gitops_components (docs/safety.md)."
+    errors = [f"A handwritten overlay was left out: {text.removesuffix('.')}. {advice}" for text in errors]
     errors += [f"Git has a secret in a handwritten overlay, {text}." for text in secrets_of(others)]
+    errors += [f"Git had a secret before, {text}." for text in before]
     try:
         check_one_owner(summaries + others)
     except GitopsError as error:
@@ -128,6 +143,7 @@ def main() -> None:
             "environment": {"type": "str", "required": True},
             "components": {"type": "list", "elements": "dict", "required": True},
             "others": {"type": "list", "elements": "str", "default": []},
+            "entries": {"type": "list", "elements": "dict", "default": []},
             "command": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,

@@ -83,7 +83,7 @@ shop_component:
         }
         result = run_action("gitops_plan", variables, components=["acme.platform.shop", "acme.platform.bank"])
         bank, planned = result.pop("components")
-        assert result == {"changed": False}
+        assert result == {"changed": False, "handwritten": []}
         assert (bank["name"], bank["namespaces"], bank["stages"]) == ("bank", ["bank"], [])
         assert planned == {
             "name": "shop",
@@ -114,6 +114,20 @@ shop_component:
         inputs = {"gitops_domain": "example.com", "gitops_gateway_name": "shared"} | variables
         (component,) = run_action("gitops_plan", inputs, components=["maildev"])["components"]
         assert [entry["url"] for entry in component["endpoints"]] == [f"{scheme}://maildev.example.com"]
+
+    def test_what_people_wrote_may_have_an_entry_and_is_no_component_to_render(self):
+        legacy = {
+            "name": "legacy",
+            "layer": "services",
+            "depends_on": ["strimzi"],
+            "endpoints": [{"name": "Legacy", "url": "http://legacy.example.com"}],
+            "kinds": [{"group": "apps", "kind": "Deployment"}],
+        }
+        result = run_action("gitops_plan", components=[legacy, "strimzi"])
+        assert [entry["name"] for entry in result["components"]] == ["strimzi"]
+        assert result["handwritten"] == [
+            legacy | {"namespace": "services", "namespaces": [], "stage": 1, "warnings": [], "handwritten": True}
+        ]
 
     def test_a_component_of_this_collection_needs_no_full_name(self):
         (component,) = run_action("gitops_plan", {}, True, components=["strimzi"])["components"]

@@ -165,6 +165,26 @@ class TestPublish:
         }
         assert clone.head() == ""
 
+    @pytest.mark.parametrize(
+        ("before", "now"),
+        [
+            ("uri: https://bob:hunter2@git.example.com/x.git", "contains a password in a URL"),
+            ("kind: Secret\nmetadata: {name: db}\ndata: {password: c2VjcmV0}", "contains the data of Secret db"),
+        ],
+    )
+    def test_a_secret_that_the_file_had_before_is_a_warning(self, publish_dev, clone, before, now):
+        publish(clone, KAFKA, before)
+        write(clone, KAFKA, f"{before}\nmore: 1")
+        result = publish_dev()
+        assert (result["changed"], result["warnings"]) == (
+            True,
+            [f"Git had a secret before: argocd/{KAFKA} {now}."],
+        )
+        write(clone, KAFKA, before.replace("hunter2", "hunter3").replace("c2VjcmV0", "c2VjcmV1"))
+        assert publish_dev()["msg"] == (
+            f"Nothing was committed: argocd/{KAFKA} {now}. Keep secrets out of Git: generate them in the cluster."
+        )
+
     def test_a_tree_that_was_not_compared_is_refused(self, publish_dev, clone):
         write(clone, KAFKA, "a: 1")
         compared = clone.staged_tree()

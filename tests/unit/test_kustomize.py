@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import (
     build_all,
     build_others,
@@ -50,7 +51,7 @@ def item(kind: str, name: str, namespace: str = "", api_version: str = "v1") -> 
 
 def overlay(tree: Path, entry: str, *objects: dict) -> None:
     folder = tree / "argocd" / entry / "envs" / "dev"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "objects.yaml").write_text(yaml.safe_dump_all(objects))
 
 
@@ -423,7 +424,44 @@ def test_what_people_wrote_is_allowed_and_its_faults_are_warnings(tmp_path):
     assert [build["name"] for build in result["builds"]] == ["shop"]
     assert result["warnings"] == [
         f"A handwritten overlay was left out: {tmp_path}/argocd/services/gone/envs/dev is missing: render the "
-        "component first.",
+        "component first. If kustomize is not what builds it, name its kinds in gitops_components (docs/safety.md).",
         "Service shop/web is in two components, infra/shop and services/notes, and two Applications cannot share an "
         "object: take it out of one of them.",
     ]
+
+
+def test_the_kinds_of_what_kustomize_cannot_build_are_those_of_its_entry(tmp_path):
+    kinds = [{"group": "apps", "kind": "Deployment"}, {"group": "example.com", "kind": "Zone", "namespaced": False}]
+    entry = {"name": "chart", "layer": "infra", "kinds": [*kinds, {"kind": "ConfigMap"}]}
+    absent = {"name": "absent", "layer": "infra", "kinds": kinds}
+    result = run(tmp_path, command=COMMAND, others=["infra/chart"], entries=[entry, absent])
+    assert "warnings" not in result or result["warnings"] == []
+    assert result["projects"]["infra"] == {
+        "cluster_kinds": [{"group": "", "kind": "Namespace"}, {"group": "example.com", "kind": "Zone"}],
+        "namespaced_kinds": [{"group": "", "kind": "ConfigMap"}, {"group": "apps", "kind": "Deployment"}],
+        "namespaces": ["chart"],
+    }
+    # What kustomize builds counts as well.
+    overlay(tmp_path, "infra/chart", item("Service", "web"))
+    result = run(tmp_path, command=COMMAND, others=["infra/chart"], entries=[entry])
+    assert {"group": "", "kind": "Service"} in result["projects"]["infra"]["namespaced_kinds"]
+
+
+@pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
+def test_a_secret_that_git_had_before_is_a_warning_and_a_new_one_is_refused(tmp_path, kind):
+    def value(number):
+        return {"data": {"a": f"YWFh{number}" if kind == "Secret" else "ghp_" + f"{number}" * 36}}
+
+    said = "has data" if kind == "Secret" else "contains a GitHub token"
+    clone = Clone(tmp_path / "clone", f"file://{tmp_path}/repo.git", "main")
+    clone.open(create=True)
+    overlay(clone.path, "infra/shop", item(kind, "old") | value(1))
+    clone.staged()
+    clone.commit("before", "Test", "test@localhost")
+    overlay(clone.path, "infra/shop", item(kind, "old") | value(1), item("Service", "web"))
+    result = run(clone.path, "shop", command=COMMAND)
+    assert result["warnings"] == [f"Git had a secret before, infra/shop: {kind} old {said}."]
+    overlay(clone.path, "infra/shop", item(kind, "old") | value(2))
+    assert run(clone.path, "shop", command=COMMAND)["msg"] == (
+        f"Nothing was committed: infra/shop: {kind} old {said}. Keep secrets out of Git: generate them in the cluster."
+    )

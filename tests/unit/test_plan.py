@@ -8,7 +8,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import check_definition, plan, role_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import (
+    check_definition,
+    handwritten,
+    plan,
+    role_of,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 
@@ -109,3 +114,32 @@ def test_namespaces_that_cannot_be_are_refused(more, message):
 def test_a_name_is_a_role_of_this_collection_and_a_full_name_is_a_role_of_another():
     assert role_of("cert-manager") == "monorepo.gitops.cert_manager"
     assert role_of("acme.platform.shop") == "acme.platform.shop"
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (
+            {"layer": "infra"},
+            "name None of 'None' is not a DNS label (lower-case letters, digits and '-', at most 63).",
+        ),
+        ({"name": "legacy"}, "layer None of 'legacy' must be infra or services."),
+        ({"name": "legacy", "layer": "infra", "kinds": "Job"}, "kinds of 'legacy' is not a list."),
+        (
+            {"name": "legacy", "layer": "infra", "kinds": ["Job"]},
+            "kinds of 'legacy' needs entries such as {group: apps, kind: Deployment}.",
+        ),
+        (
+            {"name": "legacy", "layer": "infra", "role": "x"},
+            "the entry of 'legacy' has role; one that people wrote has name, layer, depends_on, endpoints and kinds.",
+        ),
+    ],
+)
+def test_a_wrong_entry_of_what_people_wrote_is_refused(entry, message):
+    with pytest.raises(GitopsError, match=f"^{re.escape('gitops_components: ' + message)}$"):
+        handwritten(entry)
+
+
+def test_what_people_wrote_owns_no_namespace():
+    ordered = plan([handwritten({"name": "a", "layer": "services"}), component("b") | {"namespace": "services"}])
+    assert [(entry["name"], entry["namespaces"]) for entry in ordered] == [("a", []), ("b", ["services"])]

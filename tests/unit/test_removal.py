@@ -201,3 +201,26 @@ def test_one_line_says_what_a_run_does():
     assert removal.summary(counts, True, "prod") == (
         "This run would create 1, change 2 and delete 0 Applications, and prune 3 objects, as soon as prod is promoted."
     )
+
+
+def test_an_entry_of_what_people_wrote_needs_files_of_theirs():
+    sides = found(rendered={"hello": "infra"}, handwritten={"notes": "infra"})
+    removal.check_entries(sides, {"notes": "infra"})
+    start = "Nothing was written. gitops_components has an entry for what people wrote in argocd"
+    for name, layer, message in [
+        (
+            "hello",
+            "infra",
+            f"{start}/infra/hello/envs/dev, but a run rendered that: name the role of hello instead, or remove the "
+            "first line of its files to make them yours.",
+        ),
+        (
+            "notes",
+            "services",
+            f"{start}/services/notes/envs/dev, and Git has no such folder: correct name or layer, push the folder, or "
+            "remove the entry.",
+        ),
+    ]:
+        with pytest.raises(GitopsError) as error:
+            removal.check_entries(sides, {name: layer})
+        assert str(error.value) == message

@@ -222,7 +222,7 @@ PLAY = """
     gitops_converge_timeout: 30
     gitops_degraded_timeout: 0
     gitops_accepted_health: [Healthy]
-    gitops_plan: {components: []}
+    gitops_plan: {components: [], handwritten: []}
     gitops_comparison: {volumes: [], leftovers: []}
     argocd_namespace: argocd
     converge_commit: ""

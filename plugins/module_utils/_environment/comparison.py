@@ -132,6 +132,7 @@ class Comparison:
             wanted = {entry["name"]: entry["layer"] for entry in self.options.components}
             removal.check_ownership(self.found, wanted, self._foreign_names())
             self.revisions.check_one_layer()
+            removal.check_entries(self.found, {entry["name"]: entry["layer"] for entry in self.options.entries})
             self.adoption.clear()
             self.notes += self.adoption.check(self.effect.of)
         names, notes = removal.announced(self.options.removals, self.found, self.options.known)

@@ -23,6 +23,7 @@ class Options:
     commit: str = ""  # commit to promote; empty compares the working tree
     publish: bool = True  # whether the working tree is published; otherwise Git is compared as it is
     components: list[dict[str, Any]] = field(default_factory=list)
+    entries: list[dict[str, Any]] = field(default_factory=list)  # what is said of components that people wrote
     known: set[str] = field(default_factory=set)
     removals: list[str] = field(default_factory=list)
     volume_removals: list[dict[str, Any]] = field(default_factory=list)

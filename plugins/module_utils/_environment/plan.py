@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import LAYERS
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import component
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # Every cluster has them; no component owns them.
@@ -38,6 +39,35 @@ def check_definition(entry: str, definition: Any) -> dict[str, Any]:
             f"gitops_components: layer {definition['layer']!r} of {entry!r} must be {' or '.join(LAYERS)}."
         )
     return definition
+
+
+def handwritten(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the definition of a component that people wrote, from what its entry adds to its files."""
+    name, layer = entry.get("name"), entry.get("layer")
+    unknown = sorted(str(key) for key in entry.keys() - {"name", "layer", "depends_on", "endpoints", "kinds"})
+    if unknown:
+        raise GitopsError(
+            f"gitops_components: the entry of {name!r} has {', '.join(unknown)}; one that people wrote has name, "
+            "layer, depends_on, endpoints and kinds."
+        )
+    check_label("name", name, str(name))
+    if layer not in LAYERS:
+        raise GitopsError(f"gitops_components: layer {layer!r} of {name!r} must be {' or '.join(LAYERS)}.")
+    for key in ("depends_on", "endpoints", "kinds"):
+        if not isinstance(entry.get(key) or [], list):
+            raise GitopsError(f"gitops_components: {key} of {name!r} is not a list.")
+    if any(not isinstance(kind, dict) or not kind.get("kind") for kind in entry.get("kinds") or []):
+        raise GitopsError(
+            f"gitops_components: kinds of {name!r} needs entries such as {{group: apps, kind: Deployment}}."
+        )
+    return {
+        **component(str(layer), str(name)),
+        "depends_on": entry.get("depends_on") or [],
+        "endpoints": entry.get("endpoints") or [],
+        "kinds": entry.get("kinds") or [],
+        "warnings": [],
+        "handwritten": True,
+    }
 
 
 def check_label(key: str, value: Any, entry: str) -> None:
@@ -80,10 +110,12 @@ def plan(definitions: list[dict[str, Any]], argocd_namespace: str = "argocd") ->
     for name in order:
         stages[name] = max((stages[need] + 1 for need in graph[name]), default=0)
     ordered = [by_name[name] for name in sorted(order, key=lambda n: (stages[n], n))]
-    owned = owned_namespaces(ordered, CLUSTER_NAMESPACES | {argocd_namespace})
+    rendered = [definition for definition in ordered if not definition.get("handwritten")]
+    owned = owned_namespaces(rendered, CLUSTER_NAMESPACES | {argocd_namespace})
     return [
-        by_name[name] | {"depends_on": graph[name], "stage": stages[name], "namespaces": namespaces}
-        for name, namespaces in owned.items()
+        entry | {"depends_on": graph[name], "stage": stages[name], "namespaces": owned.get(name, [])}
+        for entry in ordered
+        for name in [entry["name"]]
     ]
 
 

@@ -120,6 +120,23 @@ def check_ownership(found: Found, wanted: dict[str, str], others: set[str]) -> N
         )
 
 
+def check_entries(found: Found, entries: dict[str, str]) -> None:
+    """Refuse an entry for a component that people wrote where Git has none; `entries` has the layers by name."""
+    for name, layer in sorted(entries.items()):
+        folder = overlay_folder(layer, name, found.environment)
+        if found.rendered.get(name) == layer:
+            raise GitopsError(
+                f"Nothing was written. gitops_components has an entry for what people wrote in {folder}, but a run "
+                f"rendered that: name the role of {name} instead, or remove the first line of its files to make them "
+                "yours."
+            )
+        if found.handwritten.get(name) != layer:
+            raise GitopsError(
+                f"Nothing was written. gitops_components has an entry for what people wrote in {folder}, and Git has "
+                "no such folder: correct name or layer, push the folder, or remove the entry."
+            )
+
+
 def refusal(names: list[str], found: Found, losses: dict[str, list[str]]) -> str:
     """Return the sentence that stops a run which would delete components; `losses` says what holds their data."""
     texts = [_component(name, found, losses.get(name, [])) for name in names]

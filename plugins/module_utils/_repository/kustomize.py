@@ -23,7 +23,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _cache, _pa
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy import kinds_summary
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.secrets import in_objects, refusal
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.secrets import in_objects
 
 SCHEMA = "7"  # of what the cache has, and of what counts as a secret
 # DNS-1123 subdomain; Gateway API allows a wildcard as the whole first label.
@@ -79,6 +79,18 @@ def build_others(tree: str, environment: str, entries: list[str], command: list[
         except GitopsError as error:
             errors.append(str(error))
     return summaries, errors
+
+
+def described(entry: str, kinds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the summary of an overlay of which only the kinds are known, because kustomize cannot build it."""
+    found = [{"group": str(given.get("group") or ""), "kind": str(given["kind"])} for given in kinds]
+    scopes = [
+        known | {"scope": "Cluster"}
+        for known, given in zip(found, kinds, strict=True)
+        if not given.get("namespaced", True)
+    ]
+    nothing: dict[str, list[Any]] = {key: [] for key in ("namespaces", "written", "identities", "crd_names", "secrets")}
+    return {**component(*entry.split("/", 1)), "kinds": found, "scopes": scopes, "objects": 0} | nothing
 
 
 def build_all(
@@ -169,13 +181,6 @@ def run_build(overlay: Path, command: list[str], target: Path) -> None:
 def said(text: str) -> str:
     """Return the error of kustomize without the patches and literals that it quotes: they may be secrets."""
     return public(QUOTED.sub("(not shown)", text.strip().removeprefix("Error: ")))
-
-
-def check_secrets(summaries: list[dict[str, Any]]) -> None:
-    """Refuse what would bring a secret into Git."""
-    found = secrets_of(summaries)
-    if found:
-        raise GitopsError(refusal(found))
 
 
 def secrets_of(summaries: list[dict[str, Any]]) -> list[str]:

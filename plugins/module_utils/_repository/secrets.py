@@ -60,6 +60,23 @@ def tokens(text: str) -> list[str]:
     return [what for what, pattern in TOKENS.items() if pattern.search(text)]
 
 
+def traces(item: Manifest) -> set[tuple[str, str]]:
+    """Return the secrets of an object themselves, to compare them with those of another one. Never show them."""
+    found = values(item)
+    return {("data", json.dumps(found, sort_keys=True))} if found else traces_of(json.dumps(item, ensure_ascii=False))
+
+
+def traces_of(text: str) -> set[tuple[str, str]]:
+    """Return the credentials of a text themselves."""
+    return {(what, match.group()) for what, pattern in TOKENS.items() for match in pattern.finditer(text)}
+
+
+def traces_of_file(name: str, text: str) -> set[tuple[str, str]]:
+    """Return the credentials of a file, and the data of its Secrets."""
+    documents = _yaml.load_all(text) if _paths.is_yaml(name) and SECRET.search(text) else []
+    return traces_of(text).union(*(traces(item) for item in _objects(documents) if values(item)))
+
+
 def secrets_with_data(documents: list[Any]) -> list[str]:
     """Return the names of Secret objects that carry values, also of those in a List."""
     return [str((item.get("metadata") or {}).get("name")) for item in _objects(documents) if values(item)]
@@ -89,7 +106,7 @@ def in_objects(objects: list[Manifest], folders: list[Path]) -> list[str]:
 
     A Secret that an official file in one of the folders has with the same values is public.
     """
-    public = [values(item) for folder in folders for item in _official(folder / _paths.UPSTREAM)]
+    public = [values(item) for folder in folders for item in official(folder / _paths.UPSTREAM)]
     found = []
     for item in objects:
         label = f"{item.get('kind')} {(item.get('metadata') or {}).get('name')}"
@@ -101,7 +118,7 @@ def in_objects(objects: list[Manifest], folders: list[Path]) -> list[str]:
     return found
 
 
-def _official(file: Path) -> list[Manifest]:
+def official(file: Path) -> list[Manifest]:
     """Return the Secrets of an official file; only their documents are parsed, to be fast."""
     if not file.is_file():
         return []
