@@ -24,6 +24,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 # All API groups with their resources in one answer, instead of the names of the groups.
 DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 # Of an object only its metadata.

@@ -47,6 +47,14 @@ options:
     description: Whether to take over fields that another field manager owns.
     type: bool
     default: true
+  handover:
+    description:
+      - Whether O(field_manager) takes over the fields that somebody applied with C(kubectl apply) without
+        C(--server-side), as C(kubectl apply --server-side) does. Those that the manifest does not have then leave the
+        object, with a warning that names them; in check mode it names those that would leave.
+      - Keys in C(data) of ConfigMaps and Secrets stay.
+    type: bool
+    default: false
   concurrency:
     description: Number of requests at a time.
     type: int
@@ -158,6 +166,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         force=params["force_conflicts"],
         only_missing=params["only_missing"],
         check_mode=module.check_mode,
+        handover=params["handover"],
         concurrency=params["concurrency"],
     )
     api = ApplyApi(client, settings.concurrency)
@@ -189,6 +198,7 @@ def main() -> None:
             only_missing={"type": "bool", "default": False},
             field_manager={"type": "str", "default": "monorepo.gitops"},
             force_conflicts={"type": "bool", "default": True},
+            handover={"type": "bool", "default": False},
             concurrency={"type": "int", "default": 8},
             wait={"type": "bool", "default": False},
             wait_timeout={"type": "int", "default": 120},

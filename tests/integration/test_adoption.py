@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A cluster with an Argo CD of another hand, and ApplicationSets of the same names, as people write them."""
+"""A cluster with an Argo CD of another hand, ApplicationSets of the same names, and components that people wrote."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def applicationset(layer, url):
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "ApplicationSet",
-        "metadata": {"name": layer, "namespace": "argocd"},
+        "metadata": {"name": layer, "namespace": "argocd", "labels": {"by": "hand"}},
         "spec": {
             "ignoreApplicationDifferences": [{"jsonPointers": ["/spec/syncPolicy"]}],
             "goTemplate": True,
@@ -82,11 +82,16 @@ def write_repository(folder):
     }.items():
         (work / name).parent.mkdir(parents=True, exist_ok=True)
         (work / name).write_text(yaml.safe_dump(content))
+    push(work)
+    return f"file://{bare}"
+
+
+def push(work):
+    """Commit and push what somebody wrote into a clone."""
     git = ["git", "-C", work, "-c", "user.name=x", "-c", "user.email=x@localhost"]
     subprocess.run([*git, "add", "."], check=True)
     subprocess.run([*git, "commit", "-q", "-m", "by hand"], check=True)
     subprocess.run([*git, "push", "-q", "origin", "HEAD:main"], check=True)
-    return f"file://{bare}"
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +131,13 @@ def run(environment, *args, **variables):
     return environment.playbook("site.yml", *args, *settings)
 
 
-def head(environment):
-    command = ["git", "-C", environment.url.removeprefix("file://"), "rev-parse", "main"]
+def git(environment, *args):
+    command = ["git", "-C", environment.url.removeprefix("file://"), *args]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def head(environment):
+    return git(environment, "rev-parse", "main")
 
 
 def test_it_stops_after_the_difference_was_shown(hand):
@@ -183,3 +192,127 @@ def test_one_by_hand_is_taken_over_and_keeps_what_is_not_ours(hand):
     assert applications(hand) == before
     assert hand.live(f"{ARGO}/appprojects/default")["spec"]["sourceRepos"] == ["*"]
     assert "changed=0 " in words(run(hand))
+
+
+SERVICES = "/apis/apps/v1/namespaces/services/deployments/socat-auth"
+OLD = "/api/v1/namespaces/services/configmaps/old"
+MINE = "/api/v1/namespaces/maildev/configmaps/mine"
+MAILDEV = "/apis/apps/v1/namespaces/maildev/deployments/maildev"
+AUTH, CUSTOM = "argocd/services/auth/envs/test", "argocd/infra/maildev/envs/test/custom"
+ENTRY = {
+    "name": "legacy",
+    "layer": "infra",
+    "depends_on": ["maildev"],
+    "endpoints": [{"name": "Legacy", "url": "http://legacy.example.com", "protocol": "HTTP", "purpose": "old"}],
+}
+
+
+def auth():
+    """Return a Deployment with the name and the selector of role auth, as somebody may have written it."""
+    labels = {"app.kubernetes.io/name": "socat-auth"}
+    user = {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
+    rights = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    container = {"name": "socat-auth", "image": "alpine/socat:1.8.0.3", "securityContext": rights}
+    pod = {"metadata": {"labels": labels}, "spec": {"securityContext": user, "containers": [container]}}
+    spec = {"replicas": 2, "selector": {"matchLabels": labels}, "template": pod}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "socat-auth"}, "spec": spec}
+
+
+def people_push(environment, folder):
+    """Write a component that has a role, change a rendered file, and add objects to a rendered overlay."""
+    subprocess.run(["git", "clone", "-q", environment.url, folder], check=True)
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"by": "hand"}}
+    component = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "resources": ["mine.yaml"]}
+    for name, items in {
+        f"{AUTH}/kustomization.yml": [{"resources": ["auth.yaml"]}],
+        f"{AUTH}/auth.yaml": [auth(), config | {"metadata": {"name": "old"}}],
+        f"{CUSTOM}/kustomization.yaml": [component],
+        f"{CUSTOM}/mine.yaml": [config | {"metadata": {"name": "mine", "namespace": "maildev"}}],
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(yaml.safe_dump_all(items))
+    overlay = folder / "argocd/infra/maildev/envs/test/kustomization.yaml"
+    text = overlay.read_text()
+    assert "{name: maildev, count: 1}" in text
+    overlay.write_text(text.replace("{name: maildev, count: 1}", "{name: maildev, count: 2}"))
+    push(folder)
+
+
+@pytest.fixture(scope="module")
+def adopted(hand, tmp_path_factory):
+    """Take over Argo CD, and let people push."""
+    words(run(hand, gitops_adopt=["argocd"]))
+    people_push(hand, tmp_path_factory.mktemp("people") / "clone")
+    return hand
+
+
+def test_what_people_applied_with_kubectl_is_handed_over_and_leaves_with_the_manifest(adopted):
+    for layer in ("infra", "services"):
+        metadata = adopted.live(f"{ARGO}/applicationsets/{layer}")["metadata"]
+        managers = {entry["manager"] for entry in metadata["managedFields"]}
+        assert "kubectl-client-side-apply" not in managers
+        assert "kubectl.kubernetes.io/last-applied-configuration" not in metadata["annotations"]
+        assert "by" not in metadata.get("labels", {})
+    # An Application of somebody else stays as it is.
+    elsewhere = adopted.live(f"{ARGO}/applications/elsewhere")["metadata"]
+    assert "kubectl-client-side-apply" in {entry["manager"] for entry in elsewhere["managedFields"]}
+
+
+def test_people_who_changed_a_rendered_file_are_asked_first(adopted):
+    before = head(adopted)
+    text = message(run(adopted), adopted)
+    assert text.startswith(
+        "Nothing was written. Somebody changed what a run rendered of infra/maildev, and this run would overwrite it: "
+        "argocd/infra/maildev/envs/test/kustomization.yaml. In the cluster this would "
+    )
+    assert "change Deployment maildev/maildev (spec.replicas)" in text
+    (word,) = re.findall(r'gitops_adopt: \["(maildev:[0-9a-f]{6})"\]', text)
+    assert head(adopted) == before
+    said = words(run(adopted, gitops_components=[*BASE, ENTRY], gitops_adopt=[word]))
+    assert "Overwriting what somebody changed in infra/maildev (gitops_adopt)" in said
+    assert adopted.live(MAILDEV)["spec"]["replicas"] == 1
+    # What the user adds is read from this run on.
+    assert adopted.live(MINE)["data"] == {"by": "hand"}
+
+
+def test_people_find_what_they_wrote_in_the_report(adopted):
+    report = adopted.report()
+    found = {entry["name"]: entry for entry in report["applications"]}
+    assert {"legacy", "auth", "maildev"} <= found.keys()
+    assert [found[name]["state"] for name in ("legacy", "auth")] == ["ready", "ready"]
+    assert found["legacy"]["depends_on"] == ["maildev"]
+    assert [entry["url"] for entry in report["endpoints"] if entry["application"] == "legacy"] == [
+        "http://legacy.example.com"
+    ]
+    assert adopted.live(OLD)["data"] == {"by": "hand"}
+
+
+def test_people_see_what_a_role_would_do_to_their_objects_before_it_does(adopted):
+    before, uid = head(adopted), adopted.live(SERVICES)["metadata"]["uid"]
+    text = message(run(adopted, gitops_components=[*BASE, "auth"]), adopted)
+    assert text.startswith(
+        "Nothing was written. Git has files of services/auth that no run wrote, and this run would replace them. In "
+        "the cluster this would - add "
+    )
+    assert "- change Deployment services/socat-auth (metadata.labels, " in text
+    assert "- delete ConfigMap services/old " in text
+    assert f"Files that it replaces: {AUTH}/auth.yaml, {AUTH}/kustomization.yml. Name auth in gitops_adopt" in text
+    assert (head(adopted), adopted.live(OLD) is None) == (before, False)
+    words(run(adopted, gitops_components=[*BASE, "auth"], gitops_adopt=["auth"]))
+    assert (adopted.live(SERVICES)["metadata"]["uid"], adopted.live(OLD)) == (uid, None)
+    left = git(adopted, "ls-tree", "--name-only", "main", f"{AUTH}/").split()
+    assert (f"{AUTH}/auth.yaml" in left, f"{AUTH}/kustomization.yaml" in left) == (False, True)
+    assert f"- {AUTH}/auth.yaml: written by hand before (gitops_adopt)\n" in git(adopted, "log", "-1", "--format=%B")
+
+
+def test_people_keep_what_they_added_when_the_component_goes(adopted):
+    rest = [name for name in BASE if name != "maildev"]
+    said = words(run(adopted, gitops_components=[*rest, "auth"], gitops_removals=["maildev"]))
+    assert f"{CUSTOM} is the user's and stays in Git." in said
+    assert "maildev" not in applications(adopted)
+    assert git(adopted, "ls-tree", "-r", "--name-only", "main", "argocd/infra/maildev").split() == [
+        f"{CUSTOM}/kustomization.yaml",
+        f"{CUSTOM}/mine.yaml",
+    ]
+    assert "changed=0 " in words(run(adopted, gitops_components=[*rest, "auth"]))
+    assert "maildev" not in applications(adopted)

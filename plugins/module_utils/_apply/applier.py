@@ -16,8 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY, Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.diff import comparable, contains
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY, JSON_PATCH, Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply import handover
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.diff import LAST_APPLIED, comparable, contains
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import (
     label,
     phases,
@@ -27,6 +28,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests i
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.results import Applied, report
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.waiting import Waiter
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.fields import path_text
 
 Manifest = dict[str, Any]
 ERRORS_SHOWN = 5
@@ -42,6 +44,7 @@ class Settings:
     only_missing: bool
     check_mode: bool
     concurrency: int
+    handover: bool = False  # whether to take over what kubectl holds
 
 
 class Applier:
@@ -123,6 +126,8 @@ class Applier:
 
     def _update(self, item: Manifest, path: str, live: Manifest) -> Applied:
         wanted = with_hash(item)
+        if self.settings.handover and handover.is_held(live):
+            return self._take_over(wanted, path, live)
         if item["kind"] != "Secret" and contains(live, wanted):
             return Applied(item, "unchanged", live, live)
         for _attempt in range(RACE_RETRIES):
@@ -138,6 +143,37 @@ class Applier:
             status, result = self._patch(path, wanted, dry_run=False)
             self._check(item, status, result)
         return Applied(item, "configured", live, result)
+
+    def _take_over(self, wanted: Manifest, path: str, live: Manifest) -> Applied:
+        """Apply an object of which kubectl holds fields, and name those that leave it."""
+        paths = handover.going(live, wanted, self.settings.field_manager)
+        leaving = [text for found in paths if LAST_APPLIED not in (text := path_text(found))]
+        if leaving:
+            verb = "Would remove" if self.settings.check_mode else "Removed"
+            self.warnings.append(
+                f"{verb} from {label(wanted)} what was applied with kubectl and is not in the manifest: "
+                f"{', '.join(leaving)}."
+            )
+        if not self.settings.check_mode:
+            self._hand_over(wanted, path, live)
+        status, result = self._patch(path, wanted, self.settings.check_mode)
+        self._check(wanted, status, result)
+        if self.settings.check_mode:  # a dry run does not know of the handover
+            result = handover.without(result, paths)
+        return Applied(wanted, "configured", live, result)
+
+    def _hand_over(self, item: Manifest, path: str, live: Manifest) -> None:
+        for _attempt in range(RACE_RETRIES):
+            fields = {
+                "/metadata/managedFields": handover.managers(live, self.settings.field_manager),
+                "/metadata/resourceVersion": live["metadata"]["resourceVersion"],
+            }
+            operations = [{"op": "replace", "path": name, "value": value} for name, value in fields.items()]
+            status, result = self.api.request("PATCH", path, body=operations, content_type=JSON_PATCH)
+            if status != 409:
+                break
+            live = self._read(item, path) or live  # somebody else wrote in the meantime
+        self._check(item, status, result)
 
     def _patch(self, path: str, item: Manifest, dry_run: bool) -> tuple[int, Manifest]:
         query = {"fieldManager": self.settings.field_manager, "force": str(self.settings.force).lower()}

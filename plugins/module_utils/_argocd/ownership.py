@@ -9,7 +9,6 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
@@ -19,14 +18,17 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     listed,
     resource_name,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.fields import (
+    MISSING,
+    Path,
+    leaves,
+    path_text,
+    value_at,
+)
 
 ARGOCD = "argocd-controller"
 # Argo CD's last manifest, where it applies client-side.
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-
-# A field as managedFields names it: `f:spec`, `f:containers`, `k:{"name":"web"}`, `f:image`.
-Path = tuple[str, ...]
-MISSING = object()
 
 
 def rewriters(api: Api, application: dict[str, Any]) -> list[str]:
@@ -71,48 +73,7 @@ def is_older(found: dict[str, Any], managers: list[dict[str, Any]]) -> bool:
     return bool(found.get("time", own) < own)
 
 
-def leaves(fields: dict[str, Any], prefix: Path = ()) -> Iterator[Path]:
-    """Yield the leaf fields of a fieldsV1."""
-    for key, inner in fields.items():
-        if key == ".":
-            continue
-        if any(name != "." for name in inner):
-            yield from leaves(inner, (*prefix, key))
-        else:
-            yield (*prefix, key)
-
-
 def differs(wanted: dict[str, Any], live: dict[str, Any], path: Path) -> bool:
     """Return whether a field's value differs from the one that was applied."""
     value = value_at(wanted, path)
     return value is not MISSING and value != value_at(live, path)
-
-
-def value_at(item: Any, path: Path) -> Any:
-    """Return the value of a field."""
-    for step in path:
-        kind, _sep, name = step.partition(":")
-        if kind == "f" and isinstance(item, dict):
-            item = item.get(name, MISSING)
-        elif kind == "k" and isinstance(item, list):
-            keys = json.loads(name).items()
-            found = [entry for entry in item if all(entry.get(key) == value for key, value in keys)]
-            item = found[0] if found else MISSING
-        elif kind == "v" and isinstance(item, list):
-            item = json.loads(name) if json.loads(name) in item else MISSING
-        else:
-            return MISSING
-    return item
-
-
-def path_text(path: Path) -> str:
-    """Return a field in path notation: `spec.template.spec.containers[web].image`."""
-    text = ""
-    for step in path:
-        kind, _sep, name = step.partition(":")
-        if kind == "f":
-            text += f".{name}"
-        else:
-            inner = json.loads(name)
-            text += f"[{','.join(map(str, inner.values())) if isinstance(inner, dict) else inner}]"
-    return text.removeprefix(".")

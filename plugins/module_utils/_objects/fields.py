@@ -1,15 +1,20 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In which fields two objects differ. Pure functions over plain dictionaries.
+"""Fields of objects: in which ones two of them differ, and which ones a manager holds. Pure functions.
 
 For use within the collection monorepo.gitops only.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
+
+# A field as managedFields names it: `f:spec`, `f:containers`, `k:{"name":"web"}`, `f:image`.
+Path = tuple[str, ...]
+MISSING = object()
 
 
 def changed_fields(before: Any, after: Any, path: str = "") -> Iterator[str]:
@@ -33,3 +38,45 @@ def restricted(live: Any, wanted: Any) -> Any:
     if isinstance(live, list) and isinstance(wanted, list) and len(live) == len(wanted):
         return [restricted(*pair) for pair in zip(live, wanted, strict=True)]
     return live
+
+
+def leaves(fields: dict[str, Any], prefix: Path = ()) -> Iterator[Path]:
+    """Yield the leaf fields of a fieldsV1."""
+    for key, inner in fields.items():
+        if key == ".":
+            continue
+        if any(name != "." for name in inner):
+            yield from leaves(inner, (*prefix, key))
+        else:
+            yield (*prefix, key)
+
+
+def value_at(item: Any, path: Path) -> Any:
+    """Return the value of a field."""
+    for step in path:
+        kind, _sep, name = step.partition(":")
+        if kind == "f" and isinstance(item, dict):
+            item = item.get(name, MISSING)
+        elif kind == "k" and isinstance(item, list):
+            keys = json.loads(name).items()
+            # A manifest may leave out a key that has a default, such as `protocol`.
+            found = [entry for entry in item if all(entry.get(key, value) == value for key, value in keys)]
+            item = found[0] if found else MISSING
+        elif kind == "v" and isinstance(item, list):
+            item = json.loads(name) if json.loads(name) in item else MISSING
+        else:
+            return MISSING
+    return item
+
+
+def path_text(path: Path) -> str:
+    """Return a field in path notation: `spec.template.spec.containers[web].image`."""
+    text = ""
+    for step in path:
+        kind, _sep, name = step.partition(":")
+        if kind == "f":
+            text += f".{name}"
+        else:
+            inner = json.loads(name)
+            text += f"[{','.join(map(str, inner.values())) if isinstance(inner, dict) else inner}]"
+    return text.removeprefix(".")
