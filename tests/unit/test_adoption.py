@@ -90,7 +90,10 @@ class TestFilesThatNoRunWrote:
             f"{FOLDER}/envs/prod/kustomization.yaml": KUSTOMIZATION,
         }
         by_hand(clone, files)
-        render(clone, deployment("b", 2), manifest("Service", "web"))
+        # That one of the two manifests names the namespace is no difference.
+        placed = deployment("b", 2)
+        placed["metadata"]["namespace"] = "maildev"
+        render(clone, placed, manifest("Service", "web"))
         return clone
 
     @pytest.fixture

@@ -40,9 +40,10 @@ class Effect:
         kept = [identity for identity in leaving if removal.is_kept(living[identity] or {}, "Prune")]
         changed = []
         for identity in sorted(after):
-            old = before.get(identity) or restricted(living[identity], after[identity])
-            if living[identity] is not None and old != after[identity]:
-                fields = listed(list(changed_fields(old, after[identity])), FIELDS)
+            new = _unplaced(after[identity])
+            old = _unplaced(before.get(identity) or restricted(living[identity] or {}, after[identity]))
+            if living[identity] is not None and old != new:
+                fields = listed(list(changed_fields(old, new)), FIELDS)
                 changed.append(f"{removal.label(identity)} ({fields})")
         return [
             *_line("add", [removal.label(identity) for identity in sorted(after) if living[identity] is None]),
@@ -63,6 +64,12 @@ class Effect:
             return self.survey.live(identity)
         except GitopsError:
             return before.get(identity, {}) if identity in had else None
+
+
+def _unplaced(item: Manifest) -> Manifest:
+    """Return an object without its namespace: only one of two manifests of the same object may name it."""
+    metadata = {key: value for key, value in (item.get("metadata") or {}).items() if key != "namespace"}
+    return item | {"metadata": metadata}
 
 
 def _line(verb: str, labels: Iterable[str]) -> list[str]:
