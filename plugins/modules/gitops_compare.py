@@ -120,7 +120,8 @@ options:
 notes:
   - "Needs the rights to get, in the namespace of Argo CD, ConfigMaps, ApplicationSets, Applications and Deployments; to
     list AppProjects there; to list Applications, StatefulSets and Deployments in all namespaces; to get the namespace
-    C(kube-system), and objects of components that hold data."
+    C(kube-system), and objects of components that hold data. Where files of people would be replaced, it reads all
+    objects of that component; one that may not be read counts as Argo CD and Git have it."
   - "Objects that hold data are PersistentVolumeClaim, StatefulSet, Namespace, CustomResourceDefinition, Cluster and
     Database of CloudNativePG, and Kafka, KafkaNodePool and KafkaTopic of Strimzi, unless the object in the cluster has
     the sync option C(Prune=false)."
