@@ -11,6 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.filter.argocd import table
+from ansible_collections.monorepo.gitops.plugins.filter.run import next_command
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.permission import Kind, advice
 
 SHORT = 12  # as Git abbreviates a commit, and the report
 REASON_LENGTH = 200
@@ -82,7 +84,8 @@ def status_page(entry: dict[str, Any], now: datetime | None = None) -> str:
         f"  Last sync  {operation(entry, moment)}",
         *(f"  Web        {url}" for url in entry["urls"]),
     ]
-    reasons = [f"  - {text}" for text in [*entry["reasons"], *paused(entry)]] or ["  nothing is wrong"]
+    said = [*entry["reasons"], *paused(entry), *blocked_kinds([entry])]
+    reasons = [f"  - {text}" for text in said] or ["  nothing is wrong"]
     parts = ["\n".join(facts), "\n".join(["Reasons", *reasons]), tree_table(entry["tree"])]
     if entry["history"]:
         parts.append(f"History\n{table([deployed(item) for item in entry['history']], HISTORY)}")
@@ -178,6 +181,7 @@ def status_warnings(
 ) -> list[str]:
     """Return what is wrong beyond single Applications."""
     found = [f"ApplicationSet {entry['name']}: {text}" for entry in applicationsets for text in entry["reasons"]]
+    found += blocked_kinds(applications)
     compared = [entry["reconciled_at"] for entry in applications if entry["reconciled_at"]]
     moment = now or datetime.now(UTC)
     if compared and (moment - datetime.fromisoformat(max(compared))).total_seconds() > OLD_MINUTES * 60:
@@ -188,6 +192,13 @@ def status_warnings(
     return found
 
 
+def blocked_kinds(applications: list[dict[str, Any]]) -> list[str]:
+    """Return which kinds an AppProject does not allow, and how it comes to allow them."""
+    kinds = {Kind(**kind) for entry in applications for kind in entry["blocked_kinds"]}
+    text = advice(sorted(kinds), next_command("monorepo.gitops.site"))
+    return [f"{text}."] if text else []
+
+
 def old_secrets(secrets: list[dict[str, Any]], max_age: int) -> list[str]:
     """Return a warning of the credentials that are due, or none."""
     names = [f"{entry['namespace']}/{entry['name']} ({entry['age']} days)" for entry in secrets if entry["due"]]
@@ -195,7 +206,7 @@ def old_secrets(secrets: list[dict[str, Any]], max_age: int) -> list[str]:
         return []
     return [
         f"Generated credentials are older than gitops_secrets_max_age, which is {max_age} days: {', '.join(names)}. "
-        "Next: ansible-playbook monorepo.gitops.rotate_secrets"
+        f"Next: {next_command('monorepo.gitops.rotate_secrets')}"
     ]
 
 

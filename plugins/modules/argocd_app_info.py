@@ -116,6 +116,14 @@ applications:
       description: What is wrong with it, a text each, the worst first. Empty when it is Synced and Healthy.
       type: list
       elements: str
+    blocked_kinds:
+      description: Kinds that AppProject C(infra) or C(services) did not let the last sync write.
+      type: list
+      elements: dict
+      contains:
+        group: {description: API group; empty is the core group., type: str}
+        kind: {description: The kind., type: str}
+        project: {description: The AppProject., type: str}
     causes:
       description: The lowest causes of what is not healthy, each once, the worst first.
       type: list

@@ -90,6 +90,27 @@ options:
     type: list
     elements: str
     default: []
+  project_kinds:
+    description:
+      - Kinds that an AppProject allows before Git has them.
+    type: dict
+    default: {}
+    suboptions:
+      infra:
+        description: Those of layer C(infra).
+        type: list
+        elements: dict
+        suboptions: &kind_options
+          group: {description: API group; empty is the core group., type: str, default: ""}
+          kind: {description: The kind., type: str, required: true}
+          namespaced:
+            description: Whether its objects are in a namespace. By default what the API server says of the kind.
+            type: bool
+      services:
+        description: Those of layer C(services).
+        type: list
+        elements: dict
+        suboptions: *kind_options
   argocd_managed:
     description: Whether the run installs Argo CD. V(false) leaves the existing one unchanged.
     type: bool
@@ -227,6 +248,12 @@ projects:
   type: list
   elements: dict
   sample: [{metadata: {name: infra}, spec: {sourceRepos: [https://git.example.com/platform/monorepo.git]}}]
+project_kinds:
+  description:
+    - O(project_kinds) with what the API server knows of each kind. C(namespaced) is null where it does not serve it.
+  returned: success
+  type: dict
+  sample: {services: [{group: batch, kind: CronJob, namespaced: true}]}
 served:
   description:
     - Resources that the API server serves, as C(<plural>.<group>), which is the name of a CustomResourceDefinition. One
@@ -262,8 +289,20 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.compa
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.options import Options
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.survey import Survey
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import LAYERS
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import find_command
+
+# Kinds that the AppProject of a layer allows beforehand.
+KINDS = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "group": {"type": "str", "default": ""},
+        "kind": {"type": "str", "required": True},
+        "namespaced": {"type": "bool"},
+    },
+}
 
 
 def options(params: dict[str, Any]) -> Options:
@@ -315,6 +354,12 @@ def argocd(survey: Survey, params: dict[str, Any]) -> dict[str, Any]:
     return found | {"applications": others, "question": question, "show_difference": by_hand and managed}
 
 
+def scoped(entry: dict[str, Any], survey: Survey) -> dict[str, Any]:
+    """Return a kind that an AppProject is to allow, with whether its objects are in a namespace."""
+    given = entry["namespaced"]
+    return entry | {"namespaced": survey.is_namespaced(entry["group"], entry["kind"]) if given is None else given}
+
+
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Compare and return the result of the module."""
     params = module.params
@@ -339,6 +384,10 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         "projects": [
             {"metadata": {"name": item["metadata"]["name"]}, "spec": item["spec"]} for item in survey.projects
         ],
+        "project_kinds": {
+            layer: [scoped(entry, survey) for entry in entries or []]
+            for layer, entries in params["project_kinds"].items()
+        },
         "served": survey.served,
         "lock_default_project": params["argocd_managed"] and "default" not in used,
         "argocd": found,
@@ -365,6 +414,7 @@ def main() -> None:
             volume_removals={"type": "list", "elements": "dict", "default": []},
             takeover={"type": "str", "default": ""},
             adopt={"type": "list", "elements": "str", "default": []},
+            project_kinds={"type": "dict", "default": {}, "options": dict.fromkeys(LAYERS, KINDS)},
             argocd_managed={"type": "bool", "default": True},
             cmd_params={"type": "dict", "default": {}},
             throwaway={"type": "bool", "default": False},

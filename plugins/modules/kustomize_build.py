@@ -46,6 +46,12 @@ options:
     type: list
     elements: dict
     default: []
+  project_kinds:
+    description:
+      - Kinds that the AppProjects allow although no overlay has them yet, as M(monorepo.gitops.gitops_compare) returns
+        them.
+    type: dict
+    default: {}
 attributes:
   async:
     support: full
@@ -131,7 +137,7 @@ def run(module: Any) -> dict[str, Any]:
         module.warn(text)
     keys = ("name", "path", "crds", "crd_names", "objects")
     builds = [{key: summary[key] for key in keys} for summary in summaries]
-    return {"changed": False, "builds": builds, "projects": projects(summaries + others)}
+    return {"changed": False, "builds": builds, "projects": projects(summaries + others, params["project_kinds"])}
 
 
 def main() -> None:
@@ -144,6 +150,7 @@ def main() -> None:
             "components": {"type": "list", "elements": "dict", "required": True},
             "others": {"type": "list", "elements": "str", "default": []},
             "entries": {"type": "list", "elements": "dict", "default": []},
+            "project_kinds": {"type": "dict", "default": {}},
             "command": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,

@@ -110,6 +110,18 @@ def test_a_run_that_changes_nothing(compare, clone):
     )
 
 
+def test_kinds_that_are_allowed_beforehand_are_handed_on_with_what_is_known(compare):
+    kinds = {"services": [{"group": "batch", "kind": "CronJob"}, {"kind": "Pod", "namespaced": "yes"}]}
+    result, _server = compare("compare", project_kinds=kinds)
+    assert result["project_kinds"] == {
+        "infra": [],
+        "services": [
+            {"group": "batch", "kind": "CronJob", "namespaced": None},
+            {"group": "", "kind": "Pod", "namespaced": True},
+        ],
+    }
+
+
 def test_a_removal_reads_what_holds_data(compare):
     result, server = compare("compare_removal", names=[], removals=["maildev"])
     assert (result["removals"], result["delete"]) == (["infra/maildev"], ["maildev"])

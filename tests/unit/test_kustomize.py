@@ -260,6 +260,32 @@ def test_a_project_allows_what_its_overlays_have_and_no_more(tmp_path):
     }
 
 
+def test_a_project_allows_kinds_beforehand(tmp_path):
+    summaries = built(tmp_path, operator=[WIDGETS])
+    said = [("batch", "CronJob", True), ("storage.k8s.io", "StorageClass", False), ("example.com", "Widget", None)]
+    kinds = [{"group": group, "kind": kind, "namespaced": inside} for group, kind, inside in said]
+    found = projects(summaries, {"services": kinds, "infra": None})
+    assert found["services"] == {
+        "cluster_kinds": [
+            {"group": "", "kind": "Namespace"},
+            {"group": "example.com", "kind": "Widget"},
+            {"group": "storage.k8s.io", "kind": "StorageClass"},
+        ],
+        "namespaced_kinds": [{"group": "batch", "kind": "CronJob"}],
+        "namespaces": [],
+    }
+    assert found["infra"] == projects(summaries)["infra"]
+
+
+def test_a_kind_of_which_nobody_knows_whether_it_has_a_namespace_is_asked_about(tmp_path):
+    overlay(tmp_path, "infra/shop", item("Service", "web"))
+    kinds = {"services": [{"group": "example.com", "kind": "Widget", "namespaced": None}]}
+    assert run(tmp_path, "shop", command=COMMAND, project_kinds=kinds)["msg"] == (
+        "Nothing was committed. gitops_project_kinds.services: neither the cluster nor Git has kind Widget.example.com"
+        ": correct it, or say whether its objects are in a namespace, with namespaced: true or false."
+    )
+
+
 def test_a_project_allows_the_destination_of_an_application_that_has_no_object_there(tmp_path):
     for entry in ("services/shop", "infra/dns"):
         overlay(tmp_path, entry, item("Service", "web", "elsewhere"))

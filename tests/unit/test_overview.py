@@ -132,6 +132,21 @@ def test_a_failure_of_an_older_revision_is_no_reason_once_another_one_is_synced(
     assert reasons(described(operationState=old, sync=out)) == ["sync Failed: no", "OutOfSync"]
 
 
+def test_the_kinds_that_the_last_sync_was_not_let_write_are_named():
+    said = (
+        "one or more synchronization tasks are not valid: resource batch:CronJob is not permitted in project services; "
+        "resource :Secret is not permitted in project services; resource :Secret is not permitted in project theirs"
+    )
+    failed = {"phase": "Failed", "message": said, "syncResult": {"revision": "new"}}
+    out = {"status": "OutOfSync", "revision": "new"}
+    assert details(described(operationState=failed, sync=out))["blocked_kinds"] == [
+        {"group": "", "kind": "Secret", "project": "services"},
+        {"group": "batch", "kind": "CronJob", "project": "services"},
+    ]
+    old = failed | {"syncResult": {"revision": "old"}}
+    assert details(described(operationState=old))["blocked_kinds"] == []
+
+
 def test_a_running_sync_says_how_often_it_was_tried():
     found = reasons(recorded("retrying"))
     assert [text for text in found if text.startswith("syncing (retry ")], found

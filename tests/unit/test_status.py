@@ -177,12 +177,28 @@ def test_ages_are_those_of_kubectl(moment, expected):
 
 
 def test_what_is_wrong_beyond_single_applications_is_said():
-    entries = [{"reconciled_at": "2026-11-27T11:00:00Z"}, {"reconciled_at": "2026-11-27T11:30:00Z"}]
+    entries = [compared("2026-11-27T11:00:00Z"), compared("2026-11-27T11:30:00Z")]
     sets = [{"name": "infra", "reasons": ["no Applications were generated: x"]}, {"name": "services", "reasons": []}]
     assert status_warnings(entries, sets, NOW) == [
         "ApplicationSet infra: no Applications were generated: x",
         "Argo CD compared an Application for the last time 30m ago, so all of this may be out of date: is its "
         "application controller running?",
     ]
-    assert status_warnings([*entries, {"reconciled_at": "2026-11-27T11:50:00Z"}], [], NOW) == []
-    assert status_warnings([{"reconciled_at": ""}], [], NOW) == []
+    assert status_warnings([*entries, compared("2026-11-27T11:50:00Z")], [], NOW) == []
+    assert status_warnings([compared("")], [], NOW) == []
+
+
+def test_a_kind_that_the_project_does_not_allow_is_named_with_the_command_and_the_variable():
+    job = {"group": "batch", "kind": "CronJob", "project": "services"}
+    advice = (
+        "AppProject services does not allow CronJob.batch yet: run ansible-playbook monorepo.gitops.site, after which "
+        "it allows what Git has; gitops_project_kinds: {services: [{group: batch, kind: CronJob}]} allows it "
+        "beforehand."
+    )
+    both = [compared("") | {"blocked_kinds": [job]}] * 2
+    assert status_warnings(both, [], NOW) == [advice]
+    assert f"  - {advice}" in status_page(entry("a", tree=[], events=[], blocked_kinds=[job]), NOW).splitlines()
+
+
+def compared(moment):
+    return {"reconciled_at": moment, "blocked_kinds": []}

@@ -67,6 +67,21 @@ def test_what_is_served_has_the_names_of_custom_resource_definitions(api_server)
     assert server.asked() == ["GET /apis#APIGroupDiscoveryList"]
 
 
+def test_whether_a_kind_is_in_a_namespace_is_said_by_the_cluster(api_server):
+    kinds = [("CronJob", "Namespaced"), ("IngressClass", "Cluster")]
+    resources = [{"resource": "x", "responseKind": {"kind": kind}, "scope": scope} for kind, scope in kinds]
+    groups = [{"metadata": {"name": "batch"}, "versions": [{"version": "v1", "resources": resources}]}]
+    core = {"resources": [{"name": "nodes", "kind": "Node", "namespaced": False}]}
+    answers = {"/apis": {"kind": "APIGroupDiscoveryList", "items": groups}, "/api/v1": core}
+    server = api_server(lambda _method, path: (200, answers[path.partition("#")[0]]))
+    found = Survey(Api(_client.client_of(server.kubeconfig, "test")), "argocd")
+    assert found.is_namespaced("batch", "CronJob") is True
+    assert found.is_namespaced("batch", "IngressClass") is False
+    assert found.is_namespaced("", "Node") is False
+    assert found.is_namespaced("", "Nothing") is None
+    assert found.is_namespaced("example.com", "CronJob") is None
+
+
 def test_what_may_not_be_read_is_an_error(api_server):
     server = api_server(lambda _method, _path: (403, {"message": "it is forbidden"}))
     found = Survey(Api(_client.client_of(server.kubeconfig, "test")), "argocd")

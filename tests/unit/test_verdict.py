@@ -229,6 +229,22 @@ def test_an_attempt_that_ended_as_the_one_before_is_the_last_one_where_nothing_c
     assert judged(reconciled_late("sync_failed"), failure=failure_of(application)) == (FAILED, "rejected")
 
 
+def test_a_kind_that_the_project_does_not_allow_is_named_with_what_allows_it():
+    blocked = "CronJob a/b: resource batch:CronJob is not permitted in project services"
+    step = (
+        "AppProject services does not allow CronJob.batch yet: run site.yml, after which it allows what Git has; "
+        "gitops_project_kinds: {services: [{group: batch, kind: CronJob}]} allows it beforehand"
+    )
+    found = verdict(recorded("retrying"), Request(), Seen(failure=failure_of(recorded("retrying"), blocked)))
+    assert (found.code, found.next_step) == ("rejected", step)
+    failed = reconciled_late("sync_failed")
+    failed["status"]["operationState"]["syncResult"]["resources"] = [
+        {"kind": "CronJob", "namespace": "a", "name": "b", "status": "SyncFailed", "message": f"{blocked[13:]}."}
+    ]
+    found = verdict(failed, Request(), Seen())
+    assert (found.code, found.next_step) == ("sync-failed", step)
+
+
 def test_what_the_attempt_before_said_is_not_forgotten():
     application = recorded("retrying")
     state = application["status"]["operationState"]

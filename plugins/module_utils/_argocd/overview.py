@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import plain
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.permission import Kind, blocked
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.runbooks import (
     ARGOCD_ITSELF,
     FIRST,
@@ -25,6 +26,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     automated_policy,
     deletion_text,
     failed_here,
+    failure_texts,
     is_automated,
     is_deleted,
     names_of,
@@ -91,6 +93,11 @@ def failure(application: Application) -> str:
         return ""
     synced = (status_of(application).get("sync") or {}).get("status") == "Synced"
     return with_details(sync_failure(application), application) if failed_here(application) or not synced else ""
+
+
+def _blocked(application: Application) -> list[Kind]:
+    """Return the kinds that the AppProject has not let the last sync write."""
+    return blocked(failure_texts(application)) if failure(application) or is_running(application) else []
 
 
 def reasons(application: Application) -> list[str]:
@@ -191,6 +198,7 @@ def details(application: Application) -> dict[str, Any]:
     return summary(application) | {
         "state": state_of(application),
         "reasons": reasons(application),
+        "blocked_kinds": [kind._asdict() for kind in _blocked(application)],
         "sources": shown(sources_of(application)),
         "destination": spec.get("destination") or {},
         "automated": is_automated(application),

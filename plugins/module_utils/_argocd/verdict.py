@@ -16,11 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.differences import CONFIRMED, judge, leftovers
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import (
-    Nature,
-    nature_of,
-    plain,
-)
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import Nature, nature_of, plain
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import (
     BY_SPECIFICATION,
     REPO_SERVER,
@@ -30,6 +26,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence i
     suspended_entries,
     suspended_question,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.permission import advice, blocked
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.revisions import COMMIT, mismatch
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.shared import (
     SHARED,
@@ -50,6 +47,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     deletion_text,
     failed_here,
     failed_resources,
+    failure_texts,
     healed,
     is_deleted,
     is_partial_retry,
@@ -220,7 +218,8 @@ def rejection(application: Application, seen: Seen) -> Verdict:
     more = dict.fromkeys(absence(missing, seen).text for missing in seen.failure.missing)
     text = "; ".join([listed(list(seen.failure.texts), NAMED_BROKEN), *filter(None, more)])
     since = operation_state(application).get("startedAt", "")
-    return Verdict(FAILED, Code.REJECTED, f"sync fails in the same way each time: {text}", since)
+    reason, step = f"sync fails in the same way each time: {text}", advice(blocked(seen.failure.texts))
+    return Verdict(FAILED, Code.REJECTED, reason, since, next_step=step)
 
 
 def _revision(application: Application, request: Request, seen: Seen) -> Verdict | None:
@@ -244,7 +243,8 @@ def _sync_failed(application: Application, seen: Seen) -> Verdict | None:
         return rejection(application, seen)
     text = with_details(sync_failure(application), application)
     since = operation_state(application).get("finishedAt", "")
-    return with_causes(Verdict(FAILED, Code.SYNC_FAILED, text, since), seen)
+    found = with_causes(Verdict(FAILED, Code.SYNC_FAILED, text, since), seen)
+    return replace(found, next_step=advice(blocked(failure_texts(application))) or found.next_step)
 
 
 def _shared(application: Application, request: Request, seen: Seen) -> Verdict | None:

@@ -123,15 +123,26 @@ class Survey:
     @cached_property
     def served(self) -> list[str]:
         """Return what the API server serves, by the names of CustomResourceDefinitions; these are established."""
+        return sorted({f"{entry['resource']}.{group}" for group, entry in self._resources})
+
+    @cached_property
+    def _resources(self) -> list[tuple[str, Object]]:
+        """Return the resources of all API groups but the core group, each with the name of its group."""
         groups = (self.get("/apis") or {}).get("items") or []
-        return sorted(
-            {
-                f"{entry['resource']}.{group['metadata']['name']}"
-                for group in groups
-                for version in group["versions"]
-                for entry in version.get("resources") or []
-            }
-        )
+        return [
+            (group["metadata"]["name"], entry)
+            for group in groups
+            for version in group["versions"]
+            for entry in version.get("resources") or []
+        ]
+
+    def is_namespaced(self, group: str, kind: str) -> bool | None:
+        """Return whether objects of a kind are in a namespace; None when the API server does not serve it."""
+        if not group:
+            resource = self.api.resource({"apiVersion": "v1", "kind": kind})
+            return resource and resource[1]
+        scopes = {entry.get("scope") for name, entry in self._resources if name == group and _kind_of(entry) == kind}
+        return None if not scopes else scopes == {"Namespaced"}
 
     def live(self, identity: Identity) -> Object | None:
         """Return an object by group, kind, namespace and name, or None."""
@@ -150,6 +161,11 @@ class Survey:
         metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
         path = self.api.path({"apiVersion": version, "kind": kind, "metadata": metadata})
         return self.get(path) if path else None
+
+
+def _kind_of(resource: Object) -> str:
+    """Return the kind of a resource in an answer to discovery."""
+    return str((resource.get("responseKind") or {}).get("kind", ""))
 
 
 def is_ours(application: Object, owners: set[str]) -> bool:

@@ -253,8 +253,13 @@ def check_one_owner(summaries: list[dict[str, Any]]) -> None:
                 )
 
 
-def projects(summaries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return, for each layer, the kinds and namespaces that its AppProject must allow, and no others."""
+def projects(
+    summaries: list[dict[str, Any]], beforehand: dict[str, list[dict[str, Any]]] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return, for each layer, the kinds and namespaces that its AppProject must allow, and no others.
+
+    `beforehand` are kinds that it allows although no overlay has them yet.
+    """
     cluster = cluster_kinds(summaries)
     result: dict[str, dict[str, Any]] = {}
     for layer in _paths.LAYERS:
@@ -264,12 +269,31 @@ def projects(summaries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         names = {name for summary in own for name in (*summary["namespaces"], summary["namespace"])}
         # An Application whose destination its project does not allow is never synced, wherever its objects are.
         names |= {component(layer, summary["name"])["namespace"] for summary in own}
+        more = {
+            (entry["group"], entry["kind"]): is_namespaced(entry, layer, summaries)
+            for entry in (beforehand or {}).get(layer) or []
+        }
         result[layer] = {
-            "cluster_kinds": as_kinds(kinds & cluster),
-            "namespaced_kinds": as_kinds(kinds - cluster),
+            "cluster_kinds": as_kinds(kinds & cluster | {kind for kind, inside in more.items() if not inside}),
+            "namespaced_kinds": as_kinds(kinds - cluster | {kind for kind, inside in more.items() if inside}),
             "namespaces": sorted(names),
         }
     return result
+
+
+def is_namespaced(entry: dict[str, Any], layer: str, summaries: list[dict[str, Any]]) -> bool:
+    """Return whether a kind that is allowed beforehand has a namespace: it or the cluster says so, or a CRD in Git."""
+    if entry["namespaced"] is not None:
+        return bool(entry["namespaced"])
+    scopes = {(scope["group"], scope["kind"]): scope["scope"] for summary in summaries for scope in summary["scopes"]}
+    scope = scopes.get((entry["group"], entry["kind"]))
+    if scope is None:
+        name = ".".join(filter(None, [entry["kind"], entry["group"]]))
+        raise GitopsError(
+            f"Nothing was committed. gitops_project_kinds.{layer}: neither the cluster nor Git has kind {name}: "
+            "correct it, or say whether its objects are in a namespace, with namespaced: true or false."
+        )
+    return bool(scope == "Namespaced")
 
 
 def as_kinds(kinds: set[tuple[str, str]]) -> list[dict[str, str]]:
