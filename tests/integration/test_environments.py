@@ -9,6 +9,8 @@ import re
 import shlex
 import shutil
 import textwrap
+import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -158,12 +160,21 @@ def test_a_change_reaches_production_by_promotion_only(prod):
     assert re.search(r"^\+ *- \{name: socat-auth, count: 3\}$", waiting["difference"], re.MULTILINE)
 
     look, promote = runbook("promote")
+    moment = time.time()
     shown = prod.playbook(look[1], *look[4:])
-    words(shown)
+    said = words(shown)
     assert re.search(r"^\+ *- \{name: socat-auth, count: 3\}", shown.stdout, re.MULTILINE)
+    assert "Changed: auth." in said
+    assert f"{before[:12]} -> {prod.git('rev-parse', 'main')[:12]}: 1 files" in said
+    assert "argocd/services/auth/envs/prod/kustomization.yaml" in said
+    page = Path(re.search(r"Report: (\S+\.html)", said)[1])
+    assert (page.name, page.stat().st_mtime > moment) == ("check.html", True)
+    assert re.search(r"Application +Revision +Sync +Health +Seconds +Reason", shown.stdout)
     assert prod.git("rev-parse", "prod") == before
 
-    words(prod.playbook(promote[1], *promote[4:]))
+    done = prod.playbook(promote[1], *promote[4:])
+    assert re.search(r"Report: \S+/report\.html", words(done))
+    assert re.search(r"Application +Revision +Sync +Health +Seconds +Reason", done.stdout)
     assert prod.git("rev-parse", "prod") == prod.git("rev-parse", "main") != before
     assert prod.live(DEPLOYMENT)["status"]["availableReplicas"] == 3
     report = prod.report()

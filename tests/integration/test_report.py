@@ -42,7 +42,7 @@ VARIABLES = {
 }
 
 
-def run(folder, **variables):
+def run(folder, *args, **variables):
     """Run the role in a folder and return how it ended."""
     play = {
         "name": "Report",
@@ -64,6 +64,7 @@ def run(folder, **variables):
             "local",
             "-e",
             json.dumps(VARIABLES | variables),
+            *args,
         ],
         cwd=folder,
         env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
@@ -153,6 +154,16 @@ def test_a_report_that_cannot_be_written_is_a_warning(tmp_path, obstacle):
     assert "Synced" in done.stdout
     assert "Report: " not in done.stdout
     assert "ERROR" not in done.stdout + done.stderr
+
+
+def test_check_mode_names_the_report_that_it_wrote_and_no_other(tmp_path):
+    done = run(tmp_path, "--check", report_kind="check")
+    assert f"Report: {tmp_path}/reports/test/check.html" in done.stdout
+    assert (tmp_path / "reports/test/check.html").exists()
+    assert not (tmp_path / "reports/test/report.html").exists()
+    done = run(tmp_path, "--check", report_kind="check", report_folder=not_writable(tmp_path))
+    assert "Report: " not in done.stdout
+    assert "No report was written: set report_folder to a writable folder." in done.stdout
 
 
 def test_a_run_that_failed_fails_with_its_own_message_although_the_report_cannot_be_written(tmp_path):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -90,6 +91,49 @@ def refusal(done):
 )
 def test_a_run_that_was_started_in_the_wrong_way_says_how_to_start_it(tmp_path, name, args, variables, expected):
     assert refusal(run(tmp_path, ROOT / "playbooks" / f"{name}.yml", *args, **variables)) == expected
+
+
+DOCUMENTED = ("DOCUMENTATION", "EXAMPLES", "RETURN")
+# What Ansible shows, and what becomes part of that. Comments and descriptions are for readers.
+SHOWN = [
+    *PLAYBOOKS,
+    *sorted((ROOT / "playbooks").glob("*/*.yml")),
+    *sorted(ROOT.glob("roles/*/tasks/*.yml")),
+    *sorted(ROOT.glob("roles/*/defaults/*.yml")),
+    *sorted(ROOT.glob("roles/*/vars/*.yml")),
+]
+
+
+def texts(value):
+    """Return all texts in a value of YAML."""
+    if isinstance(value, dict):
+        return [text for entry in value.values() for text in texts(entry)]
+    return [text for entry in value for text in texts(entry)] if isinstance(value, list) else [str(value)]
+
+
+def test_every_command_that_is_shown_has_the_options_of_the_run():
+    """Only the filter next_command knows the inventory, and which kind of cluster the run was about."""
+    printed = [f"{file.name}: {text}" for file in SHOWN for text in texts(yaml.safe_load(file.read_text()))]
+    assert [text for text in printed if "ansible-playbook" in text] == []
+    assert len([text for text in printed if "next_command" in text]) > 15
+    messages = [
+        f"{file.name}: {node.value}"
+        for file in sorted((ROOT / "plugins").rglob("*.py"))
+        for node in strings(ast.parse(file.read_text()))
+        if re.search(r"ansible-playbook \S", node.value)
+    ]
+    assert messages == []
+
+
+def strings(tree):
+    """Return the texts of a program, but for its documentation."""
+    documentation = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in DOCUMENTED)
+    }
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [node for node in found if id(node) not in documentation]
 
 
 def test_no_playbook_checks_variables_again_that_it_has_checked():
