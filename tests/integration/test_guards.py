@@ -294,6 +294,49 @@ def test_a_folder_written_by_hand_is_left_alone(guarded, tmp_path):
     assert guarded.live("/api/v1/namespaces/maildev/configmaps/notes") is None
 
 
+def test_a_kind_that_somebody_pushes_is_deployed_where_it_is_allowed_and_named_where_it_is_not(guarded, tmp_path):
+    folder = "argocd/infra/jobs/envs/test"
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "report", "image": "busybox:1.36"}]}}
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "report", "namespace": "maildev"},
+        "spec": {"suspend": True, "template": template},
+    }
+    cron_job = job | {"kind": "CronJob", "spec": {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": job["spec"]}}}
+
+    def add(work, **files):
+        (work / folder).mkdir(parents=True, exist_ok=True)
+        for name, item in files.items():
+            (work / folder / f"{name}.yaml").write_text(json.dumps(item))
+        names = sorted(path.name for path in (work / folder).iterdir() if path.name != "kustomization.yaml")
+        (work / folder / "kustomization.yaml").write_text(json.dumps({"resources": names}))
+
+    note = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "jobs", "namespace": "maildev"}}
+    push(guarded, tmp_path, lambda work: add(work, note=note), "a folder by hand")
+    words(guarded.site("-e", json.dumps({"gitops_project_kinds": {"infra": [{"group": "batch", "kind": "CronJob"}]}})))
+    allowed = guarded.live(f"{ARGO}/appprojects/infra")["spec"]["namespaceResourceWhitelist"]
+    assert [entry["kind"] for entry in allowed if entry["group"] == "batch"] == ["CronJob"]
+
+    push(guarded, tmp_path, lambda work: add(work, cron=cron_job), "a CronJob")
+    words(guarded.playbook("playbooks/sync.yml", "-e", "app=jobs"))
+    assert guarded.live("/apis/batch/v1/namespaces/maildev/cronjobs/report")
+
+    push(guarded, tmp_path, lambda work: add(work, job=job), "a Job")
+    done = guarded.playbook("playbooks/sync.yml", "-e", "app=jobs")
+    assert done.returncode != 0
+    advice = "AppProject infra does not allow Job.batch yet: run {}, after which it allows what Git has; "
+    variable = "gitops_project_kinds: {{infra: [{{group: batch, kind: Job}}]}} allows it beforehand"
+    assert (advice.format("site.yml") + variable.format()) in re.sub(r"\s+", " ", done.stdout)
+    said = words(guarded.playbook("playbooks/status.yml"))
+    command = re.escape(advice).replace(r"\{\}", r"ansible-playbook monorepo\.gitops\.site -i \S+")
+    assert re.search("Warning: " + command + re.escape(variable.format()), said), said
+
+    push(guarded, tmp_path, lambda work: shutil.rmtree(work / "argocd/infra/jobs"), "no jobs")
+    words(guarded.site(*DEPLOY, "-e", json.dumps({"gitops_removals": ["infra/jobs"]})))
+    assert "jobs" not in applications(guarded)
+
+
 def test_an_unannounced_removal_stops_with_what_each_side_says(guarded):
     with Untouched(guarded):
         text = message(guarded.site("-e", json.dumps({"gitops_components": ["gateway", "cert-manager"]})), guarded)

@@ -20,6 +20,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations
     sync_options,
     terminate_operation,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.permission import advice, blocked
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     FINISHED,
     REQUEST_ID,
@@ -29,6 +30,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     deletion_text,
     failed_here,
     failed_resources,
+    failure_texts,
     is_automated,
     is_deleted,
     is_unprocessed,
@@ -223,7 +225,11 @@ class SyncOrder(Order):
                 "change AppProject.spec.syncWindows",
             )
         if phase != "Succeeded":
-            return Verdict(FAILED, Code.SYNC_FAILED, with_details(sync_failure(self._own()), self._own()))
+            text, step = (
+                with_details(sync_failure(self._own()), self._own()),
+                advice(blocked(failure_texts(self._own()))),
+            )
+            return Verdict(FAILED, Code.SYNC_FAILED, text, next_step=step)
         absent = self._absent()
         if absent:
             text = (

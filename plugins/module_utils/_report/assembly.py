@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 from ansible_collections.monorepo.gitops.plugins.module_utils._report import changes, timeline, words
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.secrets import TOKENS
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.tokens import TOKENS
 
 # Of the schema roles/report/files/report.schema.json. A report of another version is not compared with.
 VERSION = 1
@@ -184,6 +184,6 @@ def clean(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = KEY.sub(HIDDEN, public(value))
-    for pattern in TOKENS.values():
-        text = pattern.sub(HIDDEN, text)
+    for form in TOKENS.values():
+        text = form.pattern.sub(HIDDEN, text)
     return text

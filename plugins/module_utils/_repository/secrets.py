@@ -14,23 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.plain_values import credentials, named
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.tokens import TOKENS, tokens
 
 Manifest = dict[str, Any]
 
-TOKENS = {
-    # CRD descriptions contain '-----BEGIN ... <placeholder>'; that is not a key.
-    "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?!(?:\\+n|\s)*<)"),
-    "a GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})"),
-    "a GitLab token": re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
-    "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    "a JSON Web Token": re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
-    # A password may contain `/`, `@` and `#` although it should be encoded. What begins with a port is an address;
-    # braces, `$(`, `${` and `$NAME` stand for a value.
-    "a password in a URL": re.compile(
-        r"\b[a-z][a-z0-9+.-]*://[^\s/:@{}$\"'<>]*:(?!\d{1,5}(?:[/?#,]|$))(?:[^\s{}$\"'<>`\\]|\$(?![({A-Za-z_]))+@[\w\[]",
-        re.MULTILINE,
-    ),
-}
 SECRET = re.compile(r"\bkind[\"']?\s*:\s*[\"']?Secret(?:List)?\b")
 
 
@@ -55,20 +43,16 @@ def refusal(found: list[str]) -> str:
     return f"Nothing was committed: {'; '.join(found)}. Keep secrets out of Git: generate them in the cluster."
 
 
-def tokens(text: str) -> list[str]:
-    """Return what kinds of credentials a text contains."""
-    return [what for what, pattern in TOKENS.items() if pattern.search(text)]
-
-
 def traces(item: Manifest) -> set[tuple[str, str]]:
     """Return the secrets of an object themselves, to compare them with those of another one. Never show them."""
-    found = values(item)
-    return {("data", json.dumps(found, sort_keys=True))} if found else traces_of(json.dumps(item, ensure_ascii=False))
+    if found := values(item):
+        return {("data", json.dumps(found, sort_keys=True))}
+    return traces_of(json.dumps(item, ensure_ascii=False)) | set(credentials(item))
 
 
 def traces_of(text: str) -> set[tuple[str, str]]:
     """Return the credentials of a text themselves."""
-    return {(what, match.group()) for what, pattern in TOKENS.items() for match in pattern.finditer(text)}
+    return {(what, match.group()) for what, form in TOKENS.items() for match in form.pattern.finditer(text)}
 
 
 def traces_of_file(name: str, text: str) -> set[tuple[str, str]]:
@@ -114,7 +98,8 @@ def in_objects(objects: list[Manifest], folders: list[Path]) -> list[str]:
         if secret:
             found += [] if secret in public else [f"{label} has data"]
         else:
-            found += [f"{label} contains {what}" for what in tokens(json.dumps(item, ensure_ascii=False))]
+            by_form = [f"{label} contains {what}" for what in tokens(json.dumps(item, ensure_ascii=False))]
+            found += by_form or [f"{label}: {what}" for what in named(item)]
     return found
 
 
