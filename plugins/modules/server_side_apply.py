@@ -17,10 +17,12 @@ description:
     dry run of the API server. A hash of the manifest is kept as annotation C(monorepo.gitops/applied-sha256).
 extends_documentation_fragment:
   - monorepo.gitops.auth
+  - monorepo.gitops.argocd.progress
   - monorepo.gitops.attributes
 options:
   src:
-    description: Files with YAML documents, or one JSON document if the name ends in C(.json). Lists are expanded.
+    description: Files with YAML documents, or one JSON document if the name ends in C(.json). Lists are expanded,
+      also typed ones such as RoleList, whose items may leave out kind and API version.
     type: list
     elements: path
   definition:
@@ -70,7 +72,7 @@ options:
     type: bool
     default: false
   wait_timeout:
-    description: Seconds to wait.
+    description: Seconds to wait, also without O(wait) until a CustomResourceDefinition that is being deleted is gone.
     type: int
     default: 120
 attributes:
@@ -92,6 +94,9 @@ notes:
   - "Error C(The cluster does not know ...): the CustomResourceDefinition is missing. Nothing was written. In check mode
     this is a warning."
   - "Error C(Not ready after ...): names each workload, how many of its pods are available, and what a pod waits for."
+  - "Error C(... was not applied after ... it is being deleted): a CustomResourceDefinition stays until its objects are
+    gone. What holds them is named."
+  - "Warning C(... it is being deleted ...): what is written to such an object goes with it. Run again when it is gone."
   - "Error C(... does not answer): the API server did not answer four times. What was applied stays; run again."
   - Server-side apply is described in the Kubernetes documentation, Reference, API concepts.
 """
@@ -150,6 +155,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests i
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.results import report
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.waiting import Waiter
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 
 
 def run(module: Any, client: Any) -> dict[str, Any]:
@@ -168,9 +174,10 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         check_mode=module.check_mode,
         handover=params["handover"],
         concurrency=params["concurrency"],
+        timeout=params["wait_timeout"],
     )
     api = ApplyApi(client, settings.concurrency)
-    applier = Applier(api, settings, params["namespace"])
+    applier = Applier(api, settings, params["namespace"], progress_to(params["progress_file"]))
     results = applier.apply(items)
     waiter = Waiter(api, results)
     try:
@@ -202,6 +209,7 @@ def main() -> None:
             concurrency={"type": "int", "default": 8},
             wait={"type": "bool", "default": False},
             wait_timeout={"type": "int", "default": 120},
+            progress_file={"type": "path"},
         ),
         required_one_of=[("src", "definition")],
         supports_check_mode=True,

@@ -61,6 +61,12 @@ def test_files_and_definitions_are_opened_up_and_filtered(tmp_path):
     assert load([], [None, {}], []) == []
 
 
+def test_a_typed_list_says_what_its_items_are(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("{apiVersion: v1, kind: ConfigMapList, items: [{metadata: {name: c}, data: {a: '1'}}]}")
+    assert load([str(path)], [], ["ConfigMap"]) == [CONFIG]
+
+
 def test_a_date_and_a_bare_equals_sign_are_strings(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {day: 2026-01-02, operator: =}}")
@@ -410,6 +416,64 @@ def test_a_rejected_secret_is_not_quoted():
     with pytest.raises(GitopsError) as error:
         run(server, [SECRET])
     assert str(error.value) == ("Secret n/s was rejected: Invalid (the rest may quote its values and is not shown)")
+
+
+SINCE = "2026-11-28T09:00:00Z"
+LEAVING = {
+    "name": "widgets.example.com",
+    "uid": "1",
+    "deletionTimestamp": SINCE,
+    "finalizers": ["customresourcecleanup"],
+}
+HELD = f"it is being deleted (since {SINCE}; its finalizers are customresourcecleanup)"
+
+
+class Leaving(Server):
+    """A CRD that is being deleted is gone after so many requests."""
+
+    def __init__(self, requests, **settings):
+        super().__init__({"//CustomResourceDefinition/widgets.example.com": crd() | {"metadata": LEAVING}}, **settings)
+        self.left = requests
+
+    def request(self, method, path, *args):
+        self.left -= method == "GET"
+        if self.left == 0:
+            self.live.pop(path, None)
+        return super().request(method, path, *args)
+
+
+def test_a_definition_that_is_being_deleted_is_applied_once_it_is_gone(monkeypatch):
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
+    server, lines = Leaving(4), []
+    settings = Settings("m", force=True, only_missing=True, check_mode=False, concurrency=1, timeout=5)
+    results = Applier(server, settings, None, lines.append).apply([crd()])
+    assert [result.action for result in results] == ["created"]
+    assert server.log[-2:] == [f"{verb} //CustomResourceDefinition/widgets.example.com" for verb in ("GET", "PATCH")]
+    assert lines == [f"CustomResourceDefinition widgets.example.com: {HELD}; it is applied once it is gone"]
+
+
+def test_a_definition_that_does_not_go_is_named_with_what_holds_it(monkeypatch):
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
+    with pytest.raises(GitopsError) as error:
+        run(Leaving(-1), [crd()], timeout=0.05)
+    assert str(error.value) == f"CustomResourceDefinition widgets.example.com was not applied after 0 s: {HELD}"
+
+
+def test_check_mode_does_not_wait_for_a_deletion():
+    server = Leaving(-1)
+    assert run(server, [crd()], check_mode=True) == (
+        [("CustomResourceDefinition widgets.example.com", "created")],
+        [],
+    )
+
+
+def test_of_another_object_that_is_being_deleted_it_is_said():
+    live = changed(CONFIG, metadata__namespace="n", metadata__deletionTimestamp=SINCE)
+    server = Server({"/n/ConfigMap/c": live})
+    assert run(server, [CONFIG])[1] == [
+        f"ConfigMap n/c: it is being deleted (since {SINCE}; its finalizers are none). What is written to it goes with "
+        "it."
+    ]
 
 
 def test_a_rollout_that_does_not_come_names_its_cause(monkeypatch):

@@ -260,6 +260,17 @@ def test_a_project_allows_what_its_overlays_have_and_no_more(tmp_path):
     }
 
 
+def test_what_is_in_a_typed_list_counts(tmp_path):
+    roles = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleList", "items": [{"metadata": {"name": "web"}}]}
+    route_list = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRouteList"}
+    bad = {"metadata": {"name": "web", "namespace": "other"}, "spec": {"hostnames": ["Shop"]}}
+    (summary,) = built(tmp_path, shop=[roles])
+    assert identities(summary) == [("rbac.authorization.k8s.io", "Role", "shop", "web")]
+    assert projects([summary])["infra"]["namespaced_kinds"] == [{"group": "rbac.authorization.k8s.io", "kind": "Role"}]
+    with pytest.raises(GitopsError, match=r"^HTTPRoute web: 'Shop' is not a valid host name "):
+        built(tmp_path / "more", web=[route_list | {"items": [bad]}])
+
+
 def test_a_project_allows_kinds_beforehand(tmp_path):
     summaries = built(tmp_path, operator=[WIDGETS])
     said = [("batch", "CronJob", True), ("storage.k8s.io", "StorageClass", False), ("example.com", "Widget", None)]

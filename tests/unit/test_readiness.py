@@ -28,6 +28,9 @@ def parents(**types):
     return {"parents": [{"parentRef": {"name": "cilium-gateway"}, **conditions(**types)}]}
 
 
+LEAVING = {"name": "one", "deletionTimestamp": "2026-11-28T09:00:00Z", "finalizers": ["example.com/keep"]}
+
+
 @pytest.mark.parametrize(
     ("live", "expected"),
     [
@@ -103,6 +106,10 @@ def parents(**types):
             "0 of 1 pods are available, 0 of the newest revision: about ReplicaFailure",
         ),
         (item(("apiextensions.k8s.io/v1", "CustomResourceDefinition")), "not Established"),
+        (
+            {**item(("example.com/v1", "Widget")), "metadata": LEAVING},
+            "it is being deleted (since 2026-11-28T09:00:00Z; its finalizers are example.com/keep)",
+        ),
     ],
 )
 def test_why_an_object_is_not_ready(live, expected):

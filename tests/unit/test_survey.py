@@ -60,7 +60,9 @@ def test_what_the_cluster_does_not_have_is_nothing(survey, identity):
 def test_what_is_served_has_the_names_of_custom_resource_definitions(api_server):
     # Of an API whose server is away the API server may know no resources.
     versions = [{"version": "v1", "resources": [{"resource": "kafkas"}]}, {"version": "v2", "freshness": "Stale"}]
-    groups = [{"metadata": {"name": "kafka.strimzi.io"}, "versions": versions}]
+    # Of a definition that is being deleted nothing can be created.
+    leaving = {"version": "v1", "resources": [{"resource": "topics", "verbs": ["delete", "get", "list", "watch"]}]}
+    groups = [{"metadata": {"name": "kafka.strimzi.io"}, "versions": [*versions, leaving]}]
     server = api_server(lambda _method, _path: (200, {"kind": "APIGroupDiscoveryList", "items": groups}))
     found = Survey(Api(_client.client_of(server.kubeconfig, "test")), "argocd")
     assert found.served == ["kafkas.kafka.strimzi.io"]

@@ -12,6 +12,7 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -26,9 +27,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests i
     with_namespace,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.results import Applied, report
-from ansible_collections.monorepo.gitops.plugins.module_utils._apply.waiting import Waiter
+from ansible_collections.monorepo.gitops.plugins.module_utils._apply.waiting import Waiter, await_gone
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.fields import path_text
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import is_leaving, leaving
 
 Manifest = dict[str, Any]
 ERRORS_SHOWN = 5
@@ -45,13 +47,17 @@ class Settings:
     check_mode: bool
     concurrency: int
     handover: bool = False  # whether to take over what kubectl holds
+    timeout: float = 120.0  # for a CRD that is being deleted
 
 
 class Applier:
     """Applies objects in an order in which each finds what it needs."""
 
-    def __init__(self, api: Api, settings: Settings, namespace: str | None) -> None:
+    def __init__(
+        self, api: Api, settings: Settings, namespace: str | None, progress: Callable[[str], None] = lambda _line: None
+    ) -> None:
         self.api, self.settings, self.namespace = api, settings, namespace or "default"
+        self.progress = progress
         self.results: list[Applied] = []
         self.warnings: list[str] = []
 
@@ -104,11 +110,22 @@ class Applier:
             item = with_namespace(item, self.namespace)
         path = self.api.path(item) or ""
         live = self._read(item, path)
+        if live is not None and is_leaving(live):
+            live = self._without_leaving(item, path, live)
         if live is None:
             return self._create(item, path)
         if self.settings.only_missing:
             return Applied(item, "skipped", live, live)
         return self._update(item, path, live)
+
+    def _without_leaving(self, item: Manifest, path: str, live: Manifest) -> Manifest | None:
+        """Return what is there once a CRD that is being deleted is gone; of another object say that it will be gone."""
+        if item["kind"] != "CustomResourceDefinition":
+            self.warnings.append(f"{label(item)}: {leaving(live)}. What is written to it goes with it.")
+            return live
+        if self.settings.check_mode:
+            return None
+        return await_gone(lambda: self._read(item, path), live, self.settings.timeout, self.progress)
 
     def _read(self, item: Manifest, path: str) -> Manifest | None:
         status, live = self.api.request("GET", path)

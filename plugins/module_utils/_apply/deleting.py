@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import remaining
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import held_by
 
 Manifest = dict[str, Any]
 POLL_SECONDS = 0.3
@@ -47,9 +47,3 @@ def still(api: Api, item: Manifest) -> Manifest | None:
     if status not in (200, 404):
         raise GitopsError(f"{label(item)} cannot be read: {found.get('message', status)}")
     return found if status == 200 and found["metadata"]["uid"] == item["metadata"]["uid"] else None
-
-
-def held_by(item: Manifest) -> str:
-    """Return what holds an object that is being deleted."""
-    finalizers = ", ".join(item["metadata"].get("finalizers") or []) or "none"
-    return "; ".join([f"its finalizers are {finalizers}", *remaining(item)])

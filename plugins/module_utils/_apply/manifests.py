@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._lists import expanded
 
 Manifest = dict[str, Any]
 HASH = "monorepo.gitops/applied-sha256"
@@ -47,18 +48,22 @@ def distinct(items: list[Manifest]) -> list[Manifest]:
 
 def expand(document: Any, origin: str) -> list[Manifest]:
     """Return the objects of a document, which may be a List."""
-    if isinstance(document, dict) and document.get("kind") == "List" and "items" in document:
-        return [item for entry in document["items"] or [] for item in expand(entry, origin)]
-    if (
-        not isinstance(document, dict)
-        or not (document.get("apiVersion") and document.get("kind"))
-        or not isinstance(document.get("metadata"), dict)
-        or not document["metadata"].get("name")
-    ):
+    items = expanded(document)
+    if not all(map(is_object, items)):
         raise GitopsError(
             f"{origin}: a document is not a Kubernetes object: apiVersion, kind and metadata.name are required."
         )
-    return [document]
+    return items
+
+
+def is_object(item: Any) -> bool:
+    """Return whether something can be applied."""
+    return (
+        isinstance(item, dict)
+        and bool(item.get("apiVersion") and item.get("kind"))
+        and isinstance(item.get("metadata"), dict)
+        and bool(item["metadata"].get("name"))
+    )
 
 
 def group_kind(item: Manifest) -> tuple[str, str]:

@@ -21,12 +21,30 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import (
     WORKLOADS,
     established,
+    leaving,
     pending_rollout,
 )
 
 Manifest = dict[str, Any]
 POLL_SECONDS = 0.3
+PROGRESS_SECONDS = 15.0
 ESTABLISHED_SECONDS = 60
+
+
+def await_gone(
+    read: Callable[[], Manifest | None], item: Manifest, timeout: float, progress: Callable[[str], None]
+) -> Manifest | None:
+    """Return what is in the place of an object that is being deleted once it is gone, or nothing."""
+    name, deadline, said = label(item), time.monotonic() + timeout, 0.0
+    while (found := read()) and found["metadata"]["uid"] == item["metadata"]["uid"]:
+        now = time.monotonic()
+        if now > deadline:
+            raise GitopsError(f"{name} was not applied after {timeout:.0f} s: {leaving(found)}")
+        if now - said >= PROGRESS_SECONDS:
+            said = now
+            progress(f"{name}: {leaving(found)}; it is applied once it is gone")
+        time.sleep(POLL_SECONDS)
+    return found
 
 
 class Waiter:

@@ -122,8 +122,17 @@ class Survey:
 
     @cached_property
     def served(self) -> list[str]:
-        """Return what the API server serves, by the names of CustomResourceDefinitions; these are established."""
-        return sorted({f"{entry['resource']}.{group}" for group, entry in self._resources})
+        """Return what the API server serves, by the names of CustomResourceDefinitions; these are established.
+
+        Of one that is being deleted nothing can be created.
+        """
+        return sorted(
+            {
+                f"{entry['resource']}.{group}"
+                for group, entry in self._resources
+                if "create" in entry.get("verbs", ["create"])
+            }
+        )
 
     @cached_property
     def _resources(self) -> list[tuple[str, Object]]:

@@ -19,9 +19,27 @@ WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
 def not_ready(item: Manifest) -> str:
     """Return why an object is not ready, or nothing. An object whose kind has no status is ready."""
+    if is_leaving(item):
+        return leaving(item)
     group = item["apiVersion"].rpartition("/")[0]
     rule = RULES.get((group, item["kind"]))
     return rule(item) if rule else not_reconciled(item) or untrue(item, "Ready", may_lack=True)
+
+
+def is_leaving(item: Manifest) -> bool:
+    """Return whether an object is being deleted: what is written to it goes with it."""
+    return bool((item.get("metadata") or {}).get("deletionTimestamp"))
+
+
+def leaving(item: Manifest) -> str:
+    """Return since when an object is being deleted, and what holds it."""
+    return f"it is being deleted (since {item['metadata']['deletionTimestamp']}; {held_by(item)})"
+
+
+def held_by(item: Manifest) -> str:
+    """Return what holds an object that is being deleted."""
+    finalizers = ", ".join(item["metadata"].get("finalizers") or []) or "none"
+    return "; ".join([f"its finalizers are {finalizers}", *remaining(item)])
 
 
 def untrue(item: Manifest, name: str, may_lack: bool = False) -> str:
@@ -49,6 +67,8 @@ def not_reconciled(item: Manifest) -> str:
 
 def established(crd: Manifest) -> str:
     """Return why a CRD does not serve its kind yet, or nothing."""
+    if is_leaving(crd):
+        return leaving(crd)
     conditions = {entry["type"]: entry for entry in conditions_of(crd)}
     if conditions.get("Established", {}).get("status") == "True":
         return ""
@@ -58,6 +78,8 @@ def established(crd: Manifest) -> str:
 
 def pending_rollout(workload: Manifest) -> str:
     """Return why a Deployment, StatefulSet or DaemonSet is not rolled out, or nothing."""
+    if is_leaving(workload):
+        return leaving(workload)
     spec, status = workload.get("spec") or {}, workload.get("status") or {}
     strategy = spec.get("updateStrategy") or {}
     if status.get("observedGeneration", 0) < workload.get("metadata", {}).get("generation", 1):

@@ -22,10 +22,11 @@ from typing import Any
 from ansible_collections.monorepo.gitops.plugins.module_utils import _cache, _paths, _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
+from ansible_collections.monorepo.gitops.plugins.module_utils._lists import expanded
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy import kinds_summary
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.secrets import in_objects
 
-SCHEMA = "8"  # of what the cache has, and of what counts as a secret
+SCHEMA = "9"  # of what the cache has, and of what counts as a secret
 # DNS-1123 subdomain; Gateway API allows a wildcard as the whole first label.
 HOST_NAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 # A transformer's configuration with its patch, the patch, and an entry of a generator.
@@ -157,7 +158,7 @@ def run_build(overlay: Path, command: list[str], target: Path) -> None:
         raise GitopsError(f"gitops_kustomize_command: {command[0]} cannot be run: {error.strerror}.") from error
     if done.returncode:
         raise GitopsError(f"kustomize build of {'/'.join(overlay.parts[-4:])} failed: {said(done.stderr)}")
-    objects = [item for item in _yaml.load_all(done.stdout) if item]
+    objects = [item for document in _yaml.load_all(done.stdout) for item in expanded(document) if item]
     check_host_names(objects)
     crds = [item for item in objects if item.get("kind") == "CustomResourceDefinition"]
     # Each later run reads them again, and JSON in a twentieth of the time that YAML takes.

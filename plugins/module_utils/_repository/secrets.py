@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._lists import expanded
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.plain_values import credentials, named
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.tokens import TOKENS, tokens
 
@@ -74,15 +75,8 @@ def values(item: Manifest) -> tuple[Any, Any] | None:
 
 
 def _objects(documents: list[Any]) -> list[Manifest]:
-    """Return the objects of documents. Those of a typed List may leave out their kind."""
-    found = []
-    for document in documents:
-        if not isinstance(document, dict):
-            continue
-        kind = str(document.get("kind") or "").removesuffix("List")
-        items = [item for item in document.get("items") or [] if isinstance(item, dict)]
-        found += [document, *({"kind": kind} | item for item in items)]
-    return found
+    """Return the objects of documents."""
+    return [item for document in documents for item in expanded(document) if isinstance(item, dict)]
 
 
 def in_objects(objects: list[Manifest], folders: list[Path]) -> list[str]:
