@@ -27,6 +27,7 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import 
     first_wave,
 )
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.network_policies import FILE, Network, manifests, policies
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.pins import check_base
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.pod_security import MODES, namespace_labels
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import engine_defaults
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER, render_folder, renderer, write_tree
@@ -55,6 +56,7 @@ ARGUMENTS: dict[str, Any] = {
     "environment": {"type": "str", "required": True},
     "tree": {"type": "path", "required": True},
     "templates": {"type": "path", "required": True},
+    "pins": {"type": "list", "elements": "str", "default": []},
     "rehearsal_templates": {"type": "path"},
     "upstream": {"type": "dict", "options": UPSTREAM},
     "overlay_upstream": {"type": "dict", "options": UPSTREAM},
@@ -79,7 +81,9 @@ class ActionModule(ControllerAction):
         folder = Path(args["tree"]) / _paths.component_folder(args["layer"], args["name"])
         own = folder / _paths.environment_folder(args["environment"])
         templates = Path(args["templates"])
+        definition = {"component_definition", f"{templates.parent.name}_component"}
         try:
+            check_base(templates / "base", definition.union(args["pins"]))
             labels = namespace_labels(plain(args["namespaces"]), plain(args["components"]), args["pod_security"])
             # Templates give them to a Namespace that the official manifest brings.
             task_vars = engine_defaults(self._loader) | task_vars | {"component_namespace_labels": labels}

@@ -96,6 +96,14 @@ options:
     description: A second official manifest, for the overlay of this environment.
     type: dict
     suboptions: *upstream
+  pins:
+    description:
+      - Names of variables with a pinned version. The templates of the base may use these and the definition of the
+        component, C(component_definition) or C(<role>_component), and no other variable or lookup, because all
+        environments share them.
+    type: list
+    elements: str
+    default: []
   mirror:
     description: Folder or URL of a download mirror that has a file as C(<mirror>/<host>/<path of its URL>).
     type: str

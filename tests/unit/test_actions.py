@@ -211,6 +211,7 @@ class TestRenderComponent:
                 "environment": "dev",
                 "tree": str(tmp_path / "tree"),
                 "templates": str(templates),
+                "pins": ["name"],
             }
             return run_action("render_component", {"name": "web"} | (variables or {}), check, **arguments | more)
 
@@ -231,6 +232,39 @@ class TestRenderComponent:
         }
         assert result == {"changed": True, "files": [f"{folder}/{name}" for name in names], "stand_in": False}
         assert (folder / names[1]).read_text() == headed("resources: [../../base, namespaces.yaml]\n")
+
+    @pytest.mark.parametrize(
+        ("text", "foreign"),
+        [
+            ("host: {{ shop_host }}\n", "shop_host"),
+            ("{% for x in range(shop_count) %}\n- {{ x }}\n{% endfor %}\n", "shop_count"),
+            ("#jinja2: variable_start_string:'[[', variable_end_string:']]'\na: [[ b ]]\nc: '{{ d }}'\n", "b"),
+            ("{% set shown = 1 %}\n{% include 'part.j2' %}\n", "hidden"),
+            ("#jinja2: variable_start_string:'[[', variable_end_string:']]'\n{% include 'other.j2' %}\n", "far"),
+            ("{% include shop_part %}\n", "shop_part"),
+            ("a: {{ lookup('env', 'HOME') }}\n", "lookup"),
+            ("a: {{ query('ansible.builtin.vars', 'shop_host') }}\n", "query"),
+            ("a: {{ vars['shop_host'] }}\nb: {{ hostvars.localhost.shop_host }}\n", "hostvars, vars"),
+            ("a: {{ gitops_environment }} {{ component_scheme }}\n", "component_scheme, gitops_environment"),
+        ],
+    )
+    def test_a_base_with_a_value_of_one_environment_is_refused(self, render, templates, folder, text, foreign):
+        write(templates, {"base/host.yaml.j2": text, "part.j2": "a: {{ hidden }}\nb: {{ shown }}\n"})
+        write(templates, {"other.j2": "a: [[ far ]]\nb: '{{ d }}'\n"})
+        with pytest.raises(AnsibleActionFail) as error:
+            render({"shop_host": "dev.example.com", "shop_count": 1, "b": 1, "hidden": 1})
+        assert str(error.value) == (
+            f"shop: {templates}/base/host.yaml uses {foreign}, and a base is the same for all environments: use it in "
+            "templates/overlay, or name a pinned version in pins of the component's definition."
+        )
+        assert not folder.exists()
+
+    def test_a_base_may_use_the_definition_of_its_component(self, render, templates, folder):
+        own = {f"{templates.parent.name}_component": {"namespace": "a"}, "component_definition": {"namespace": "b"}}
+        text = "a: {{ " + templates.parent.name + "_component.namespace }}\nb: {{ component_definition.namespace }}\n"
+        write(templates, {"base/own.yaml.j2": text})
+        render(own)
+        assert (folder / "base/own.yaml").read_text() == f"{HEADER}a: a\nb: b\n"
 
     def test_a_second_time_changes_nothing_and_what_leaves_is_removed(self, render, folder):
         render({"optional": True})
