@@ -63,7 +63,7 @@ options:
         type: bool
         default: true
       ready:
-        description: Whether the object must be ready.
+        description: Whether the object must be ready. One that is being deleted is not.
         type: bool
         default: true
       conditions:

@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._lists import expanded
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import CUSTOM, KUSTOMIZATIONS
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER
 
@@ -26,7 +27,7 @@ ANNOTATIONS = {
 }
 # Each begins with plain letters, which is fast on texts of several megabytes.
 DOCUMENT = re.compile(r"^---(?:\s|$)", re.MULTILINE)
-KIND = re.compile(r"kind[\"']?:\s*[\"']?Namespace\b")
+KIND = re.compile(r"kind[\"']?:\s*[\"']?Namespace(?:List)?\b")
 WAVE = re.compile(r"argocd\.argoproj\.io/sync-wave[\"']?:\s*[\"']?(-\d+)")
 PRE_SYNC = re.compile(r"/hook[\"']?:.*\b(?:PreSync|pre-install|pre-upgrade)\b")
 
@@ -87,8 +88,7 @@ def add_entry(name: str, what: str, overlay: dict[str, str], field: str) -> None
 def brought(texts: list[str]) -> set[str]:
     """Return the names of the Namespaces in manifests. Only their documents are parsed, to be fast."""
     documents = [part for text in texts if KIND.search(text) for part in DOCUMENT.split(text) if KIND.search(part)]
-    objects = _yaml.load_all("\n---\n".join(documents))
-    objects += [item for entry in objects if isinstance(entry, dict) for item in entry.get("items") or []]
+    objects = [item for document in _yaml.load_all("\n---\n".join(documents)) for item in expanded(document)]
     return {
         str(name)
         for item in objects

@@ -46,6 +46,15 @@ def complaints(**variables):
         ({"cluster_kind": "kind"}, 'cluster_kind is "kind", which is not one of rehearsal, existing.'),
         ({"kafka_topics": [{"nam": "x"}]}, "kafka_topics[0]: missing required arguments: name."),
         (
+            {"gitops_project_kinds": {"apps": []}},
+            "gitops_project_kinds: unknown entry gitops_project_kinds.apps. Supported parameters include: infra, "
+            "services.",
+        ),
+        (
+            {"gitops_project_kinds": {"services": [{"group": "batch"}]}},
+            "gitops_project_kinds.services[0]: missing required arguments: kind.",
+        ),
+        (
             {"gitops_environment": None},
             "gitops_environment is not set: Name of the environment, and of the folder envs/<environment> of each "
             "component.",

@@ -75,6 +75,17 @@ def test_what_only_looks_like_a_namespace_is_not_one():
     assert brought([CRD, patch, "kind: NamespaceList\nmetadata: {name: shop}\n"]) == set()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: NamespaceList\nitems: [{metadata: {name: shop}}]\n",
+        "kind: List\nitems:\n- {kind: Namespace, metadata: {name: shop}}\n",
+    ],
+)
+def test_a_namespace_in_a_list_is_one(text):
+    assert brought([text]) == {"shop"}
+
+
 def test_the_namespace_is_in_the_first_wave_of_the_component():
     texts = {"early": 'argocd.argoproj.io/sync-wave: "-2"\n', "later": "argocd.argoproj.io/sync-wave: '-1'\n"}
     (item,) = yaml.safe_load_all(added(["shop"], **texts)["namespaces.yaml"])

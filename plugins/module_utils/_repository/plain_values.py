@@ -14,8 +14,8 @@ from typing import Any
 
 Manifest = dict[str, Any]
 
-PASSWORD = re.compile(r"(?i)(?:^|[^a-z])(?:\w*pass(?:word|wd|phrase))$")
-TOKEN = re.compile(r"(?i)(?:^|[^a-z])(?:\w*(?:secret|token|api_?key|access_?key|private_?key|secret_?key))$")
+PASSWORD = re.compile(r"(?i)pass(?:word|wd|phrase)$")
+TOKEN = re.compile(r"(?i)(?:secret|token|(?:api|access|private|secret)[._-]?key)$")
 # A setting in a file: `db.password=...`, `password: ...`, `export TOKEN="..."`.
 SETTING = re.compile(
     r"^[ \t]*(?:export[ \t]+|- )?[\"']?([A-Za-z][\w.-]*)[\"']?[ \t]*[:=][ \t]*([^\s#].*?)[ \t]*$", re.M
