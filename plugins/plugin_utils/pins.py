@@ -32,7 +32,7 @@ def check_base(folder: Path, allowed: set[str]) -> None:
 
 
 def variables(text: str, places: list[Path]) -> set[str]:
-    """Return the variables of a template and of what it includes; one that is no template fails when it is rendered.
+    """Return the variables of a template and of what it includes; one that cannot be parsed fails when it is rendered.
 
     Functions that reach more, such as `lookup` and `query`, count as variables, too.
     """
