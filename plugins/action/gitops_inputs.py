@@ -15,7 +15,12 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inputs, notifications, people
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import (
+    accounts,
+    inputs,
+    notifications,
+    people,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import role_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
@@ -89,6 +94,7 @@ class ActionModule(ControllerAction):
             *inputs.wrong_values(options | arguments, values | given, place),
             *self._notifications(task_vars, place),
             *self._people(task_vars, values, place),
+            *self._accounts(values),
             *inputs.unknown(task_vars, accepted, options, [folder.name for folder in folders], place),
         ]
         if found:
@@ -111,6 +117,12 @@ class ActionModule(ControllerAction):
         enabled = boolean(values.get(people.ADMIN, True), strict=False)
         if problem := people.login_problem(enabled, variables.get("argocd_cm") or {}):
             yield problem
+
+    def _accounts(self, values: dict[str, Any]) -> list[str]:
+        """Return why Argo CD's controller could write nothing."""
+        given = (boolean(values.get(f"argocd_{name}", False), strict=False) for name in accounts.SETTINGS)
+        problem = accounts.setting_problem(*given)
+        return [problem] if problem else []
 
     def _unset(self, folder: Path, specs: Specs, variables: dict[str, Any]) -> set[str]:
         """Return what a role requires, and neither the inventory nor the role itself sets."""

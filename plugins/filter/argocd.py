@@ -20,20 +20,29 @@ ALLOWED = {
     "destinations": "destinations",
     "cluster_kinds": "clusterResourceWhitelist",
     "namespaced_kinds": "namespaceResourceWhitelist",
+    "service_accounts": "destinationServiceAccounts",
 }
 
 
-def project(layer: str, environment: str, url: str, projects: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the AppProject of a layer for role argocd, from what the module kustomize_build found in its overlays."""
+def project(
+    layer: str, environment: str, url: str, projects: dict[str, dict[str, Any]], accounts: str = ""
+) -> dict[str, Any]:
+    """Return the AppProject of a layer for role argocd, from what the module kustomize_build found in its overlays.
+
+    `accounts` is the namespace of the ServiceAccounts with which Argo CD syncs, if it does not use its own rights.
+    """
     what = {INFRA: "Infrastructure", SERVICES: "Application services"}[layer]
     found = projects[layer]
+    destinations = [{"server": IN_CLUSTER, "namespace": namespace} for namespace in found["namespaces"]]
+    account = {"defaultServiceAccount": f"{accounts}:gitops-{layer}"}
     return {
         "name": layer,
         "description": f"{what} of the environment {environment}",
         "source_repos": [url],
-        "destinations": [{"server": IN_CLUSTER, "namespace": namespace} for namespace in found["namespaces"]],
+        "destinations": destinations,
         "cluster_kinds": found["cluster_kinds"],
         "namespaced_kinds": found["namespaced_kinds"],
+        "service_accounts": [entry | account for entry in destinations] if accounts else [],
     }
 
 

@@ -119,6 +119,16 @@ options:
     description: What the run writes into the ConfigMap C(argocd-cmd-params-cm).
     type: dict
     default: {}
+  impersonation:
+    description:
+      - Whether Argo CD is to sync each layer with a ServiceAccount of its own. Stops when an Application that is not
+        ours would have none.
+    type: bool
+    default: false
+  impersonation_enforced:
+    description: Whether Argo CD refuses to sync an Application without a ServiceAccount, or cannot do it itself.
+    type: bool
+    default: true
   throwaway:
     description:
       - Whether the cluster is temporary, as in a rehearsal. Such a cluster may be new although Git has the environment.
@@ -141,8 +151,9 @@ options:
 notes:
   - "Needs the rights to get, in the namespace of Argo CD, ConfigMaps, ApplicationSets, Applications and Deployments; to
     list AppProjects there; to list Applications, StatefulSets and Deployments in all namespaces; to get the namespace
-    C(kube-system), and objects of components that hold data. Where files of people would be replaced, it reads all
-    objects of that component; one that may not be read counts as Argo CD and Git have it."
+    C(kube-system), and objects of components that hold data; and without O(commit), where Argo CD syncs with
+    ServiceAccounts, to list Roles and ClusterRoles. Where files of people would be replaced, it reads all objects of
+    that component; one that may not be read counts as Argo CD and Git have it."
   - "Objects that hold data are PersistentVolumeClaim, StatefulSet, Namespace, CustomResourceDefinition, Cluster and
     Database of CloudNativePG, and Kafka, KafkaNodePool and KafkaTopic of Strimzi, unless the object in the cluster has
     the sync option C(Prune=false)."
@@ -158,6 +169,7 @@ notes:
     the change to the inventory, or name the word of the message in O(adopt). A file that was rendered without a
     checksum counts as unchanged."
   - "Error C(Both layers have a component ...): there can be one Application of that name."
+  - "Error C(argocd_impersonation counts for all of Argo CD ...): the Applications of others would fail."
   - "Error C(The ApplicationSet controller runs with the policy ...): the controller's own setting wins over
     C(applicationsSync), which Argo CD documents under Controlling Resource Modification."
 seealso:
@@ -254,6 +266,13 @@ project_kinds:
   returned: success
   type: dict
   sample: {services: [{group: batch, kind: CronJob, namespaced: true}]}
+accounts:
+  description:
+    - The rights of the ServiceAccounts with which Argo CD syncs, as they were before the run, by layer; each has
+      C(everywhere) and C(namespaces), as in RV(monorepo.gitops.kustomize_build#module:rights). Empty with O(commit).
+  returned: success
+  type: dict
+  sample: {services: {everywhere: [], namespaces: {services: [{apiGroups: [""], resources: [services], verbs: [get]}]}}}
 served:
   description:
     - Resources that the API server serves, as C(<plural>.<group>), which is the name of a CustomResourceDefinition. One
@@ -284,7 +303,12 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _client
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment import identity, installation, removal
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import (
+    accounts,
+    identity,
+    installation,
+    removal,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.comparison import Comparison
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.options import Options
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.survey import Survey
@@ -360,6 +384,15 @@ def scoped(entry: dict[str, Any], survey: Survey) -> dict[str, Any]:
     return entry | {"namespaced": survey.is_namespaced(entry["group"], entry["kind"]) if given is None else given}
 
 
+def check_accounts(survey: Survey, params: dict[str, Any]) -> None:
+    """Stop when Argo CD would no longer sync the Applications of somebody else."""
+    managed = params["impersonation"] and params["argocd_managed"]
+    if not managed or not params["impersonation_enforced"]:
+        return
+    if names := accounts.without_account(survey.others, survey.projects):
+        raise GitopsError(f"Nothing was written. {accounts.refusal(names)}")
+
+
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Compare and return the result of the module."""
     params = module.params
@@ -370,11 +403,13 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         comparison = Comparison(clone, survey, wanted)
         # First the owner: the content of somebody else's Argo CD is not compared with Git.
         found = argocd(survey, params)
+        check_accounts(survey, params)
         result = comparison.result()
     waits_for = "" if comparison.revisions.moves else wanted.revision
     config_map = identity.config_map(
         params["namespace"], comparison.wanted_side, wanted.version, params["argocd_managed"]
     )
+    has_accounts = params["impersonation"] or accounts.are_used(survey.projects)
     used = [(item.get("spec") or {}).get("project") or "default" for item in survey.others]
     return result | {
         "changed": False,
@@ -388,6 +423,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
             layer: [scoped(entry, survey) for entry in entries or []]
             for layer, entries in params["project_kinds"].items()
         },
+        "accounts": survey.accounts if has_accounts and not params["commit"] else {},
         "served": survey.served,
         "lock_default_project": params["argocd_managed"] and "default" not in used,
         "argocd": found,
@@ -417,6 +453,8 @@ def main() -> None:
             project_kinds={"type": "dict", "default": {}, "options": dict.fromkeys(LAYERS, KINDS)},
             argocd_managed={"type": "bool", "default": True},
             cmd_params={"type": "dict", "default": {}},
+            impersonation={"type": "bool", "default": False},
+            impersonation_enforced={"type": "bool", "default": True},
             throwaway={"type": "bool", "default": False},
             namespace={"type": "str", "default": "argocd"},
             kustomize_command={"type": "list", "elements": "str", "default": []},

@@ -94,17 +94,24 @@ projects:
   description: For each layer C(cluster_kinds) and C(namespaced_kinds) (C(group) and C(kind)) and C(namespaces).
   returned: success
   type: dict
+rights:
+  description:
+    - For each layer the rules that a ServiceAccount needs to sync it, C(everywhere) and by name in C(namespaces).
+  returned: success
+  type: dict
 """
 
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import accounts
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.known_secrets import check_built
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import (
     build_all,
     build_others,
     check_one_owner,
+    cluster_kinds,
     described,
     find_command,
     projects,
@@ -137,7 +144,10 @@ def run(module: Any) -> dict[str, Any]:
         module.warn(text)
     keys = ("name", "path", "crds", "crd_names", "objects")
     builds = [{key: summary[key] for key in keys} for summary in summaries]
-    return {"changed": False, "builds": builds, "projects": projects(summaries + others, params["project_kinds"])}
+    found = summaries + others
+    allowed = projects(found, params["project_kinds"])
+    rights = accounts.rights(found, cluster_kinds(found), allowed)
+    return {"changed": False, "builds": builds, "projects": allowed, "rights": rights}
 
 
 def main() -> None:

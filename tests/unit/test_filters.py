@@ -35,7 +35,17 @@ def test_a_project_allows_what_the_overlays_have():
         "destinations": [{"server": "https://kubernetes.default.svc", "namespace": "kafka"}],
         "cluster_kinds": [],
         "namespaced_kinds": [KAFKA],
+        "service_accounts": [],
     }
+
+
+def test_a_project_names_the_account_of_its_layer_for_each_destination():
+    found = project("infra", "dev", "https://git.example.com/x.git", FOUND, "argocd")
+    accounts = [found["destinations"][0] | {"defaultServiceAccount": "argocd:gitops-infra"}]
+    assert found == WANTED | {"service_accounts": accounts}
+    # It is known by them, until the accounts are gone.
+    live = {"metadata": {"name": "infra"}, "spec": {"destinationServiceAccounts": accounts}}
+    assert widened([WANTED], [live]) == [found]
 
 
 def test_a_project_keeps_what_it_allows_until_that_is_pruned():

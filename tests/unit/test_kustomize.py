@@ -333,7 +333,8 @@ def test_the_module_returns_builds_and_projects_and_changes_nothing(tmp_path):
     assert (build["name"], build["objects"], Path(build["path"]).parent.parent) == ("shop", 1, cache)
     assert build.keys() == {"name", "path", "crds", "crd_names", "objects"}
     assert result["projects"]["infra"]["namespaces"] == ["shop"]
-    assert result.keys() == {"changed", "projects"}
+    assert result["rights"]["infra"]["namespaces"].keys() == {"shop"}
+    assert result.keys() == {"changed", "projects", "rights"}
     assert result["changed"] is False
 
 

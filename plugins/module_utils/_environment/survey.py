@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import accounts
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.identity import (
     CONFIG_MAP,
     Object,
@@ -119,6 +120,14 @@ class Survey:
         """Return the AppProjects that have the names of ours and that we did not apply."""
         names = [item["metadata"]["name"] for item in self.projects if not applied_by_us(item)]
         return [name for name in LAYERS if name in names]
+
+    @cached_property
+    def accounts(self) -> dict[str, dict[str, Any]]:
+        """Return the rights of the ServiceAccounts with which Argo CD syncs, by layer."""
+        query = {"labelSelector": accounts.LABEL}
+        paths = (f"/apis/{accounts.RBAC}/clusterroles", f"/apis/{accounts.RBAC}/roles")
+        roles = [item for path in paths for item in (self.get(path, query) or {"items": []})["items"]]
+        return accounts.living(roles, self.namespace)
 
     @cached_property
     def served(self) -> list[str]:

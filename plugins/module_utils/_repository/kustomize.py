@@ -23,10 +23,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _cache, _pa
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 from ansible_collections.monorepo.gitops.plugins.module_utils._lists import expanded
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository import accounts
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy import kinds_summary
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.secrets import in_objects
 
-SCHEMA = "9"  # of what the cache has, and of what counts as a secret
+SCHEMA = "10"  # of what the cache has, and of what counts as a secret
 # DNS-1123 subdomain; Gateway API allows a wildcard as the whole first label.
 HOST_NAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 # A transformer's configuration with its patch, the patch, and an entry of a generator.
@@ -174,6 +175,7 @@ def run_build(overlay: Path, command: list[str], target: Path) -> None:
         "scopes": scopes,
         "namespaces": sorted(namespace for namespace in namespaces if namespace),
         "written": [written(item) for item in objects],
+        "rights": accounts.facts(objects),
         "secrets": in_objects(objects, [overlay, overlay.parents[1] / _paths.BASE]),
     }
     (target / "summary.json").write_text(json.dumps(summary))
