@@ -69,6 +69,7 @@ PROJECT = {
     "destinations": [],
     "cluster_kinds": [],
     "namespaced_kinds": [{"group": "", "kind": "Service"}],
+    "service_accounts": [{"server": "*", "namespace": "shop", "defaultServiceAccount": "argocd:gitops-infra"}],
 }
 
 
@@ -79,7 +80,10 @@ def built(rendered: Any, environment: Environment) -> dict[str, list[Any]]:
 
 
 def pinned(rendered: Any) -> Environment:
-    """Return production with a digest for each of its images, a registry of one's own, and keys for signatures."""
+    """Return production with everything that limits what is deployed.
+
+    A digest for each of its images, a registry of one's own, keys for signatures, and ServiceAccounts that sync.
+    """
     inventory, variables = PROD_RELAXED
     objects = [item for items in built(rendered, PROD_RELAXED).values() for item in items]
     everything = {image.replace("quay.io/strimzi", REGISTRY) for image in images.named(objects)}
@@ -90,4 +94,6 @@ def pinned(rendered: Any) -> Environment:
         "strimzi_registry": REGISTRY,
         "argocd_signature_keys": SIGNATURE_KEYS,
         "argocd_projects": [PROJECT],
+        "argocd_impersonation": True,
+        "argocd_controller_read_only": True,
     }

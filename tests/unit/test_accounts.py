@@ -16,6 +16,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment impor
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import accounts
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import CLUSTER_KINDS, written
 
+from .environments import PROD_RELAXED, PROJECT, pinned
 from .running import run_action
 from .test_kustomize import item
 
@@ -189,11 +190,15 @@ def test_equal_rights_have_equal_rules():
         {"apiGroups": ["", "apps"], "resources": ["pods", "secrets"], "verbs": ["list", "get"]},
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["patch"], "resourceNames": ["a"]},
         {"nonResourceURLs": ["/b", "/a"], "verbs": ["get"]},
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get"]},
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["*"]},
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["delete"], "resourceNames": ["a"]},
     ]
     expected = [
         {"apiGroups": [""], "resources": ["pods", "secrets"], "verbs": ["get", "list"]},
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["patch"], "resourceNames": ["a"]},
         {"apiGroups": ["apps"], "resources": ["pods", "secrets"], "verbs": ["get", "list"]},
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["*"]},
         {"nonResourceURLs": ["/a", "/b"], "verbs": ["get"]},
     ]
     assert accounts.simplified(rules) == expected
@@ -263,6 +268,47 @@ def test_the_rights_of_another_argo_cd_are_not_ours():
 def test_a_playbook_finds_the_filters(expression, value):
     templar = Templar(loader=DataLoader(), variables={"wanted": WANTED, "live": LIVE})
     assert templar.template(trust_as_template(f"{{{{ {expression} }}}}")) == value
+
+
+# --- what Argo CD gets -----------------------------------------------------------------------------------------------
+
+
+def argocd(objects: list[dict[str, Any]]) -> tuple[Any, ...]:
+    """Return the switch, the rules of the controller, whom it may impersonate, and the accounts of the AppProjects."""
+    found = {(entry["kind"], entry["metadata"]["name"]): entry for entry in objects}
+    switch = found["ConfigMap", "argocd-cm"]["data"].get("application.sync.impersonation.enabled")
+    allowed = found.get(("Role", "argocd-impersonation"), {}).get("rules")
+    projects = [entry["spec"].get("destinationServiceAccounts") for entry in objects if entry["kind"] == "AppProject"]
+    return switch, found["ClusterRole", "argocd-application-controller"]["rules"], allowed, projects
+
+
+def test_with_the_options_argo_cd_reads_and_impersonates(rendered):
+    inventory, variables = pinned(rendered)
+    objects = rendered(inventory, **variables)["argocd"]
+    rule = {"apiGroups": [""], "resourceNames": ["gitops-infra", "gitops-services"], "resources": ["serviceaccounts"]}
+    assert argocd(objects) == (
+        "true",
+        [
+            {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]},
+            {"nonResourceURLs": ["*"], "verbs": ["get"]},
+        ],
+        [rule | {"verbs": ["impersonate"]}],
+        [None, PROJECT["service_accounts"]],
+    )
+    (binding,) = (entry for entry in objects if entry["kind"] == "RoleBinding" and "impersonation" in str(entry))
+    assert [(entry["name"], entry["namespace"]) for entry in binding["subjects"]] == [
+        ("argocd-application-controller", "argocd"),
+        ("argocd-server", "argocd"),
+    ]
+
+
+def test_without_them_argo_cd_is_as_in_its_official_file(rendered):
+    inventory, variables = PROD_RELAXED
+    everything = [
+        {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+        {"nonResourceURLs": ["*"], "verbs": ["*"]},
+    ]
+    assert argocd(rendered(inventory, **variables)["argocd"]) == (None, everything, None, [None])
 
 
 # --- what stops a run ------------------------------------------------------------------------------------------------

@@ -209,9 +209,9 @@ def _with_resources(found: dict[tuple[str, str, str], set[str]]) -> list[Rule]:
     names: dict[tuple[str, str, tuple[str, ...]], list[str]] = defaultdict(list)
     for (group, resource, name), given in sorted(found.items()):
         # What counts for all objects of a kind counts for each of them.
-        left = given - found.get((group, resource, ""), set()) if name else given
-        if left:
-            names[group, resource, tuple(sorted(left))].append(name)
+        of_all = found.get((group, resource, ""), set()) if name else set()
+        if left := _verbs(set() if "*" in of_all else given - of_all):
+            names[group, resource, left].append(name)
     resources: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = defaultdict(list)
     for (group, resource, verbs), entries in names.items():
         if "" in entries:
@@ -225,10 +225,14 @@ def _with_resources(found: dict[tuple[str, str, str], set[str]]) -> list[Rule]:
     ]
 
 
+def _verbs(given: set[str]) -> tuple[str, ...]:
+    return ("*",) if "*" in given else tuple(sorted(given))
+
+
 def _with_urls(urls: dict[str, set[str]]) -> list[Rule]:
     grouped: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for url, verbs in sorted(urls.items()):
-        grouped[tuple(sorted(verbs))].append(url)
+        grouped[_verbs(verbs)].append(url)
     return [{"nonResourceURLs": entries, "verbs": list(verbs)} for verbs, entries in sorted(grouped.items())]
 
 
