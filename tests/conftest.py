@@ -67,6 +67,7 @@ SLOWEST = (
     "test_official_files",
     "test_other_user",
     "test_tutorial",
+    "test_impersonation",
     "test_overlays",
     "test_simulation",
 )

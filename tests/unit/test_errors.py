@@ -185,6 +185,12 @@ def test_only_grpc_says_that_the_repo_server_is_not_reached():
             'no matches for kind "Kafka" in version "kafka.strimzi.io/v1" ensure CRDs are installed first',
         ),
         ('error validating "/dev/shm/1": error validating data: no', "error validating data: no"),
+        (
+            "error running kubectl auth reconcile: error running kubectl auth reconcile: runtime error: invalid memory "
+            "address or nil pointer dereference",
+            "the API server has refused it, and Argo CD does not say why: whoever syncs may not write it, or does not "
+            "have the rights that it gives",
+        ),
     ],
 )
 def test_an_error_is_said_without_what_argo_cd_adds(text, cause):

@@ -117,6 +117,15 @@ CACHED = re.compile(r"<path to cached source>(/?)")
 # kustomize tries each resource as a file, and then as a folder, and reports both.
 TWICE = re.compile(r"\baccumulating resources: accumulation err='(.*)': must build at directory: .*", re.DOTALL)
 
+# kubectl's code in Argo CD up to v3.6.1 goes on with the answer that it did not get (argo-cd#28607).
+CRASHED = re.compile(
+    r"\b(?:error running kubectl auth reconcile: )+runtime error: invalid memory address or nil pointer dereference"
+)
+REFUSED_ROLE = (
+    "the API server has refused it, and Argo CD does not say why: whoever syncs may not write it, or does not have the "
+    "rights that it gives"
+)
+
 
 # Words of the API server, and of Argo CD where it says what it refuses.
 ANSWERS = (
@@ -189,5 +198,5 @@ def _signs(text: str, end: int) -> Iterator[tuple[int, Nature]]:
 def plain(text: str) -> str:
     """Return an error in the words of the component that knows the cause, in one line."""
     text = CACHED.sub(lambda found: "" if found[1] else ".", WRAPPING.sub("", text))
-    text = TWICE.sub(r"\1", text)
+    text = CRASHED.sub(REFUSED_ROLE, TWICE.sub(r"\1", text))
     return " ".join(text.split()).rstrip(".")
