@@ -8,6 +8,7 @@ docs/reference/rights.md has the same, and integration tests run modules and pla
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,3 +37,21 @@ RIGHTS = {name: Rights(**table.of_modules(MODULES, {}, [name])) for name in MODU
 def of(*modules: str) -> Rights:
     """Return the rights of a playbook that uses these modules."""
     return Rights(**table.of_modules(MODULES, COMMON, modules))
+
+
+def lacking(given: Rights, verb: str, resource: str) -> Rights:
+    """Return rights without a verb for a resource."""
+    return Rights(*(list(_without(rules, verb, resource)) for rules in (given.here, given.everywhere)))
+
+
+def _without(rules: list[Rule], verb: str, resource: str) -> Iterator[Rule]:
+    for rule in rules:
+        if verb in rule["verbs"] and resource in rule["resources"]:
+            rest = [other for other in rule["resources"] if other != resource]
+            parts = [
+                rule | {"resources": rest},
+                rule | {"resources": [resource], "verbs": [v for v in rule["verbs"] if v != verb]},
+            ]
+            yield from (part for part in parts if part["resources"] and part["verbs"])
+        else:
+            yield rule

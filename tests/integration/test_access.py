@@ -28,7 +28,7 @@ from kubernetes import config, dynamic
 from rights import MODULES, Rights
 from unit.running import run_module
 
-from .conftest import ARGO, existing, limited, runbook, service_account
+from .conftest import ARGO, existing, limited, message, runbook, service_account
 from .test_wait import Repository, apply, specification
 
 CI = "argocd/serviceaccounts/gitops-ci"
@@ -164,6 +164,30 @@ def test_without_a_right_the_error_names_it(environment, tmp_path, number, modul
         assert named, result
         # The log of a container that cannot be read is a note, because those of others may be.
         assert "msg" in result or resource == "pods/log", result
+
+
+# What installs Argo CD needs everything. Of this, each account lacks a part.
+READS = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}
+CORE = {"apiGroups": ["", "apiextensions.k8s.io", "networking.k8s.io"], "resources": ["*"], "verbs": ["*"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "rules", "said"),
+    [
+        (
+            "lacks-reading",
+            [CORE],
+            'cannot list resource "applications" in API group "argoproj.io" at the cluster scope',
+        ),
+        ("lacks-writing", [READS], 'cannot patch resource "configmaps" in API group "" in the namespace "argocd"'),
+    ],
+)
+def test_without_a_right_an_installation_names_it(environment, tmp_path, name, rules, said):
+    kubeconfig = service_account(environment, tmp_path / "kubeconfig", name, Rights(everywhere=rules))
+    # What is as it must be is not written.
+    changed = {"argocd_cmd_params": {"controller.status.processors": "21"}}
+    done = environment.site("--tags", "argocd", *existing(environment, cluster_kubeconfig=kubeconfig, **changed))
+    assert said in message(done, environment).replace('\\"', '"')
 
 
 # --- breaking out ----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+import rights
 from ansible_collections.monorepo.gitops.plugins.modules import (
     argocd_app_pause,
     argocd_app_rollback,
@@ -19,7 +20,7 @@ from ansible_collections.monorepo.gitops.plugins.modules import (
 )
 from unit.running import run_module
 
-from .conftest import carry_out, limited
+from .conftest import acting, carry_out, limited
 from .test_wait import ARGO, Repository, apply, specification
 
 OWN, OWNED = "pause-own", "maildev"  # without an owner, and of ApplicationSet infra
@@ -234,9 +235,11 @@ def replicas(operated):
 
 
 def test_the_runbooks_are_true(redeployed, operated):
-    assert "Sync options" in "".join(carry_out(redeployed, "set"))
+    with acting(redeployed, "page-set", *rights.PLAYBOOKS["set"]):
+        assert "Sync options" in "".join(carry_out(redeployed, "set"))
     operated.run(argocd_app_set, names=[OWNED], auto_prune=True)
-    assert "Automated sync is paused, so it stays." in "".join(carry_out(redeployed, "rollback"))
+    with acting(redeployed, "page-rollback", *rights.PLAYBOOKS["rollback"]):
+        assert "Automated sync is paused, so it stays." in "".join(carry_out(redeployed, "rollback"))
     assert operated.automated(OWNED) == POLICY
     # While it is paused a run neither syncs nor resumes it.
     assert operated.wait(OWNED)["applications"][0]["state"] == "ready"
@@ -260,6 +263,15 @@ def test_the_runbooks_are_true(redeployed, operated):
     assert "2 of 3 Applications are ready." in said
     assert operated.wait(OWNED)["applications"][0]["state"] == "ready"
     assert (operated.automated(OWNED), replicas(operated)) == (POLICY, 3)
+
+
+def test_pause_and_resume_need_the_documented_rights_only(environment, operated):
+    for playbook, expected in (("pause", OFF), ("resume", POLICY)):
+        with acting(environment, f"playbook-{playbook}", *rights.PLAYBOOKS[playbook]):
+            done = environment.playbook(f"playbooks/{playbook}.yml", "-e", f"app={OWNED}")
+        assert done.returncode == 0, done.stdout[-3000:]
+        assert "cannot" not in done.stdout
+        assert operated.automated(OWNED) == expected
 
 
 def test_a_rollback_that_is_refused_leaves_nothing_paused(environment, operated):

@@ -14,12 +14,13 @@ import subprocess
 import time
 
 import pytest
+import rights
 import yaml
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_sync
 from cryptography.hazmat.primitives.asymmetric import rsa
 from unit.running import run_module
 
-from .conftest import ARGO, BASE, Environment, acting, bring_up, take_down, words
+from .conftest import ARGO, BASE, Environment, acting, bring_up, service_account, take_down, words
 from .identity import Provider
 from .test_wait import apply
 
@@ -343,3 +344,17 @@ def test_a_promotion_needs_the_documented_rights_only(server):
         said = words(environment.playbook("playbooks/promote.yml"))
     assert "cannot" not in said
     assert environment.git("rev-parse", "live") == environment.git("rev-parse", "main") != before
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource"), [("list", "appprojects"), ("patch", "applicationsets"), ("patch", "applications")]
+)
+def test_without_a_right_a_promotion_names_it(server, verb, resource):
+    environment, name = server.environment, f"promote-without-{verb}-{resource}"
+    given = rights.lacking(rights.of(*rights.PLAYBOOKS["promote"]), verb, resource)
+    service_account(environment, environment.folder / f"{name}.kubeconfig", name, given)
+    with acting(environment, name):
+        done = environment.playbook("playbooks/promote.yml")
+    assert done.returncode != 0
+    right = f'cannot {verb} resource "{resource}" in API group "argoproj.io" in the namespace "argocd"'
+    assert right in done.stdout.replace('\\"', '"'), done.stdout[-3000:]
