@@ -16,7 +16,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment impor
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import accounts
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import CLUSTER_KINDS, written
 
-from .environments import PROD_RELAXED, PROJECT, pinned
+from .environments import PROD_RELAXED, PROJECT, built, pinned
 from .running import run_action
 from .test_kustomize import item
 
@@ -283,8 +283,7 @@ def argocd(objects: list[dict[str, Any]]) -> tuple[Any, ...]:
 
 
 def test_with_the_options_argo_cd_reads_and_impersonates(rendered):
-    inventory, variables = pinned(rendered)
-    objects = rendered(inventory, **variables)["argocd"]
+    objects = built(rendered, pinned(rendered))["argocd"]
     rule = {"apiGroups": [""], "resourceNames": ["gitops-infra", "gitops-services"], "resources": ["serviceaccounts"]}
     assert argocd(objects) == (
         "true",
@@ -303,12 +302,11 @@ def test_with_the_options_argo_cd_reads_and_impersonates(rendered):
 
 
 def test_without_them_argo_cd_is_as_in_its_official_file(rendered):
-    inventory, variables = PROD_RELAXED
     everything = [
         {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
         {"nonResourceURLs": ["*"], "verbs": ["*"]},
     ]
-    assert argocd(rendered(inventory, **variables)["argocd"]) == (None, everything, None, [None])
+    assert argocd(built(rendered, PROD_RELAXED)["argocd"]) == (None, everything, None, [None])
 
 
 # --- what stops a run ------------------------------------------------------------------------------------------------
