@@ -1,0 +1,242 @@
+# Copyright (c) 2026, the monorepo.gitops authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a repository has in the layout of this collection, and what leads there from others. Pure functions.
+
+For use within the collection monorepo.gitops only.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.monorepo.gitops.plugins.module_utils import _paths
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import DNS_LABEL
+
+Folder = tuple[str, ...]
+Component = tuple[str, str]  # layer and name
+
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+# Folders whose subfolders are environments.
+OVERLAYS = {"overlays", "overlay", "environments", "envs", "env"}
+# Folders between a component and its `base` that say what is in them, and not what it is called.
+GENERIC = {"config", "deploy", "deployment", "deployments", "gitops", "k8s", "kubernetes", "kustomize", "manifests"}
+INFRA = {"addons", "cluster", "core", "infra", "infrastructure", "operators", "platform", "system"}
+# What may be in a command that somebody copies.
+PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+# Where a kustomization names files and folders.
+LISTS = (
+    *("resources", "bases", "components", "crds", "configurations", "generators", "transformers", "validators"),
+    *("patches", "patchesStrategicMerge", "patchesJson6902", "replacements"),
+)
+
+
+@dataclass(frozen=True)
+class Moves:
+    """What leads to the layout: folders with their new places, and references that change with them."""
+
+    folders: tuple[tuple[str, str], ...] = ()
+    components: tuple[Component, ...] = ()
+    left: tuple[tuple[str, str], ...] = ()  # folders that cannot be moved, and why
+
+    def place(self, path: str) -> str:
+        """Return where a path is afterwards."""
+        for source, target in self.folders:
+            if path == source or path.startswith(f"{source}/"):
+                return target + path[len(source) :]
+        return path
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A reference in a file, by its place after the moves, that has to be another one."""
+
+    file: str
+    old: str
+    new: str
+
+
+def environments(files: Iterable[str]) -> dict[Component, set[str]]:
+    """Return the components below argocd/<layer>/ with the environments for which they have an overlay."""
+    found: dict[Component, set[str]] = {}
+    for file in files:
+        parts = file.split("/")
+        if len(parts) > 3 and parts[0] == _paths.ROOT and parts[1] in _paths.LAYERS:
+            own = found.setdefault((parts[1], parts[2]), set())
+            if len(parts) > 5 and parts[3] == _paths.ENVIRONMENTS:
+                own.add(parts[4])
+    return found
+
+
+def kustomized(files: Iterable[str]) -> set[Folder]:
+    """Return the folders that have a kustomization."""
+    parts = (tuple(file.split("/")) for file in files)
+    return {entry[:-1] for entry in parts if entry[-1] in KUSTOMIZATIONS}
+
+
+def lists(files: Iterable[str], read: Callable[[str], Any]) -> set[Folder]:
+    """Return the folders whose kustomization only names components of the layout, as it is left after the moves."""
+    found = set()
+    for file in files:
+        folder, name = posixpath.split(file)
+        content = read(file) if name in KUSTOMIZATIONS else None
+        if not isinstance(content, dict):
+            continue
+        named = list(references(content))
+        if named and content.keys() <= {"apiVersion", "kind", "metadata", "resources"}:
+            meant = [posixpath.normpath(posixpath.join(folder, entry)) for entry in named]
+            if all(entry.startswith(f"{_paths.ROOT}/") for entry in meant):
+                found.add(tuple(folder.split("/")))
+    return found
+
+
+def moves(files: list[str], layers: dict[str, str], repository: str, left_out: Iterable[Folder] = ()) -> Moves:
+    """Return what leads from `base` and `overlays` to the layout; `layers` are those of components that have a role.
+
+    `repository` is the name of a component that is all of a repository.
+    """
+    folders = kustomized(files) - {*left_out}
+    taken = set(environments(files))
+    done, left = Moves(), []
+    for owner, name, sources in components(folders):
+        label = "/".join((*owner, name) if name else owner) or "."
+        if owner[:1] == (_paths.ROOT,) and len(owner) == 3 and owner[1] in _paths.LAYERS and not name:
+            component: Component = (owner[1], owner[2])
+            taken.discard(component)
+        else:
+            title = name or own_name(owner, repository)
+            component = (layers.get(title) or layer_of(owner), title)
+        if problem := refusal(component, owner, sources, taken):
+            left.append((label, problem))
+            continue
+        taken.add(component)
+        target = _paths.component_folder(*component)
+        pairs = tuple(("/".join(source), f"{target}/{place}") for source, place in sources)
+        done = Moves(done.folders + tuple(pair for pair in pairs if pair[0] != pair[1]), (*done.components, component))
+    return Moves(done.folders, done.components, tuple(left))
+
+
+def components(folders: set[Folder]) -> Iterator[tuple[Folder, str, list[tuple[Folder, str]]]]:
+    """Return for each component its folder, its name if that is not its own, and its parts with their new places."""
+    found: dict[tuple[Folder, str], dict[Folder, str]] = {}
+    for folder in sorted(folders):
+        index = max((number for number, part in enumerate(folder) if part in OVERLAYS), default=-1)
+        if index < 0 or index + 1 == len(folder) or is_ours(folder):
+            continue
+        owner, (environment, *rest) = folder[:index], folder[index + 1 :]
+        shared = {entry[-1] for entry in folders if entry[:-1] == (*owner, _paths.BASE)}
+        alone = (*owner, folder[index], environment) not in folders
+        if len(rest) == 1 and (rest[0] in shared or alone):  # base/<name>, overlays/<environment>/<name>
+            parts = found.setdefault((owner, rest[0]), {})
+            if rest[0] in shared:
+                parts[(*owner, _paths.BASE, rest[0])] = _paths.BASE
+            parts[folder] = _paths.environment_folder(environment)
+        elif not rest and not any((*folder, name) in folders for name in shared):
+            parts = found.setdefault((owner, ""), {})
+            if (*owner, _paths.BASE) in folders:
+                parts[(*owner, _paths.BASE)] = _paths.BASE
+            parts[folder[: index + 1]] = _paths.ENVIRONMENTS
+    for (owner, name), parts in sorted(found.items()):
+        yield owner, name, list(parts.items())
+
+
+def is_ours(folder: Folder) -> bool:
+    """Return whether a folder is an overlay in the layout."""
+    return (
+        folder[:1] == (_paths.ROOT,)
+        and folder[1:2] in [(layer,) for layer in _paths.LAYERS]
+        and (folder[3:4] == (_paths.ENVIRONMENTS,))
+    )
+
+
+def own_name(owner: Folder, repository: str) -> str:
+    """Return what the component in a folder is called."""
+    names = [part for part in owner if part.lower() not in GENERIC]
+    return names[-1] if names else repository
+
+
+def layer_of(owner: Folder) -> str:
+    """Return the layer of a component that has no role, by the folders that it lies in."""
+    words = {word for part in owner for word in re.split(r"[^a-z]+", part.lower())}
+    return _paths.INFRA if words & INFRA else _paths.SERVICES
+
+
+def refusal(component: Component, owner: Folder, sources: list[tuple[Folder, str]], taken: set[Component]) -> str:
+    """Return why a component cannot be moved."""
+    if not all(is_plain("/".join(folder)) for folder in (owner, *(source for source, _place in sources))):
+        return "a name in its path has characters that no command of this list may have: move it by hand"
+    if not DNS_LABEL.fullmatch(component[1]):
+        return f"{component[1]} cannot be the name of an Application: rename the folder"
+    clash = next((entry for entry in sorted(taken) if entry[1] == component[1]), None)
+    if clash:
+        return f"{_paths.component_folder(*clash)} has that name: rename one of them"
+    places = [place for _source, place in sources]
+    return "it has several folders with overlays: move it by hand" if len(places) != len(set(places)) else ""
+
+
+def edits(files: list[str], read: Callable[[str], Any], moved: Moves) -> list[Edit]:
+    """Return the references of kustomizations that lead elsewhere after the moves; `read` returns a kustomization."""
+    known = {*files, *(folder for file in files for folder in parents(file))}
+    found = []
+    for file in [file for file in files if posixpath.basename(file) in KUSTOMIZATIONS]:
+        folder, place = posixpath.dirname(file), moved.place(file)
+        for entry in dict.fromkeys(references(read(file))):
+            meant = posixpath.normpath(posixpath.join(folder, entry))
+            if meant not in known or not is_plain(entry):
+                continue
+            new = posixpath.relpath(moved.place(meant), posixpath.dirname(place))
+            if new != posixpath.normpath(entry):
+                found.append(Edit(place, entry, new))
+    return found
+
+
+def parents(file: str) -> Iterator[str]:
+    """Return the folders that a file is in."""
+    while file := posixpath.dirname(file):
+        yield file
+
+
+def is_plain(path: str) -> bool:
+    """Return whether a path has no character that means something else in a command."""
+    return all(PLAIN.fullmatch(part) for part in path.split("/") if part not in ("", ".", ".."))
+
+
+def references(kustomization: Any) -> Iterator[str]:
+    """Return the files and folders that a kustomization names."""
+    if not isinstance(kustomization, dict):
+        return
+    for key in LISTS:
+        for entry in kustomization.get(key) or []:
+            path = entry.get("path") if isinstance(entry, dict) else entry
+            if isinstance(path, str) and "\n" not in path and "://" not in path:
+                yield path
+    for key in ("configMapGenerator", "secretGenerator"):
+        for generator in kustomization.get(key) or []:
+            if isinstance(generator, dict):
+                names = [*(generator.get("files") or []), *(generator.get("envs") or []), generator.get("env")]
+                yield from (name.rpartition("=")[2] for name in names if isinstance(name, str))
+
+
+def edited(text: str, edit: Edit) -> str:
+    """Return a kustomization with another reference, as the command does it."""
+    pattern = rf"(^|[ \t\"'\[,=]){re.escape(edit.old)}($|[ \t\"',\]])"
+    return re.sub(pattern, lambda found: f"{found[1]}{edit.new}{found[2]}", text, flags=re.MULTILINE)
+
+
+def commands(moved: Moves, changed: list[Edit]) -> list[str]:
+    """Return the commands that lead to the layout, for a shell in a clone of the repository."""
+    targets = sorted({posixpath.dirname(target) for _source, target in moved.folders})
+    lines = [f"mkdir -p {' '.join(targets)}"] if targets else []
+    lines += [f"git mv {source} {target}" for source, target in moved.folders]
+    return lines + [f"sed -i {shlex.quote(script(edit))} {edit.file}" for edit in changed]
+
+
+def script(edit: Edit) -> str:
+    """Return what sed needs to change a reference: the whole of it, quoted or not, in a list of either style."""
+    old = edit.old.replace(".", r"\.")
+    return rf"""s#\(^\|[[:blank:]"'[,=]\){old}\($\|[[:blank:]"',]\|]\)#\1{edit.new}\2#"""
