@@ -128,7 +128,7 @@ class Adopting:
                 continue
             if self.known.get(entry.name, (None, {}))[0] != plain:
                 self.known[entry.name] = (plain, self._search(entry, base, trees[entry.name]))
-                Display().display(f"{entry.label}: {len(self.known[entry.name][1])} variables reproduce what is there")
+                Display().display(f"{entry.label}: compared, variables found: {len(self.known[entry.name][1])}")
             entry.values = self.known[entry.name][1]
 
     def _derive_common(self, left: list[Found], base: Values, trees: dict[str, built.Objects]) -> None:

@@ -14,10 +14,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import rendering
 import seed_tree
 import yaml
 from ansible.errors import AnsibleActionFail
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inventory
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import built, inventory
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import CLUSTER_KINDS
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import is_ours
 from hypothesis import HealthCheck, Phase, given, settings
 from rendering import programs
 
@@ -26,6 +29,11 @@ from .running import run_action
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 K = "kustomization.yaml"
+# Group and kind of what has no namespace.
+CLUSTER = CLUSTER_KINDS | {
+    ("cert-manager.io", "ClusterIssuer"),
+    ("generators.external-secrets.io", "ClusterGenerator"),
+}
 
 
 def describe(folder: Path, check: bool = False, **arguments):
@@ -53,6 +61,12 @@ def check(found: dict) -> dict:
     variables = yaml.safe_load(found["inventory"])
     run_action("gitops_inputs", variables, components=variables["gitops_components"])
     return variables
+
+
+def kustomized(folder: Path) -> list[dict]:
+    """Return what kustomize builds."""
+    command = [programs() / "bin" / "kustomize", "build", folder]
+    return list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
 
 # --- the seed's tree --------------------------------------------------------------------------------------------------
@@ -149,6 +163,46 @@ def test_the_rest_is_a_difference_of_built_objects(described):
     assert not [line for line in lines if ".image:" in line or ".size:" in line or "hostnames" in line]
 
 
+def everything(tree: Path) -> set[tuple[str, ...]]:
+    """Return what all overlays of the environment contain, with the namespaces into which Argo CD puts it."""
+    found = set()
+    for overlay in sorted(tree.glob("argocd/*/*/envs/dev")):
+        layer, name = overlay.parts[-4:-2]
+        objects = [*built.keyed(kustomized(overlay), name if layer == "infra" else layer, CLUSTER)]
+        found |= set(objects)
+    return found
+
+
+def test_the_roles_render_that_inventory_without_a_lost_object(described, seed, tmp_path):
+    """As a run does it, over the files of the tree."""
+    tree, file = tmp_path / "tree", tmp_path / "adopted.yml"
+    shutil.copytree(seed, tree)
+    file.write_text(described["inventory"])
+    before = everything(tree)
+    variables = rendering.manifests() | {
+        "cluster_kind": "existing",
+        "component_rehearsal": True,
+        "component_stand_in": "always",
+        "component_tree": str(tree),
+        "applicationsets_tree": str(tree),
+        "gitops_kustomize_command": [str(programs() / "bin" / "kustomize"), "build"],
+    }
+    program = Path(sys.executable).parent / "ansible-playbook"
+    done = subprocess.run(
+        [program, ROOT / "tests/render.yml", "-e", f"@{file}", "-e", json.dumps(variables)],
+        cwd=tmp_path,
+        env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert len(before) > 60
+    assert before - everything(tree) == set()
+    rendered = {path.parts[-4] for path in tree.glob("argocd/*/*/envs/dev/kustomization.yaml") if is_ours(path)}
+    assert sorted(rendered) == sorted(described["adopt"])
+
+
 # --- other repositories -----------------------------------------------------------------------------------------------
 
 
@@ -236,18 +290,12 @@ def test_folders_of_another_layout_are_moved_in_a_copy(tmp_path):
     assert (again["moves"], again["handwritten"]) == ([], found["handwritten"])
 
 
-def built(folder: Path) -> list[dict]:
-    """Return what kustomize builds."""
-    command = [programs() / "bin" / "kustomize", "build", folder]
-    return list(yaml.safe_load_all(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-
-
 def test_bases_and_overlays_as_public_repositories_have_them(tmp_path):
     """Components with a folder each, others with all bases in one; shared parts, and a list for each cluster."""
     shutil.copytree(ROOT / "tests" / "fixtures" / "adoption" / "overlays", tmp_path, dirs_exist_ok=True)
     seed_tree.commit(tmp_path)
-    before = {path.parent: built(path.parent) for path in tmp_path.glob("**/overlays/**/kustomization.yaml")}
-    everything = built(tmp_path / "clusters" / "dev")
+    before = {path.parent: kustomized(path.parent) for path in tmp_path.glob("**/overlays/**/kustomization.yaml")}
+    everything = kustomized(tmp_path / "clusters" / "dev")
     with pytest.raises(AnsibleActionFail, match="has overlays of dev, prod, staging: choose one, such as"):
         describe(tmp_path)
     found = describe(tmp_path, environment="dev")
@@ -277,8 +325,8 @@ def test_bases_and_overlays_as_public_repositories_have_them(tmp_path):
         for environment, name in (("dev", "maildev"), ("dev", "priorities"), ("prod", "priorities"))
     }
     moved = {str(folder.relative_to(tmp_path)): objects for folder, objects in before.items()}
-    assert {old: built(tmp_path / new) for old, new in places.items()} == {old: moved[old] for old in places}
-    assert built(tmp_path / "clusters" / "dev") == everything
+    assert {old: kustomized(tmp_path / new) for old, new in places.items()} == {old: moved[old] for old in places}
+    assert kustomized(tmp_path / "clusters" / "dev") == everything
     seed_tree.commit(tmp_path)
     again = describe(tmp_path, environment="dev")
     assert (again["moves"], check(again)["gitops_components"]) == ([], ["maildev"])
