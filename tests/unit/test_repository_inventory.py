@@ -259,6 +259,20 @@ def test_what_kustomize_cannot_build_stays_and_says_why(tmp_path):
     assert str(tmp_path) not in found["inventory"].partition("kustomize cannot")[2]
 
 
+def test_without_the_official_manifest_nothing_is_compared(tmp_path, monkeypatch):
+    command = [str(programs() / "bin" / "kustomize"), "build"]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = write(tmp_path / "repository", {f"argocd/infra/reflector/envs/dev/{K}": {"resources": ["x.yaml"]}})
+    write(folder, {"argocd/infra/reflector/envs/dev/x.yaml": config_map("own")})
+    variables = {"gitops_upstream_mirror": str(tmp_path / "none"), "gitops_kustomize_command": command}
+    found = run_action("repository_inventory", variables, url=str(folder), command=command)
+    text = " ".join(line.lstrip("# ") for line in found["inventory"].splitlines())
+    assert f"infra/reflector: reflector: {tmp_path}/none/github.com/" in text
+    assert "Set gitops_upstream_mirror to a mirror that has it." in text
+    assert found["components"] == []
+    check(found)
+
+
 def test_folders_of_another_layout_are_moved_in_a_copy(tmp_path):
     files = {
         f"apps/base/cart/{K}": {"resources": ["x.yaml"]},
