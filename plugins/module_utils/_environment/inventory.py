@@ -19,7 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.built
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import DNS_LABEL
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import is_kept, label
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.secrets import tokens
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.tokens import tokens
 
 SHOWN = 60  # characters of a value
 WIDTH = 110
