@@ -40,10 +40,11 @@ class ActionModule(ControllerAction):
 
     def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Read the repository, and return the inventory that describes it."""
+        args = plain(args)  # Ansible's own types of text are none for YAML
         file = Path(args["file"]) if args["file"] else None
         if file and file.exists():
             raise GitopsError(f"Nothing was written: {file} exists already. Name a file that does not exist yet.")
-        command = plain(args["command"]) or find_command()
+        command = args["command"] or find_command()
         with tempfile.TemporaryDirectory(prefix="monorepo-gitops-") as folder:
             scratch = Path(folder)
             url = local(args["url"])
@@ -78,13 +79,13 @@ class Description:
         adopting = Adopting(self.rendering, self.tree, self.environment)
         components = adopting.describe(present, self.layers)
         for entry in components:
-            entry.rendered = self._is_ours(entry)
+            entry.rendered, entry.values = self._is_ours(entry), plain(entry.values)
         components += [
             Found(*entry, reason=f"it has no overlay of {self.environment}")
             for entry in sorted(found.keys() - {*present})
         ]
         roles = [entry for entry in components if not entry.reason]
-        settings = self._settings(adopting)
+        settings = plain(self._settings(adopting))
         return {
             "commit": self.taken.commit,
             "environment": self.environment,

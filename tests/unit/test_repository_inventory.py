@@ -427,7 +427,7 @@ def play(folder, **variables):
 
 def test_the_playbook_prints_the_inventory(tmp_path):
     folder = write(tmp_path / "repository", legacy())
-    code, output = play(tmp_path, repository=str(folder), file="adopted.yml")
+    code, output = play(tmp_path, repository=str(folder), overlay="dev", file="adopted.yml")
     assert code == 0, output
     for line in (tmp_path / "adopted.yml").read_text().splitlines():
         assert line in output
