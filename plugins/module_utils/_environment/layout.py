@@ -21,7 +21,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan 
 Folder = tuple[str, ...]
 Component = tuple[str, str]  # layer and name
 
-KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 # Folders whose subfolders are environments.
 OVERLAYS = {"overlays", "overlay", "environments", "envs", "env"}
 # Folders between a component and its `base` that say what is in them, and not what it is called.
@@ -76,7 +75,7 @@ def environments(files: Iterable[str]) -> dict[Component, set[str]]:
 def kustomized(files: Iterable[str]) -> set[Folder]:
     """Return the folders that have a kustomization."""
     parts = (tuple(file.split("/")) for file in files)
-    return {entry[:-1] for entry in parts if entry[-1] in KUSTOMIZATIONS}
+    return {entry[:-1] for entry in parts if entry[-1] in _paths.KUSTOMIZATIONS}
 
 
 def lists(files: Iterable[str], read: Callable[[str], Any]) -> set[Folder]:
@@ -84,7 +83,7 @@ def lists(files: Iterable[str], read: Callable[[str], Any]) -> set[Folder]:
     found = set()
     for file in files:
         folder, name = posixpath.split(file)
-        content = read(file) if name in KUSTOMIZATIONS else None
+        content = read(file) if name in _paths.KUSTOMIZATIONS else None
         if not isinstance(content, dict):
             continue
         named = list(references(content))
@@ -183,7 +182,7 @@ def edits(files: list[str], read: Callable[[str], Any], moved: Moves) -> list[Ed
     """Return the references of kustomizations that lead elsewhere after the moves; `read` returns a kustomization."""
     known = {*files, *(folder for file in files for folder in parents(file))}
     found = []
-    for file in [file for file in files if posixpath.basename(file) in KUSTOMIZATIONS]:
+    for file in [file for file in files if posixpath.basename(file) in _paths.KUSTOMIZATIONS]:
         folder, place = posixpath.dirname(file), moved.place(file)
         for entry in dict.fromkeys(references(read(file))):
             meant = posixpath.normpath(posixpath.join(folder, entry))
