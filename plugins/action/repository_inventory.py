@@ -134,7 +134,7 @@ class Description:
 
     def _is_ours(self, entry: Found) -> bool:
         folder = self.tree / _paths.overlay_folder(entry.layer, entry.name, self.environment)
-        names = [folder / name for name in layout.KUSTOMIZATIONS]
+        names = [folder / name for name in _paths.KUSTOMIZATIONS]
         return any(name.is_file() and name.read_text(errors="replace").startswith(HEADER) for name in names)
 
     def _move(self) -> None:
