@@ -91,8 +91,11 @@ def described(entry: str, kinds: list[dict[str, Any]]) -> dict[str, Any]:
         for known, given in zip(found, kinds, strict=True)
         if not given.get("namespaced", True)
     ]
-    nothing: dict[str, list[Any]] = {key: [] for key in ("namespaces", "written", "identities", "crd_names", "secrets")}
-    return {**component(*entry.split("/", 1)), "kinds": found, "scopes": scopes, "objects": 0} | nothing
+    nothing: dict[str, list[Any]] = {key: [] for key in ("namespaces", "identities", "crd_names", "secrets")}
+    # Of objects without a name, so that an account may write all of a kind.
+    nothing["written"] = [[known["group"], known["kind"], "", ""] for known in found]
+    about = {"kinds": found, "scopes": scopes, "objects": 0, "rights": accounts.facts([])}
+    return {**component(*entry.split("/", 1)), **about, **nothing}
 
 
 def build_all(
