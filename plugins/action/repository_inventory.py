@@ -18,7 +18,12 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import snapshot
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import find_command
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.adopting import DOMAIN, Adopting, layers
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.adopting import (
+    DOMAIN,
+    Adopting,
+    layers,
+    without_options,
+)
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.role_rendering import RoleRendering, build
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER
@@ -49,7 +54,7 @@ class ActionModule(ControllerAction):
             scratch = Path(folder)
             url = local(args["url"])
             taken = snapshot.take(url, args["revision"], scratch, args["ssh_command"])
-            rendering = RoleRendering(self, task_vars, scratch, command)
+            rendering = RoleRendering(self, without_options(task_vars), scratch, command)
             result = Description(rendering, taken, url, args["environment"]).result()
         written = bool(file) and not self._task.check_mode
         if file and written:

@@ -16,6 +16,8 @@ description:
   - A role is rendered with a marker as the value of each of its variables. Where the marker shows up in the built
     objects, the tree has the value; it is taken when the role, rendered with it, comes closer to the tree. Values are
     searched with stand-ins in place of official manifests; the result is compared with the real ones.
+  - Variables of roles that the inventory of this run may have are not used, but C(gitops_kustomize_command) and
+    C(gitops_upstream_mirror).
   - A component stays as people wrote it when no role has its name, when kustomize cannot build it, when its role would
     delete an object, change a field that a living object cannot change, render an object of somebody else, or depends
     on a component that no role renders.

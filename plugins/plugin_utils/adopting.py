@@ -29,6 +29,8 @@ GATEWAY, GATEWAY_NAME = "gateway", "cilium-gateway"
 # Variables of all components that show up in their objects; a domain is needed to render anything.
 COMMON = ("gitops_domain", "gitops_gateway_name", "gitops_gateway_namespace", "gitops_gateway_listener", "gitops_tls")
 DOMAIN = "example.com"
+# What the inventory of the run may say: how to render. What is rendered is read from the repository alone.
+HOW = ("gitops_kustomize_command", "gitops_upstream_mirror")
 
 
 class Adopting:
@@ -100,13 +102,10 @@ class Adopting:
 
     def _base(self, names: list[str]) -> Values:
         """Return the variables that every rendering has."""
-        given = self.rendering.variables
         base = {"gitops_environment": self.environment, "gitops_components": names}
-        base |= {
-            key: value for key, value in (("cluster_kind", "existing"), ("gitops_domain", DOMAIN)) if key not in given
-        }
+        base |= {"cluster_kind": "existing", "gitops_domain": DOMAIN}
         # Routes attach to a Gateway that is there already, unless a role renders it.
-        if GATEWAY not in names and "gitops_gateway_name" not in given:
+        if GATEWAY not in names:
             base["gitops_gateway_name"] = GATEWAY_NAME
         return base | {
             key: value for key, value in self.common.items() if GATEWAY not in names or key not in COMMON[1:4]
@@ -193,6 +192,18 @@ class Adopting:
             )
             entry.difference = inventory.difference(before, after)
         return any(entry.reason for entry in left)
+
+
+def without_options(variables: Values) -> Values:
+    """Leave out the options of roles: the inventory of a run describes another environment, or the defaults of one."""
+    options = {
+        name
+        for folder in ROLES.iterdir()
+        for entry in entry_points(folder).values()
+        for name in entry
+        if name not in HOW and not name.startswith("component_")
+    }
+    return {name: value for name, value in variables.items() if name not in options}
 
 
 def layers(rendering: RoleRendering) -> dict[str, str]:
