@@ -187,7 +187,7 @@ class Adopting:
             rules = self.plan[entry.name]["immutable"]
             entry.reason = (
                 inventory.listed_reason("its role would delete", inventory.deleted(before, rendered.values()))
-                or " ".join(inventory.refused(before, after, self.plan[entry.name]["namespace"], rules))
+                or inventory.refused(before, after, self.plan[entry.name]["namespace"], rules)
                 or inventory.listed_reason("its role would also render", inventory.shared(after, others))
             )
             entry.difference = inventory.difference(before, after)

@@ -190,7 +190,7 @@ def test_what_stays_is_named_with_the_reason(described):
         "ServiceAccount reflector/reflector, ClusterRole reflector, ClusterRoleBinding reflector",
         "services/common": "its role would delete Certificate services/services-tls",
         "services/temporal": "spec.selector of Deployment services/temporal is app=temporal and would be "
-        f"app.kubernetes.io/component=server, app.kubernetes.io/name=temporal. {keep} spec.selector of Deployment "
+        f"app.kubernetes.io/component=server, app.kubernetes.io/name=temporal. spec.selector of Deployment "
         f"services/temporal-ui is app=temporal-ui and would be app.kubernetes.io/name=temporal-ui. {keep}",
     }
 

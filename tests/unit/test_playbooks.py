@@ -136,6 +136,12 @@ def strings(tree):
     return [node for node in found if id(node) not in documentation]
 
 
+def test_no_text_shows_a_backslash_for_a_line_break():
+    """In a block of YAML, Ansible takes the backslash of a template for one."""
+    written = [f"{file.name}: {text}" for file in SHOWN for text in texts(yaml.safe_load(file.read_text()))]
+    assert [text for text in written if re.search(r"join\('\\n", text)] == []
+
+
 def test_no_playbook_checks_variables_again_that_it_has_checked():
     """Except the one that removes a rehearsal cluster whatever else is wrong in an inventory."""
     files = [*PLAYBOOKS, *sorted(TASKS.glob("*.yml"))]

@@ -52,9 +52,11 @@ def deleted(before: Objects, after: Iterable[Objects]) -> list[str]:
     ]
 
 
-def refused(before: Objects, after: Objects, namespace: str, rules: list[dict[str, str]]) -> list[str]:
-    """Return what the living objects would not take, if they are as the tree says."""
-    return immutable.refused(after.values(), namespace, rules, before.get)
+def refused(before: Objects, after: Objects, namespace: str, rules: list[dict[str, str]]) -> str:
+    """Return what the living objects would not take, if they are as the tree says; what to do instead is said once."""
+    found = immutable.refused(after.values(), namespace, rules, before.get)
+    texts = [text.removesuffix(immutable.AGAIN).strip() for text in found]
+    return " ".join([*texts, immutable.AGAIN] if texts != found else found)
 
 
 def shared(after: Objects, others: dict[str, Objects]) -> list[str]:
