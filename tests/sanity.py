@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+AS_FOUND = ("tests/faults/", "tests/fixtures/adoption/")
 PACKAGES = Path(sysconfig.get_path("purelib"))
 # ansible-test would download the installer of pip; Python includes one. Its pip must read pip's configuration.
 GET_PIP = """
@@ -32,12 +33,12 @@ subprocess.check_call([sys.executable, "-m", "pip", "install", *options])
 def copy_clone(target: Path) -> None:
     """Copy the files that Git tracks or would add, in their present state.
 
-    Cases of faults are manifests as Argo CD finds them, some with several documents, one of them broken.
+    Cases of faults and trees that people wrote are manifests as Argo CD finds them, with several documents, or broken.
     """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
     for name in filter(None, names):
-        if (ROOT / name).is_file() and not name.startswith("tests/faults/"):
+        if (ROOT / name).is_file() and not name.startswith(AS_FOUND):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target / name)
 

@@ -13,11 +13,11 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils.pins import check_
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = [*ROOT.glob("roles/*/vars/main.yml"), *ROOT.glob("examples/roles/*/vars/main.yml")]
-DEFINED = {
-    file.parent.parent: definition
+DEFINITIONS = {
+    file.parent.parent: yaml.safe_load(file.read_text()).get(f"{file.parent.parent.name}_component")
     for file in sorted(FILES)
-    if (definition := yaml.safe_load(file.read_text()).get(f"{file.parent.parent.name}_component"))
 }
+DEFINED = {role: definition for role, definition in DEFINITIONS.items() if definition}
 
 
 def test_every_component_is_looked_at():

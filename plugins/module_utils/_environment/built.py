@@ -9,7 +9,7 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import Identity
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import written
@@ -25,7 +25,7 @@ class Item(NamedTuple):
     name: str
 
 
-Step = str | Item
+Step: TypeAlias = "str | Item"
 Path = tuple[Step, ...]
 MISSING = object()
 CRD = "CustomResourceDefinition"

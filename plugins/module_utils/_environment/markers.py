@@ -31,7 +31,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.built
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import Identity
 
 Values = dict[str, Any]
-Render = Callable[[Values], Objects | None]  # None where the role cannot be rendered like this
+Render = Callable[[Values], "Objects | None"]  # None where the role cannot be rendered like this
 
 TEXT = re.compile(r"mk\d\d\dzz")
 # Of numbers: one that counts something is small, because as many objects are rendered; others are ports and times.
