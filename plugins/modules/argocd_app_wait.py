@@ -15,8 +15,9 @@ description:
   - A status that is older than the wait never counts. The module asks the controller to compare with Git, and accepts
     a status only when the controller has answered that very request; on Argo CD 3.6 the annotation
     C(refresh-timestamp) proves it, otherwise a second request does.
-  - What somebody changes in the cluster beside Git counts as soon as Argo CD's own watch has seen it, normally within a
-    second. No refresh makes Argo CD read it sooner.
+  - What somebody changes in the cluster beside Git counts as soon as Argo CD's own watch has seen it; no refresh makes
+    Argo CD read it sooner. So an answer that needed no change must stay true for as long as the controller took to give
+    it, at least 0.3 and at most 5 seconds.
   - A failure that Argo CD cannot recover from by itself is reported at once, with resource and message.
   - An Application that is being deleted is never ready and never synced; the objects that block its deletion are named.
   - Where the last operation was a self-heal, or a sync in its place, an Application is ready when nothing changes for

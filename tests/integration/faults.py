@@ -279,8 +279,12 @@ class Run:
 
 
 def carry_out(name: str, place: Place) -> Answer:
-    """Carry out a case and return the answer; what follows the question is done while it is being answered."""
-    case = read(name)
+    """Carry out a case and return the answer."""
+    return follow(read(name), place)
+
+
+def follow(case: Case, place: Place) -> Answer:
+    """Take the steps of a case and return the answer; what follows the question is done while it is being answered."""
     run = Run(case, place)
     position = next(number for number, step in enumerate(case.steps) if "ask" in step)
     for step in case.steps[:position]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from fault_page import FILE, Row, page
 
 from .conftest import Environment, bring_up, take_down
 from .fault_servers import GitServer, Webhook
-from .faults import FOLDER, Answer, Place, all_cases, carry_out, read
+from .faults import FOLDER, Answer, Place, all_cases, carry_out, follow, read
 
 CASES = [case.name for case in all_cases()]
 # Operators whose kinds the cases use; their Stages simulate them.
@@ -101,6 +102,16 @@ def test_every_third_case(suite: Suite, name: str) -> None:
 def test_each_case(suite: Suite, name: str) -> None:
     """Beside other tests an answer may come later; here it must not, except for the last look when the time is up."""
     assert check(suite, name).seconds <= read(name).seconds + 1
+
+
+@pytest.mark.long("faults")
+@pytest.mark.parametrize("name", ["changed-in-the-cluster", "deleted-in-the-cluster"])
+def test_a_change_of_the_last_moments_is_seen(suite: Suite, place: Place, name: str) -> None:
+    """An answered refresh may still show the state before it."""
+    wait(suite.running.values())
+    case = read(name)
+    hurried = replace(case, steps=[step for step in case.steps if "noticed" not in step])
+    assert follow(hurried, place).faults(case) == []
 
 
 @pytest.mark.long("faults")

@@ -365,6 +365,26 @@ def test_an_application_that_does_not_stay_ready_settles_again():
     assert states(waiter) == {"a": (READY, "ready")}
 
 
+@pytest.mark.parametrize(("took", "held"), [(0.1, 0.3), (2.0, 2.0), (60.0, 5.0)])
+def test_an_answer_must_stay_true_for_as_long_as_the_controller_took(took, held):
+    """A busy controller sees a change as late as it answers."""
+    application = status_of_kind()
+    waiter, entry = waiter_of(application)
+    entry.barrier.reset()
+    asked = time.monotonic() - took
+    entry.barrier.proof, entry.barrier.turn_at = Proof.NONE, asked - 1
+    entry.barrier.ask(asked)
+    entry.barrier.proof = Proof.ASKED_AGAIN
+    entry.observe(application, unbroken=True)
+    answered = entry.barrier.answered_at
+    judge(waiter, answered)
+    assert states(waiter) == {"a": (WAIT, "settling")}
+    judge(waiter, answered + held - 0.05)
+    assert states(waiter) == {"a": (WAIT, "settling")}
+    judge(waiter, answered + held + 0.05)
+    assert states(waiter) == {"a": (READY, "ready")}
+
+
 class Refusing:
     """An API server on which somebody else always changes an Application first."""
 

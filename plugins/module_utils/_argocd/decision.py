@@ -56,8 +56,9 @@ BACK_OFF = {
 OVERLOOKED = (Code.STARTING, Code.TERMINATING)
 BACK_OFF_OTHERS = (5, 10, 20, 30)
 # How long an answer that everything is ready must stay true: it may still show what was true before a change of the
-# last moments. The truth came 22 to 68 ms later.
-LAST_MOMENTS_SECONDS = 0.3
+# last moments. The truth came 22 to 68 ms later. A busy controller sees a change as late as it answers, so the answer
+# must stay true for as long as it took, within limits.
+LAST_MOMENTS_SECONDS, LAST_MOMENTS_AT_MOST = 0.3, 5.0
 SUPERSEDED_SECONDS = 1.0
 # While one of these is found it is not known yet in which state a paused Application is; all of them end by themselves.
 NOT_KNOWN_YET = (Code.NOT_FOUND, Code.REFRESHING, Code.ERROR, Code.REVISION, Code.POST_SYNC, Code.SELF_HEAL)
@@ -238,7 +239,7 @@ def settled_at(entry: Tracked, options: Options) -> float:
     by_us = bool(entry.order or entry.resyncs)
     if options.request is None or answered is None or by_us or not entry.at_once:
         return stable_at
-    return max(stable_at, answered + LAST_MOMENTS_SECONDS)
+    return max(stable_at, answered + min(max(LAST_MOMENTS_SECONDS, entry.barrier.took), LAST_MOMENTS_AT_MOST))
 
 
 def _judge_paused(found: Verdict, paused: str, allowed: bool) -> Verdict:

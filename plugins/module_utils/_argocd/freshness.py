@@ -54,6 +54,7 @@ class Barrier:
         self.turn_at = now  # since when the controller can have got to the Application
         self.answers = 0  # how many requests were answered
         self.answered_at: float | None = None  # when the status became newer than the wait
+        self.took = 0.0  # seconds from the request until that, without those in which others had their turn
 
     @property
     def is_fresh(self) -> bool:
@@ -123,4 +124,5 @@ class Barrier:
         self.answers += 1
         if self.is_fresh and self.answered_at is None:
             self.answered_at = time.monotonic()
+            self.took = self.answered_at - max(self.asked_at, self.turn_at)
         return confirms

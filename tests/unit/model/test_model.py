@@ -158,7 +158,8 @@ def test_a_wait_without_a_barrier_is_found(monkeypatch):
 
 
 def test_a_change_of_the_last_moments_is_found(monkeypatch):
-    monkeypatch.setattr(decision, "LAST_MOMENTS_SECONDS", 0.0)
+    for limit in ("LAST_MOMENTS_SECONDS", "LAST_MOMENTS_AT_MOST"):
+        monkeypatch.setattr(decision, limit, 0.0)
     assert "was called ready and is not" in finds(moment="change", alone=True, laggard="controller: cache")
 
 
