@@ -93,6 +93,7 @@ def test_what_a_server_says_that_is_away_or_busy_may_pass(text):
         'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.a"',
         "failed to create typed patch object (a/web; apps/v1, Kind=Deployment): .spec.a: field not declared in schema",
         "Skipping sync attempt to [4e84fb37]: auto-sync will wipe out all resources",
+        "GIT/GPG: Failed verifying revision 4e84fb37 by 'x <x@x>': unsigned (key_id=)",
         # What they quote is not what they are.
         'admission webhook "validate.example.com" denied the request: Internal error occurred: no such owner',
         'ConfigMap "web" is invalid: data[log]: Invalid value: "etcdserver: request timed out": not a valid name',

@@ -84,6 +84,8 @@ NOT_PERMITTED = re.compile(
     r"|(?:^|[:=] )application destination server '[^']*' and namespace '[^']*' do not match any of the allowed "
 )
 WIPES_OUT = re.compile(r"^Skipping sync attempt to .*: auto-sync will wipe out all resources$")
+# How Argo CD refuses a commit where its AppProject asks for a signature (util/sourceintegrity at v3.6.1).
+UNSIGNED = re.compile(r"(?:^|[:=] )GIT/GPG: Failed verifying revision ")
 # Argo CD takes the second quotation mark for a part of the path that it leaves out.
 COMMAND = re.compile(r"(?:^|[:=] )`(?:kustomize|helm) [^`]*`? failed exit status \d+: ")
 REPOSITORY = re.compile(r"(?:^|[:=] )(?:authentication required|authorization failed|repository not found)(?:$|: )")
@@ -132,6 +134,7 @@ ANSWERS = (
     (BUSY, Nature.PASSING),
     (REFUSED, Nature.FINAL),
     (NOT_PERMITTED, Nature.FINAL),
+    (UNSIGNED, Nature.FINAL),
     (WIPES_OUT, Nature.FINAL),
     (REPOSITORY, Nature.FINAL),
     (NO_KIND, Nature.ABSENT),
