@@ -447,8 +447,9 @@ def test_one_list_and_one_watch_serve_all_applications(environment):
 def test_the_answer_comes_right_after_the_decisive_status(environment, rounds):
     """The controller writes last what the wait needs: the wait asks nothing more, and works and pauses little.
 
-    It pauses only where an Application needed no change, which must hold for 0.3 s; what was synced is ready with its
-    last version. What is counted does not depend on how long a busy machine lets the wait stand.
+    It pauses only where an Application needed no change, which must hold for 0.3 s, or as long as the controller took
+    to answer; what was synced is ready with its last version. What is counted does not depend on how long a busy
+    machine lets the wait stand.
     """
     rounds.state["rounds-a"]["value"] = f"latency {time.time()}"
     rounds.push("latency")
@@ -478,7 +479,7 @@ def test_the_answer_comes_right_after_the_decisive_status(environment, rounds):
     worked, requests = waiter.last
     assert waiter.requests == requests
     assert time.thread_time() - worked < 0.2
-    assert sum(waiter.pauses) < 1
+    assert sum(waiter.pauses) < 1 + max(entry.barrier.took for entry in waiter.tracked.values())
     assert waiter.tracked["rounds-a"].operated, told(waiter)
     assert waiter.ready_in == waiter.version_in > 0
 
