@@ -44,14 +44,23 @@ class Client:
     def __init__(self, cluster: Cluster, name: str, container: dict[str, Any], **spec: Any) -> None:
         self.cluster, self.name = cluster, name
         common = {"name": "main", "imagePullPolicy": "IfNotPresent", "command": ["tail", "-f", "/dev/null"]}
-        pod = {
+        self.pod = {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": name, "namespace": NAMESPACE},
             "spec": {"containers": [common | container], "terminationGracePeriodSeconds": 0} | spec,
         }
-        cluster.apply(pod)
-        cluster.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "-n", NAMESPACE, "--timeout=60s")
+        self.start()
+
+    def start(self) -> None:
+        """Make the pod."""
+        self.cluster.apply(self.pod)
+        self.cluster.kubectl("wait", "--for=condition=Ready", f"pod/{self.name}", "-n", NAMESPACE, "--timeout=60s")
+
+    def restart(self) -> None:
+        """Make the pod anew, with what its Secrets have by now."""
+        self.remove()
+        self.start()
 
     def remove(self) -> None:
         """Delete the pod."""
