@@ -39,17 +39,16 @@ def values_of(secrets: Iterable[dict[str, Any]]) -> dict[str, str]:
     for secret in secrets:
         metadata = secret["metadata"]
         for key, encoded in (secret.get("data") or {}).items():
-            if key not in PUBLIC:
-                for part in parts(base64.b64decode(encoded).decode(errors="replace")):
-                    name = f"{metadata['namespace']}/{metadata['name']} {key}"
-                    found |= dict.fromkeys(written(part), name)
+            for part in parts(base64.b64decode(encoded).decode(errors="replace"), key in PUBLIC):
+                name = f"{metadata['namespace']}/{metadata['name']} {key}"
+                found |= dict.fromkeys(written(part), name)
     return found
 
 
-def parts(value: str) -> Iterator[str]:
+def parts(value: str, public: bool = False) -> Iterator[str]:
     """Yield the lines of a value that are long enough; of a URI and of a connection's settings the password only."""
     for line in value.splitlines():
-        secret = password_of(line) or line
+        secret = password_of(line) or ("" if public else line)
         if len(secret) >= LENGTH and not secret.startswith("-----"):
             yield secret
 

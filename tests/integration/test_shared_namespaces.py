@@ -78,6 +78,12 @@ def owner(environment: Environment, name: str) -> str:
     return namespace(environment, name).get("annotations", {}).get(TRACKING, "").partition(":")[0]
 
 
+def levels(environment: Environment, name: str) -> dict[str, str]:
+    """Return what a Namespace asks of its pods."""
+    found = namespace(environment, name)["labels"]
+    return {key: value for key, value in found.items() if key.startswith("pod-security.kubernetes.io/")}
+
+
 def denied(environment: Environment, name: str) -> dict[str, tuple[str, str]]:
     """Return UID and owner of what refuses all connections in a namespace that no policy allows."""
     items = environment.live(f"/apis/networking.k8s.io/v1/namespaces/{name}/networkpolicies")["items"]
@@ -124,13 +130,16 @@ def test_the_next_component_gets_the_namespace_when_its_owner_leaves_and_back(sh
     before = denied(shared, "services")
     assert {owned_by for _uid, owned_by in before.values()} == {"alpha"}
     alone = denied(shared, "alone")
+    labels = {name: levels(shared, name) for name in uids}
+    assert labels["services"]["pod-security.kubernetes.io/enforce"] == "restricted"
     rest = without(shared, "alpha", "alone")
 
     run(shared, rest, gitops_removals=["alpha", "alone"])
     assert shared.git("rev-list", "--count", f"{head}..main") == "1"
     assert in_git(shared) == {"beta", "early"}
     assert owner(shared, "services") == "beta"
-    # Default deny stays, too, also where nobody is left.
+    # Default deny and labels stay, too, also where nobody is left.
+    assert {name: levels(shared, name) for name in uids} == labels
     assert denied(shared, "services") == {name: (uid, "beta") for name, (uid, _owner) in before.items()}
     assert denied(shared, "alone") == alone
     assert {name: namespace(shared, name)["uid"] for name in uids} == uids

@@ -57,8 +57,8 @@ def test_the_rights_of_a_sync():
         (
             ["sync", "set"],
             True,
-            "sync_only leaves nothing for set to do: leave it out of playbooks, which may have logs, promote, refresh, "
-            "status, sync, verify, or do not set sync_only.",
+            "sync_only excludes what set needs: leave it out of playbooks, which may have logs, promote, refresh, "
+            "status, sync, or do not set sync_only.",
         ),
     ],
 )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tells Argo CD to deploy signed commits only. That it does so is Argo CD's work, and runs in no test."""
+"""What tells Argo CD to deploy signed commits only. That it does so is in tests/real/test_signatures.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def found(objects):
     return {name: spec.get("signatureKeys") for name, spec in projects.items()}, keys.get("data")
 
 
-def test_only_commits_with_one_of_the_keys_are_deployed(rendered):
+def test_a_project_asks_for_one_of_the_keys(rendered):
     objects = built(rendered, pinned(rendered))["argocd"]
     wanted = [{"keyID": "0123456789ABCDEF"}, {"keyID": "4AEE18F83AFDEB23"}]
     assert found(objects) == ({"default": None, "infra": wanted}, SIGNATURE_KEYS)

@@ -16,8 +16,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 Table = dict[str, Any]
 Rule = dict[str, Any]
 SCOPES = ("here", "everywhere")
-# Playbooks for which it is enough to ask for a refresh, and for a sync of what an Application follows.
-SYNC_ONLY = {"logs", "promote", "refresh", "status", "sync", "verify"}
+# Playbooks for which it is enough to ask for a refresh, and for a sync of what an Application follows. Not verify: it
+# reads every Secret, also those with which one is administrator of Argo CD.
+SYNC_ONLY = {"logs", "promote", "refresh", "status", "sync"}
 
 
 def rules(entries: Iterable[dict[str, Any]]) -> list[Rule]:
@@ -59,7 +60,7 @@ def of_playbooks(
             )
         if sync_only and name not in SYNC_ONLY:
             raise GitopsError(
-                f"sync_only leaves nothing for {name} to do: leave it out of playbooks, which may have "
+                f"sync_only excludes what {name} needs: leave it out of playbooks, which may have "
                 f"{', '.join(sorted(SYNC_ONLY))}, or do not set sync_only."
             )
     return of_modules(modules, common, [module for name in names for module in playbooks[name]])
