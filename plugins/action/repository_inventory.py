@@ -37,6 +37,11 @@ ARGUMENTS: dict[str, Any] = {
     "ssh_command": {"type": "str", "default": ""},
 }
 
+LOCAL = (
+    "gitops_repo_url is a folder of this machine: set what Argo CD reads, and gitops_repo_push_url for this machine."
+)
+MOVED = "An Application or ApplicationSet that names a folder that is moved must follow it in the same commit."
+
 
 class ActionModule(ControllerAction):
     """Describe a repository."""
@@ -79,6 +84,8 @@ class Description:
     def result(self) -> dict[str, Any]:
         """Return the result of the task."""
         self._move()
+        if self.moves.folders:
+            self.notes.append(MOVED)
         found = layout.environments(self.files)
         present = sorted(entry for entry, own in found.items() if self.environment in own)
         adopting = Adopting(self.rendering, self.tree, self.environment)
@@ -94,7 +101,7 @@ class Description:
         return {
             "commit": self.taken.commit,
             "environment": self.environment,
-            "inventory": inventory.inventory(settings, components, self._heading()),
+            "inventory": inventory.inventory(settings, components, [*self._heading(), *self.notes]),
             "components": [entry.name for entry in roles],
             "handwritten": [entry.label for entry in components if entry.reason],
             "adopt": [entry.name for entry in roles if not entry.rendered],
@@ -117,6 +124,8 @@ class Description:
         settings = {"gitops_environment": self.environment, "gitops_repo_url": public(self.url)} | described
         if settings["gitops_repo_url"] != public(self.url):
             settings["gitops_repo_push_url"] = public(self.url)
+        elif public(self.url).startswith("file://"):
+            self.notes.append(LOCAL)
         if settings.get("gitops_repo_revision") == "HEAD":
             del settings["gitops_repo_revision"]
         common = adopting.settings()
@@ -199,4 +208,5 @@ def write(file: Path, text: str) -> None:
         with file.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:
-        raise GitopsError(f"{file} cannot be written: {error.strerror}.") from error
+        text = f"Nothing was written: {file} cannot be written ({error.strerror}). Name a file in a folder of yours."
+        raise GitopsError(text) from error

@@ -64,7 +64,7 @@ class Adopting:
             self.people[found.label] = build(overlay, self.rendering.command)
         except GitopsError as error:
             text = str(error).replace(f"{self.tree}/", "")
-            found.reason = found.reason or f"kustomize cannot build it: {text}"
+            found.reason = inventory.unbuildable(found.reason, text)
         self.cluster |= built.scopes(self.people.get(found.label, []))
 
     def _roles(self) -> list[Found]:
@@ -121,13 +121,15 @@ class Adopting:
         if not self.known:
             self._derive_common(left, base, trees)
             base |= self.common
-        for entry in left:
+        for number, entry in enumerate(left, start=1):
             plain = self._rendered(entry, base, {})
             if plain is None:
                 continue
             if self.known.get(entry.name, (None, {}))[0] != plain:
                 self.known[entry.name] = (plain, self._search(entry, base, trees[entry.name]))
-                Display().display(f"{entry.label}: compared, variables found: {len(self.known[entry.name][1])}")
+                Display().display(
+                    f"{number} of {len(left)}: {entry.label}, variables found: {len(self.known[entry.name][1])}"
+                )
             entry.values = self.known[entry.name][1]
 
     def _derive_common(self, left: list[Found], base: Values, trees: dict[str, built.Objects]) -> None:

@@ -176,14 +176,14 @@ def test_the_seed_becomes_an_inventory_of_what_roles_render(described, seed):
 def test_what_stays_is_named_with_the_reason(described):
     comments = " ".join(line.lstrip("# ") for line in described[0].splitlines() if line.startswith("#  "))
     reasons = re.findall(r"(\S+/\S+): ((?:its|it|spec)\b.*?)(?= (?:infra|services)/\S+: |$)", comments)
-    keep = "Keep it, or remove the component in one run (gitops_removals) and add it in the next."
+    fixed = "A living object cannot change that."
     assert dict(reasons) == {
         "infra/external-secrets": "its role would delete Namespace external-secrets-system, "
         "Deployment external-secrets-system/external-secrets, "
         "Deployment external-secrets-system/external-secrets-cert-controller, "
         "Deployment external-secrets-system/external-secrets-webhook",
         "infra/kafka-ui": "spec.selector of Deployment kafka-ui/kafka-ui is app=kafka-ui and would be "
-        f"app.kubernetes.io/name=kafka-ui. {keep}",
+        f"app.kubernetes.io/name=kafka-ui. {fixed}",
         "infra/maildev": "its role would delete Service maildev/maildev",
         "infra/minio": "it depends on external-secrets, which no role renders here",
         "infra/reflector": "its role would delete ConfigMap reflector/reflector-config, "
@@ -191,7 +191,7 @@ def test_what_stays_is_named_with_the_reason(described):
         "services/common": "its role would delete Certificate services/services-tls",
         "services/temporal": "spec.selector of Deployment services/temporal is app=temporal and would be "
         f"app.kubernetes.io/component=server, app.kubernetes.io/name=temporal. spec.selector of Deployment "
-        f"services/temporal-ui is app=temporal-ui and would be app.kubernetes.io/name=temporal-ui. {keep}",
+        f"services/temporal-ui is app=temporal-ui and would be app.kubernetes.io/name=temporal-ui. {fixed}",
     }
 
 

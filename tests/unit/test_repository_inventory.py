@@ -17,8 +17,8 @@ import pytest
 import seed_tree
 import yaml
 from ansible.errors import AnsibleActionFail
+from ansible_collections.monorepo.gitops.plugins.action.repository_inventory import LOCAL, MOVED
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inventory
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import CLUSTER_KINDS
 from hypothesis import HealthCheck, Phase, given, settings
 from rendering import programs
 
@@ -27,11 +27,6 @@ from .running import run_action
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 K = "kustomization.yaml"
-# Group and kind of what has no namespace.
-CLUSTER = CLUSTER_KINDS | {
-    ("cert-manager.io", "ClusterIssuer"),
-    ("generators.external-secrets.io", "ClusterGenerator"),
-}
 
 
 def describe(folder: Path, check: bool = False, **arguments):
@@ -116,10 +111,11 @@ def test_a_repository_of_strangers_becomes_an_inventory_without_components(tmp_p
     found = describe(write(tmp_path, legacy()))
     commit = found["commit"][:12]
     assert found["inventory"] == (
-        f"---\n# The environment dev of file://{tmp_path} at {commit}.\n"
+        f"---\n# The environment dev of file://{tmp_path} at {commit}.\n# {LOCAL}\n"
         f"gitops_environment: dev\ngitops_repo_url: file://{tmp_path}\n"
         "# These are rendered by roles.\ngitops_components: []\n"
-        "# These stay as people wrote them, and need no entry:\n#   services/legacy: no role has this name\n"
+        "# These stay as people wrote them, and need no entry unless it says so:\n"
+        "#   services/legacy: no role has this name\n"
     )
     assert found["summary"] == (
         f"file://{tmp_path} at {commit}, environment dev: 0 of 1 components can be rendered by roles, without one "
@@ -149,11 +145,13 @@ def test_a_component_that_cannot_be_taken_over_is_named(tmp_path, files, reason)
 
 def test_what_kustomize_cannot_build_stays_and_says_why(tmp_path):
     found = describe(write(tmp_path, {"argocd/infra/maildev/envs/dev/Chart.yaml": "name: x"}))
-    assert (
-        "#   infra/maildev: kustomize cannot build it: kustomize build of infra/maildev/envs/dev failed: "
-        in (found["inventory"])
-    )
-    assert str(tmp_path) not in found["inventory"].partition("kustomize cannot")[2]
+    text = " ".join(line.lstrip("# ") for line in found["inventory"].splitlines())
+    why = "its entry must name its kinds (docs/safety.md), because kustomize cannot build it: kustomize build of"
+    assert f"infra/maildev: {why} infra/maildev/envs/dev failed: " in text
+    assert str(tmp_path) not in text.partition("kustomize cannot")[2]
+    found = describe(write(tmp_path, {"argocd/infra/other/envs/dev/Chart.yaml": "name: x"}))
+    text = " ".join(line.lstrip("# ") for line in found["inventory"].splitlines())
+    assert f"infra/other: no role has this name; {why} infra/other/envs/dev failed: " in text
 
 
 def test_without_the_official_manifest_nothing_is_compared(tmp_path, monkeypatch):
@@ -190,8 +188,9 @@ def test_folders_of_another_layout_are_moved_in_a_copy(tmp_path):
         "git mv platform/maildev/base argocd/infra/maildev/base",
         "git mv platform/maildev/overlays argocd/infra/maildev/envs",
         *(line for line in found["moves"] if line.startswith("sed ")),
+        "git add argocd/services/cart/envs/dev/kustomization.yaml argocd/services/cart/envs/prod/kustomization.yaml",
     ]
-    assert (found["notes"], found["left"]) == ([], [])
+    assert (found["notes"], found["left"]) == ([MOVED, LOCAL], [])
     assert found["handwritten"] == ["infra/maildev", "services/cart"]
     assert "after the commands that move its folders." in found["inventory"]
     # The commands lead to a repository that is described in the same way without any.
@@ -211,7 +210,7 @@ def test_bases_and_overlays_as_public_repositories_have_them(tmp_path):
         describe(tmp_path)
     found = describe(tmp_path, environment="dev")
     domain = "gitops_domain is example.com, because nothing in the repository says it: correct it."
-    assert (found["left"], found["notes"]) == ([], [domain])
+    assert (found["left"], found["notes"]) == ([], [MOVED, LOCAL, domain])
     assert [line for line in found["moves"] if line.startswith("git mv")] == [
         "git mv apps/cart/base argocd/services/cart/base",
         "git mv apps/cart/overlays argocd/services/cart/envs",
@@ -269,6 +268,14 @@ def test_a_repository_without_overlays_is_refused(tmp_path):
         f"file://{tmp_path} has neither argocd/<layer>/<component>/envs/<environment> nor folders base and overlays: "
         "there is nothing to describe."
     )
+
+
+def test_an_empty_repository_is_said_to_be_empty(tmp_path):
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    with pytest.raises(AnsibleActionFail) as error:
+        describe(tmp_path)
+    said = "is empty, or its HEAD names a branch that it does not have: name a revision."
+    assert str(error.value) == f"file://{tmp_path} {said}"
 
 
 def test_a_revision_that_does_not_exist_is_named(tmp_path):

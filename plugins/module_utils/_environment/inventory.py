@@ -22,6 +22,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.tokens import tokens
 
 SHOWN = 60  # characters of a value
+NO_ROLE = "no role has this name"
+FIXED = "A living object cannot change that."
 WIDTH = 110
 
 
@@ -53,10 +55,10 @@ def deleted(before: Objects, after: Iterable[Objects]) -> list[str]:
 
 
 def refused(before: Objects, after: Objects, namespace: str, rules: list[dict[str, str]]) -> str:
-    """Return what the living objects would not take, if they are as the tree says; what to do instead is said once."""
+    """Return what the living objects would not take, if they are as the tree says; what that means is said once."""
     found = immutable.refused(after.values(), namespace, rules, before.get)
     texts = [text.removesuffix(immutable.AGAIN).strip() for text in found]
-    return " ".join([*texts, immutable.AGAIN] if texts != found else found)
+    return " ".join([*texts, FIXED] if texts != found else found)
 
 
 def shared(after: Objects, others: dict[str, Objects]) -> list[str]:
@@ -95,9 +97,11 @@ def shown(value: Any, hidden: bool) -> str:
     """Return a value in a difference."""
     if value is None:
         return "(none)"
-    text = one_line(str(value))
     if hidden or tokens(str(value)):
         return "(not shown)"
+    text = one_line(str(value)) or '""'
+    if isinstance(value, bool):
+        return text.lower()
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
@@ -125,7 +129,7 @@ def inventory(settings: dict[str, Any], components: list[Found], notes: list[str
     lines += ["# These are rendered by roles.", *dumped({"gitops_components": [entry.name for entry in roles]})]
     people = [entry for entry in components if entry.reason]
     if people:
-        lines.append("# These stay as people wrote them, and need no entry:")
+        lines.append("# These stay as people wrote them, and need no entry unless it says so:")
         lines += [line for entry in people for line in folded(f"{one_line(entry.label)}: {one_line(entry.reason)}")]
     for entry in roles:
         lines += dumped(entry.values)
@@ -184,13 +188,19 @@ def described(applicationsets: list[Object]) -> dict[str, Any]:
     return found
 
 
+def unbuildable(reason: str, error: str) -> str:
+    """Return why a component stays as it is that kustomize cannot build, and what then says which kinds it has."""
+    text = f"its entry must name its kinds (docs/safety.md), because kustomize cannot build it: {error}"
+    return f"{reason}; {text}" if reason == NO_ROLE else reason or text
+
+
 def missing_roles(component: tuple[str, str], layers: dict[str, str]) -> str:
     """Return why a component has no role; nothing for one that has."""
     layer, name = component
     if not DNS_LABEL.fullmatch(name):
         return "no Application can have this name: rename the folder"
     if name not in layers:
-        return "no role has this name"
+        return NO_ROLE
     return "" if layers[name] == layer else f"its role is for {_paths.component_folder(layers[name], name)}"
 
 

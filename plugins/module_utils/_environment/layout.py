@@ -232,7 +232,9 @@ def commands(moved: Moves, changed: list[Edit]) -> list[str]:
     targets = sorted({posixpath.dirname(target) for _source, target in moved.folders})
     lines = [f"mkdir -p {' '.join(targets)}"] if targets else []
     lines += [f"git mv {source} {target}" for source, target in moved.folders]
-    return lines + [f"sed -i {shlex.quote(script(edit))} {edit.file}" for edit in changed]
+    lines += [f"sed -i {shlex.quote(script(edit))} {edit.file}" for edit in changed]
+    edited = sorted({edit.file for edit in changed})
+    return lines + ([f"git add {' '.join(edited)}"] if edited else [])
 
 
 def script(edit: Edit) -> str:

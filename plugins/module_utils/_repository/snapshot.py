@@ -38,6 +38,8 @@ def take(url: str, revision: str, folder: Path, ssh_command: str = "") -> Snapsh
     (clone / "info" / "attributes").write_text(ATTRIBUTES)
     found = run_git("-C", clone, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     commit = found.stdout.strip()
+    if found.returncode and revision == "HEAD":
+        raise GitopsError(f"{public(url)} is empty, or its HEAD names a branch that it does not have: name a revision.")
     if found.returncode:
         raise GitopsError(f"{public(url)} has no commit, branch or tag {revision}.")
     extract(clone, commit, tree)
