@@ -85,8 +85,8 @@ options:
   adopt:
     description:
       - V(argocd) allows taking over an Argo CD that was installed by hand, and AppProjects C(infra) and C(services)
-        that somebody else created. The name of a component allows to replace files of it that no run wrote. A word that
-        an error printed, such as V(maildev:3f2a91), allows to overwrite what somebody changed in rendered files.
+        that somebody else created. The name of a component allows replacing files of it that no run wrote. A word that
+        an error printed, such as V(maildev:3f2a91), allows overwriting what somebody changed in rendered files.
     type: list
     elements: str
     default: []

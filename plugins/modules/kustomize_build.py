@@ -146,7 +146,7 @@ def run(module: Any) -> dict[str, Any]:
     builds = [{key: summary[key] for key in keys} for summary in summaries]
     found = summaries + others
     allowed = projects(found, params["project_kinds"])
-    rights = accounts.rights(found, cluster_kinds(found), allowed)
+    rights = accounts.rights(found, cluster_kinds(found), allowed, params["project_kinds"])
     return {"changed": False, "builds": builds, "projects": allowed, "rights": rights}
 
 

@@ -41,8 +41,11 @@ def variables(text: str, places: list[Path]) -> set[str]:
     return _variables(Environment(autoescape=True, **delimiters), text[settings.end() :] if settings else text, places)
 
 
-def _variables(environment: Environment, text: str, places: list[Path]) -> set[str]:
-    """Return the variables of a text; what it includes has the same delimiters, and sees what was set before."""
+def _variables(environment: Environment, text: str, places: list[Path], seen: tuple[Path, ...] = ()) -> set[str]:
+    """Return the variables of a text; what it includes has the same delimiters, and sees what was set before.
+
+    `seen` are the files that include it: one may include itself.
+    """
     try:
         tree = environment.parse(text)
     except TemplateSyntaxError:
@@ -50,6 +53,9 @@ def _variables(environment: Environment, text: str, places: list[Path]) -> set[s
     found = meta.find_undeclared_variables(tree) - environment.globals.keys()
     own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
     for name in meta.find_referenced_templates(tree):
-        files = [place / name for place in places if name and (place / name).is_file()]
-        found |= _variables(environment, files[0].read_text(encoding="utf-8"), places) - own if files else set()
+        if name is None:
+            return found | {"an include whose name is computed"}
+        files = [place / name for place in places if (place / name).is_file() and place / name not in seen]
+        for file in files[:1]:
+            found |= _variables(environment, file.read_text(encoding="utf-8"), places, (*seen, file)) - own
     return found

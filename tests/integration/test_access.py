@@ -177,7 +177,7 @@ CORE = {"apiGroups": ["", "apiextensions.k8s.io", "networking.k8s.io"], "resourc
         (
             "lacks-reading",
             [CORE],
-            'cannot list resource "applications" in API group "argoproj.io" at the cluster scope',
+            'cannot list resource "statefulsets" in API group "apps" at the cluster scope',
         ),
         ("lacks-writing", [READS], 'cannot patch resource "configmaps" in API group "" in the namespace "argocd"'),
     ],

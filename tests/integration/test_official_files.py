@@ -305,8 +305,8 @@ def test_a_changed_pin_is_the_whole_upgrade(real, objects, tmp_path):
     pin = {"reflector_version": "v10.0.45", "reflector_sha256": digest, "gitops_upstream_mirror": str(tmp_path)}
     done = real.site("-e", json.dumps(pin))
     assert done.returncode == 0, done.stdout[-3000:]
-    assert real.git("log", "-1", "--format=%B", "main") == "test: update reflector\n\n- infra/reflector: 1 changed"
-    assert "- infra/reflector: 1 changed" in done.stdout
+    assert real.git("log", "-1", "--format=%B", "main") == "test: update reflector\n\n- infra/reflector: 2 changed"
+    assert "- infra/reflector: 2 changed" in done.stdout  # the official file, and its checksum in the kustomization
     live = real.live("/apis/apps/v1/namespaces/reflector/deployments/reflector")
     assert live["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":10.0.45")
 

@@ -46,15 +46,27 @@ def binding(kind: str, name: str, to: str, namespace: str = "") -> dict[str, Any
     return item(kind, name, namespace, f"{RBAC}/v1") | {"roleRef": {"kind": f"{scope}Role", "name": to}}
 
 
-def rights(**layers: list[dict[str, Any]]) -> dict[str, Any]:
+def rights(beforehand: dict[str, Any] | None = None, **layers: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the rights of layers with one component each, `shop` and `services`."""
     summaries = [
-        {"layer": layer, "name": "shop", "namespace": {"infra": "shop"}.get(layer, layer)}
+        {"layer": layer, "name": "shop", "namespace": {"infra": "shop"}.get(layer, layer), "objects": len(objects)}
         | {"written": [written(entry) for entry in objects], "rights": accounts.facts(objects)}
         for layer, objects in layers.items()
     ]
-    projects = {"infra": {"namespaces": ["shop", "spare"]}, "services": {"namespaces": ["services"]}}
-    return accounts.rights(summaries, set(CLUSTER_KINDS), projects)
+    wide: list[dict[str, str]] = [{"group": "", "kind": "PersistentVolume"}]
+    projects = {
+        "infra": {"namespaces": ["shop", "spare"], "cluster_kinds": wide},
+        "services": {"namespaces": ["services"], "cluster_kinds": []},
+    }
+    return accounts.rights(summaries, set(CLUSTER_KINDS), projects, beforehand)
+
+
+def test_an_account_may_write_kinds_that_are_allowed_beforehand():
+    kinds = [{"group": "batch", "kind": "CronJob"}, {"group": "", "kind": "PersistentVolume"}]
+    found = rights({"infra": kinds}, infra=[item("ConfigMap", "a")])["infra"]
+    for namespace in ("shop", "spare"):
+        assert {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ALL} in found["namespaces"][namespace]
+    assert {"apiGroups": [""], "resources": ["persistentvolumes"], "verbs": ALL} in found["everywhere"]
 
 
 def test_an_account_may_write_the_kinds_of_a_namespace_and_by_name_what_has_none():

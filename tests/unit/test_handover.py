@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply import handover
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.applier import Applier, Settings
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._objects.fields import path_text
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.fields import path_text, value_at
 
 LAST = "kubectl.kubernetes.io/last-applied-configuration"
 OWN = "monorepo.gitops"
@@ -71,6 +71,18 @@ def test_a_first_handover_makes_the_manager_the_owner():
     assert [(item["manager"], item["operation"]) for item in found] == [("somebody", "Update"), (OWN, "Apply")]
     assert found[1]["fieldsV1"] == {"f:metadata": METADATA, "f:spec": {"f:ports": PORTS}}
     assert not handover.is_held(live() | {"metadata": {"managedFields": found}})
+
+
+def test_what_somebody_else_has_handed_over_in_the_meantime_stays_as_it_is():
+    item = {"metadata": {"managedFields": [entry("somebody", {"f:spec": {}}, "Apply")]}}
+    assert handover.managers(item, OWN) == item["metadata"]["managedFields"]
+
+
+def test_an_entry_that_has_all_keys_is_meant_before_one_that_lacks_a_default():
+    ports = [{"port": 53, "name": "tcp"}, {"port": 53, "protocol": "UDP", "name": "udp"}]
+    key = ('k:{"port":53,"protocol":"UDP"}', "f:name")
+    assert value_at({"ports": ports}, ("f:ports", *key)) == "udp"
+    assert value_at({"ports": ports[:1]}, ("f:ports", *key)) == "tcp"
 
 
 def test_a_later_one_adds_to_what_the_manager_has():

@@ -470,7 +470,7 @@ def test_what_people_wrote_is_allowed_and_its_faults_are_warnings(tmp_path):
 
 def test_the_kinds_of_what_kustomize_cannot_build_are_those_of_its_entry(tmp_path):
     kinds = [{"group": "apps", "kind": "Deployment"}, {"group": "example.com", "kind": "Zone", "namespaced": False}]
-    entry = {"name": "chart", "layer": "infra", "kinds": [*kinds, {"kind": "ConfigMap"}]}
+    entry = {"name": "chart", "layer": "infra", "kinds": [*kinds, {"kind": "ConfigMap"}, {"kind": "Namespace"}]}
     absent = {"name": "absent", "layer": "infra", "kinds": kinds}
     result = run(tmp_path, command=COMMAND, others=["infra/chart"], entries=[entry, absent])
     assert "warnings" not in result or result["warnings"] == []
@@ -479,6 +479,11 @@ def test_the_kinds_of_what_kustomize_cannot_build_are_those_of_its_entry(tmp_pat
         "namespaced_kinds": [{"group": "", "kind": "ConfigMap"}, {"group": "apps", "kind": "Deployment"}],
         "namespaces": ["chart"],
     }
+    zones = {"apiGroups": ["example.com"], "resources": ["zones"]}
+    assert zones | {"verbs": ["create", "delete", "get", "patch", "update"]} in result["rights"]["infra"]["everywhere"]
+    made = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["create", "get", "patch", "update"]}
+    assert made in result["rights"]["infra"]["everywhere"]
+    assert list(result["rights"]["infra"]["namespaces"]) == ["chart"]
     # What kustomize builds counts as well.
     overlay(tmp_path, "infra/chart", item("Service", "web"))
     result = run(tmp_path, command=COMMAND, others=["infra/chart"], entries=[entry])

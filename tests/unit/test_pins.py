@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.pins import check_base
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -30,3 +31,13 @@ def test_a_base_of_ours_uses_its_definition_and_the_pins_that_this_names(role):
     check_base(role / "templates" / "base", {f"{role.name}_component", *pins})
     # A version of one's own is nothing that one environment has for itself.
     assert [pin for pin in pins if not pin.endswith(("_version", "_tag"))] == []
+
+
+def test_an_include_is_followed_once_and_must_have_a_name(tmp_path):
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "loop.yaml.j2").write_text("{% include 'loop.yaml.j2' %}{{ own_component.name }}")
+    check_base(base, {"own_component"})
+    (base / "computed.yaml.j2").write_text("{% include own_component.name %}")
+    with pytest.raises(GitopsError, match=r"computed\.yaml uses an include whose name is computed, and a base is"):
+        check_base(base, {"own_component"})

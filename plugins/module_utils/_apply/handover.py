@@ -32,6 +32,8 @@ def managers(live: Manifest, manager: str) -> list[dict[str, Any]]:
     """Return the managedFields of an object after its fields were handed over to a manager."""
     found = deepcopy(_managers(live))
     theirs = [entry for entry in found if _is_client_side(entry)]
+    if not theirs:  # somebody else has handed them over in the meantime
+        return found
     own = next((entry for entry in found if entry.get("manager") == manager and entry["operation"] == "Apply"), None)
     if own is None:
         own = theirs[0] | {"manager": manager, "operation": "Apply", "fieldsV1": {}}

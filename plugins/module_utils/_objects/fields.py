@@ -59,8 +59,9 @@ def value_at(item: Any, path: Path) -> Any:
             item = item.get(name, MISSING)
         elif kind == "k" and isinstance(item, list):
             keys = json.loads(name).items()
+            found = [entry for entry in item if all(entry.get(key) == value for key, value in keys)]
             # A manifest may leave out a key that has a default, such as `protocol`.
-            found = [entry for entry in item if all(entry.get(key, value) == value for key, value in keys)]
+            found += [entry for entry in item if all(entry.get(key, value) == value for key, value in keys)]
             item = found[0] if found else MISSING
         elif kind == "v" and isinstance(item, list):
             item = json.loads(name) if json.loads(name) in item else MISSING

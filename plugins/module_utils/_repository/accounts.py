@@ -82,11 +82,15 @@ def _is_kept(item: dict[str, Any]) -> bool:
 
 
 def rights(
-    summaries: list[dict[str, Any]], cluster: set[Kind], projects: dict[str, dict[str, Any]]
+    summaries: list[dict[str, Any]],
+    cluster: set[Kind],
+    projects: dict[str, dict[str, Any]],
+    beforehand: dict[str, list[dict[str, Any]]] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Return, for each layer, the rules for cluster-scoped objects, and those for each namespace of its AppProject.
 
-    `cluster` has the kinds without a namespace. The API server lets nobody create a role with rights that he does not
+    `cluster` has the kinds without a namespace, `beforehand` those that the AppProjects allow although no overlay has
+    them yet. The API server lets nobody create a role with rights that he does not
     have, so the account has those of the roles that its layer contains. The verbs `escalate` and `bind` would be
     shorter, but whoever may use them on a role can make it allow everything. They are there only for what has no rules
     in Git: a ClusterRole that collects those of others, and roles that are not ours.
@@ -94,7 +98,7 @@ def rights(
     plurals = {(group, kind): plural for summary in summaries for group, kind, plural in summary["rights"]["plurals"]}
     return {
         layer: _Layer([entry for entry in summaries if entry["layer"] == layer], cluster, plurals).rights(
-            projects[layer]["namespaces"]
+            projects[layer], [(entry["group"], entry["kind"]) for entry in (beforehand or {}).get(layer) or []]
         )
         for layer in _paths.LAYERS
     }
@@ -108,8 +112,8 @@ class _Layer:
         self.everywhere: list[Rule] = []
         self.namespaces: dict[str, list[Rule]] = defaultdict(list)
 
-    def rights(self, namespaces: list[str]) -> dict[str, Any]:
-        """Return the rules; in some of the namespaces there may be no object."""
+    def rights(self, project: dict[str, Any], more: list[Kind]) -> dict[str, Any]:
+        """Return the rules for the namespaces of an AppProject, with further kinds; some may have no object yet."""
         for summary in self.summaries:
             self._objects(summary)
             for role in summary["rights"]["roles"]:
@@ -119,9 +123,13 @@ class _Layer:
                 where = "" if kind == "ClusterRoleBinding" else namespace or summary["namespace"]
                 self._binding(where, role, name)
         # Argo CD asks for the namespace of an Application, and for that of a Role before it writes one.
-        names = sorted({*self.namespaces, *namespaces})
+        names = sorted({*self.namespaces, *project["namespaces"]})
         if names:
             self.everywhere.append(self._rule(NAMESPACE, ["get"], names))
+        for kind in more:
+            inside = {"group": kind[0], "kind": kind[1]} not in project["cluster_kinds"]
+            for rules in [self.namespaces[name] for name in names] if inside else [self.everywhere]:
+                rules.append(self._rule(kind, (*CHANGE, "create", "delete")))
         return {
             "everywhere": simplified(self.everywhere),
             "namespaces": {name: simplified(self.namespaces[name]) for name in names},
@@ -143,6 +151,11 @@ class _Layer:
             if this not in self.cluster:
                 rule = self._rule(this, (*CHANGE, "create", "delete"))
                 self.namespaces[namespace or summary["namespace"]].append(rule)
+                continue
+            if not (name or summary["objects"]):  # it is not known which ones there are
+                self.everywhere.append(
+                    self._rule(this, (*CHANGE, "create", *(["delete"] if this != NAMESPACE else [])))
+                )
                 continue
             if this != NAMESPACE:
                 self.everywhere.append(self._rule(this, ["create"]))
