@@ -21,6 +21,23 @@ def test_a_project_asks_for_one_of_the_keys(rendered):
     assert found(objects) == ({"default": None, "infra": wanted}, SIGNATURE_KEYS)
 
 
+def test_the_repo_server_starts_anew_with_other_keys(rendered):
+    """A volume gets the content of its ConfigMap a minute later."""
+    name = "monorepo.gitops/signature-keys-sha256"
+
+    def annotations(environment):
+        items = built(rendered, environment)["argocd"]
+        (server,) = [
+            item
+            for item in items
+            if item["metadata"]["name"] == "argocd-repo-server" and "template" in item.get("spec", {})
+        ]
+        return server["spec"]["template"]["metadata"]["annotations"]
+
+    assert len(annotations(pinned(rendered))[name]) == 64
+    assert name not in annotations(PROD_RELAXED)
+
+
 def test_without_keys_nothing_is_asked_of_a_commit(rendered):
     projects, keys = found(built(rendered, PROD_RELAXED)["argocd"])
     assert {*projects.values(), keys} == {None}

@@ -85,7 +85,7 @@ NOT_PERMITTED = re.compile(
 )
 WIPES_OUT = re.compile(r"^Skipping sync attempt to .*: auto-sync will wipe out all resources$")
 # How Argo CD refuses a commit where its AppProject asks for a signature (util/sourceintegrity at v3.6.1).
-UNSIGNED = re.compile(r"(?:^|[:=] )GIT/GPG: Failed verifying revision ")
+UNSIGNED = re.compile(r"(?:^|[:=] )GIT/GPG: Failed verifying revision (?!.*: signed with key not in keyring )")
 # Argo CD takes the second quotation mark for a part of the path that it leaves out.
 COMMAND = re.compile(r"(?:^|[:=] )`(?:kustomize|helm) [^`]*`? failed exit status \d+: ")
 REPOSITORY = re.compile(r"(?:^|[:=] )(?:authentication required|authorization failed|repository not found)(?:$|: )")
