@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ KAFKA = "infra/kafka/base/kafka.yaml"
 DEV = "infra/kafka/envs/dev/kustomization.yaml"
 UPSTREAM = "infra/kafka/base/upstream.yaml"
 PROD = "infra/kafka/envs/prod/kustomization.yaml"
+# So long that what is filled in has the same letters in Base64 as alone.
+KEY = f"key: |\n  -----BEGIN RSA PRIVATE{' '}KEY-----\n  xx{{}}\n  -----END RSA PRIVATE{' '}KEY-----\n"
 PROMOTED = sorted(f"argocd/{name}" for name in (KAFKA, PROD, UPSTREAM, "appsets/prod/infra.yaml"))
 
 
@@ -170,6 +173,8 @@ class TestPublish:
         [
             ("uri: https://bob:hunter2@git.example.com/x.git", "contains a password in a URL"),
             ("kind: Secret\nmetadata: {name: db}\ndata: {password: c2VjcmV0}", "contains the data of Secret db"),
+            (KEY.format("hunter2"), "contains a private key"),
+            (f"key: {base64.b64encode(KEY.format('secret').encode()).decode()}", "contains a private key"),
         ],
     )
     def test_a_secret_that_the_file_had_before_is_a_warning(self, publish_dev, clone, before, now):

@@ -508,3 +508,44 @@ def test_a_secret_that_git_had_before_is_a_warning_and_a_new_one_is_refused(tmp_
     assert run(clone.path, "shop", command=COMMAND)["msg"] == (
         f"Nothing was committed: infra/shop: {kind} old {said}. Keep secrets out of Git: generate them in the cluster."
     )
+
+
+# What stands around the body of a key; the last one is what Base64 makes of one.
+KEYS = {
+    "PEM": f"-----BEGIN RSA PRIVATE{' '}KEY-----\n{{}}\n-----END RSA PRIVATE{' '}KEY-----\n",
+    "PEM, without its end": f"-----BEGIN PRIVATE{' '}KEY-----\n{{}}",
+    "PGP": f"-----BEGIN PGP PRIVATE{' '}KEY BLOCK-----\n{{}}\n-----END PGP PRIVATE{' '}KEY BLOCK-----\n",
+    "PuTTY": f"PuTTY-User-Key{'-File-2'}: ssh-rsa\nPrivate-Lines: 1\n{{}}\nPrivate-MAC: 0123\n",
+    "Base64": "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBL{}",
+    "Base64, in lines": "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0t\n{}",
+}
+
+
+@pytest.mark.parametrize("form", KEYS)
+def test_another_key_in_the_place_of_one_that_git_had_is_refused(tmp_path, form):
+    clone = Clone(tmp_path / "clone", f"file://{tmp_path}/repo.git", "main")
+    clone.open(create=True)
+    before, after = (item("ConfigMap", "old") | {"data": {"a": KEYS[form].format(letter * 64)}} for letter in "ab")
+    overlay(clone.path, "infra/shop", before)
+    clone.staged()
+    clone.commit("before", "Test", "test@localhost")
+    overlay(clone.path, "infra/shop", before, item("Service", "web"))
+    said = "infra/shop: ConfigMap old contains a private key."
+    assert run(clone.path, "shop", command=COMMAND)["warnings"] == [f"Git had a secret before, {said}"]
+    overlay(clone.path, "infra/shop", after)
+    assert run(clone.path, "shop", command=COMMAND)["msg"] == (
+        f"Nothing was committed: {said} Keep secrets out of Git: generate them in the cluster."
+    )
+
+
+def test_a_secret_that_another_component_had_before_is_refused(tmp_path):
+    clone = Clone(tmp_path / "clone", f"file://{tmp_path}/repo.git", "main")
+    clone.open(create=True)
+    overlay(clone.path, "infra/shop", item("Secret", "old") | {"data": {"a": "YWFh"}})
+    overlay(clone.path, "infra/cart", item("Secret", "own") | {"data": {"a": "YmJi"}})
+    clone.staged()
+    clone.commit("before", "Test", "test@localhost")
+    overlay(clone.path, "infra/cart", item("Secret", "own") | {"data": {"a": "YWFh"}})
+    assert run(clone.path, "shop", "cart", command=COMMAND)["msg"] == (
+        "Nothing was committed: infra/cart: Secret own has data. Keep secrets out of Git: generate them in the cluster."
+    )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -272,6 +273,16 @@ def test_nothing_secret_is_in_a_report():
     assert made["repository"]["url"] == "https://git.example.com/platform.git"
     assert made["failure"]["message"] == "(hidden) and (hidden) at https://git.example.com"
     assert made["warnings"] == ["(hidden)"]
+    body = "\n".join(["MIIEowIBAAKCAQEA" * 4] * 2)
+    keys = {
+        "PGP": f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n{body}\n-----END PGP PRIVATE KEY BLOCK-----",
+        "PuTTY": f"PuTTY-User-Key-File-2: ssh-rsa\nPrivate-Lines: 2\n{body}\nPrivate-MAC: 0a1b",
+        "Base64": base64.b64encode(key.encode()).decode(),
+        "lines": base64.encodebytes(f"{key}{body}".encode()).decode().strip(),
+        "difference": f"LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0t\n+    {'MIIE' * 10}\n-    {'MIIF' * 10}",
+    }
+    assert clean({name: f"a {text} of b" for name, text in keys.items()}) == dict.fromkeys(keys, "a (hidden) of b")
+    assert clean("a PuTTY-User-Key-File-3: ssh-rsa\nMIIE") == "a (hidden)"
     assert clean({"a": [1, None, True]}) == {"a": [1, None, True]}
 
 

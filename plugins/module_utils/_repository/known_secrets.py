@@ -28,6 +28,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.secret
 )
 
 Summary = dict[str, Any]
+Secrets = set[tuple[str, str]]
 
 
 def check_built(tree: str, environment: str, summaries: list[Summary], command: list[str]) -> list[str]:
@@ -37,37 +38,43 @@ def check_built(tree: str, environment: str, summaries: list[Summary], command: 
         return []
     before = _before(Path(tree), environment, suspect, command)
     new = [
-        summary for summary in suspect if not _secrets(summary) <= before | _public(Path(tree), environment, summary)
+        summary
+        for summary in suspect
+        if not _secrets(summary) <= before.get(_label(summary), set()) | _public(Path(tree), environment, summary)
     ]
     if new:
         raise GitopsError(refusal(secrets_of(new)))
     return secrets_of(suspect)
 
 
-def _secrets(summary: Summary) -> set[tuple[str, str]]:
+def _label(summary: Summary) -> str:
+    return f"{summary['layer']}/{summary['name']}"
+
+
+def _secrets(summary: Summary) -> Secrets:
     items = json.loads(Path(summary["path"]).read_text(encoding="utf-8"))["items"]
     return {entry for item in items for entry in traces(item)}
 
 
-def _public(tree: Path, environment: str, summary: Summary) -> set[tuple[str, str]]:
+def _public(tree: Path, environment: str, summary: Summary) -> Secrets:
     """Return the secrets of the official files of a component, which everybody can download."""
     folder = tree / _paths.component_folder(summary["layer"], summary["name"])
     files = [folder / part / _paths.UPSTREAM for part in (_paths.BASE, _paths.environment_folder(environment))]
     return {entry for file in files for item in official(file) if values(item) for entry in traces(item)}
 
 
-def _before(tree: Path, environment: str, summaries: list[Summary], command: list[str]) -> set[tuple[str, str]]:
-    """Return the secrets of the same components as the last commit has them."""
+def _before(tree: Path, environment: str, summaries: list[Summary], command: list[str]) -> dict[str, Secrets]:
+    """Return the secrets of each of the components as the last commit has them: what another one had is new to it."""
     if not (tree / ".git").exists():  # a folder that is rendered for a build only
-        return set()
+        return {}
     history = History(Clone(tree, "", ""))
     head = history.commit_of("HEAD")
-    names = [f"{summary['layer']}/{summary['name']}" for summary in summaries]
+    names = [_label(summary) for summary in summaries]
     with tempfile.TemporaryDirectory(prefix="monorepo-gitops-") as folder:
         parts = (_paths.BASE, _paths.environment_folder(environment))
         history.export(head, [f"{_paths.ROOT}/{name}/{part}" for name in names for part in parts], Path(folder))
         built, _errors = build_others(folder, environment, names, command)
-    return {entry for summary in built for entry in _secrets(summary)}
+    return {_label(summary): _secrets(summary) for summary in built}
 
 
 def check_files(clone: Clone, texts: dict[str, str]) -> list[str]:

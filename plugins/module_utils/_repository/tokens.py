@@ -23,6 +23,13 @@ PEM_BASE64 = {
 }
 
 
+# The lines of a key belong to it: they are what differs between two, and what must not be shown.
+PEM_BODY = r"(?:[\s\S]*?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|[\s\S]*)"
+PUTTY_BODY = r"(?:[\s\S]*?Private-(?:MAC|Hash): *[0-9a-fA-F]*|[\s\S]*)"
+# Base64 may have several lines, with the signs of a difference before each; a short last one has no part of the key.
+BASE64_BODY = r"[A-Za-z0-9+/=_-]*(?:(?:(?:\\+[rn])+|\s)[-+\s]*[A-Za-z0-9+/=_-]{16,})*"
+
+
 class Form(NamedTuple):
     """A credential by its form; a text without one of its words has none, which is faster to see than a pattern."""
 
@@ -83,8 +90,8 @@ OTHERS = {
     # CRD descriptions contain '-----BEGIN ... <placeholder>'; that is not a key.
     "a private key": (
         " ".join(["PRIVATE PuTTY-User-Key-File-", *sorted(PEM_BASE64)]),
-        r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?!(?:\\+n|\s)*<)|\bPuTTY-User-Key-File-\d: "
-        + "".join(f"|{prefix}" for prefix in sorted(PEM_BASE64)),
+        rf"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?!(?:\\+n|\s)*<){PEM_BODY}"
+        rf"|\bPuTTY-User-Key-File-\d: {PUTTY_BODY}|(?:{'|'.join(sorted(PEM_BASE64))}){BASE64_BODY}",
     ),
     # A password may contain `/`, `@` and `#` although it should be encoded. What begins with a port is an address;
     # braces, `$(`, `${` and `$NAME` stand for a value.
