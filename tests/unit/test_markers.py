@@ -109,6 +109,23 @@ def test_a_template_never_comes_into_an_inventory(value):
 def test_settings_that_may_be_secrets_are_not_taken():
     assert search(role(web_config={"level": "info"})) == {"web_config": {"level": "info"}}
     assert search(role(web_config={"db.password": "x"})) == {}
+    assert search(role(web_config={"SMTP_AUTH": "hunter2"})) == {}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"web_image": f"ghp_{'a1' * 18}"},
+        {"web_resources": {"note": f"level: info\ntoken: ghp_{'a1' * 18}"}},
+        {"web_resources": {"auth": "c2hvcDpodW50ZXIy"}},
+        {"web_resources": {"db": {"password": "hunter2"}}},
+        {"web_resources": {"settings": "db.user=shop\ndb.password=hunter2"}},
+        {"web_env": [{"name": "DB_PASSWORD", "value": "hunter2"}]},
+        {"web_classes": [f"ghp_{'a1' * 18}"]},
+    ],
+)
+def test_a_credential_never_comes_into_an_inventory_whatever_its_option_is_for(values):
+    assert search(role(**values)) == {}
 
 
 def test_an_object_of_the_tree_never_gets_lost_because_the_rest_comes_closer():

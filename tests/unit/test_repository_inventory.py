@@ -351,6 +351,25 @@ def test_values_of_secrets_are_not_shown():
         "data.a: (not shown) -> (not shown)"
     ]
     assert list(inventory.changed_fields({"x": key}, {"x": "b" * 70})) == [f"x: (not shown) -> {'b' * 60}…"]
+    container = {"name": "web", "env": [{"name": "DB_PASSWORD", "value": "hunter2"}], "args": ["--with=hunter2", "-v"]}
+    before = {"kind": "Deployment", "spec": {"containers": [container]}}
+    assert list(inventory.changed_fields(before, {"kind": "Deployment", "spec": {}})) == [
+        "spec.containers[web].args[0]: (not shown) -> (none)",
+        "spec.containers[web].args[1]: -v -> (none)",
+        "spec.containers[web].env[DB_PASSWORD].value: (not shown) -> (none)",
+    ]
+    before, after = (
+        {"kind": "ConfigMap", "data": {"app": f"db.user=shop\ndb.password='{value}'\n", "level": level}}
+        for value, level in (("hunter2", "info"), ("$(PASSWORD)", "debug"))
+    )
+    assert list(inventory.changed_fields(before, after)) == [
+        "data.app: (not shown) -> db.user=shop db.password='$(PASSWORD)'",
+        "data.level: info -> debug",
+    ]
+    assert list(inventory.changed_fields(after, before)) == [
+        "data.app: db.user=shop db.password='$(PASSWORD)' -> (not shown)",
+        "data.level: debug -> info",
+    ]
 
 
 def test_a_component_waits_for_what_it_depends_on_down_to_the_last():

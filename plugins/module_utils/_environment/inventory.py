@@ -19,6 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.built
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import DNS_LABEL
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import is_kept, label
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.plain_values import credentials
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.tokens import tokens
 
 SHOWN = 60  # characters of a value
@@ -86,11 +87,13 @@ def difference(before: Objects, after: Objects) -> list[str]:
 
 def changed_fields(before: Object, after: Object) -> Iterator[str]:
     """Return the fields of an object that differ; values of Secrets and credentials are not shown."""
-    hidden = before.get("kind") == "Secret"
+    is_secret = before.get("kind") == "Secret"
+    plain = {value for item in (before, after) for _place, value in credentials(item)}
     for path, old, new in changes(before, after):
         # A namespace that is not written is that of the Application.
         if path != "metadata.namespace" or (old and new):
-            yield f"{one_line(path)}: {shown(old, hidden)} -> {shown(new, hidden)}"
+            values = (shown(value, is_secret or any(part in str(value) for part in plain)) for value in (old, new))
+            yield f"{one_line(path)}: {' -> '.join(values)}"
 
 
 def shown(value: Any, hidden: bool) -> str:

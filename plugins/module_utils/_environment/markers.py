@@ -29,6 +29,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.built
     nodes,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import Identity
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.plain_values import in_entry
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.tokens import tokens
 
 Values = dict[str, Any]
 Render = Callable[[Values], "Objects | None"]  # None where the role cannot be rendered like this
@@ -38,7 +40,8 @@ TEXT = re.compile(r"mk\d\d\dzz")
 SMALL, COUNTS, PORTS = 100, 61, 41001
 # Values in an inventory are templates for Ansible, which would run what is in them.
 TEMPLATE = re.compile(r"\{[{%#]")
-SECRET = re.compile(r"credential|key|pass|secret|token|jaas|://[^/]*@", re.IGNORECASE)
+# Where an option may have a secret, whatever sounds like one is left to people; elsewhere many names would.
+SECRET = re.compile(r"auth|credential|key|pass|secret|token|jaas|://[^/]*@", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -165,9 +168,24 @@ def accepted(name: str, option: dict[str, Any], value: Any) -> Any:
         value = int(value) if str(value).isdigit() else value
     if inputs.secret(option) and SECRET.search(repr(value)):
         return MISSING
+    if has_credential(name, value):
+        return MISSING
     if TEMPLATE.search(repr(value)) or list(inputs.wrong_values({name: option}, {name: value}, lambda _name: "")):
         return MISSING
     return value
+
+
+def has_credential(name: str, value: Any) -> bool:
+    """Return whether anything in a value is a credential by its form, or by the name that it has there."""
+    return any(tokens(f'"{key}": "{text}"') or any(in_entry(key, text)) for key, text in texts(name, value))
+
+
+def texts(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Return each text in a value with its name: its key, or the name of the entry of a list whose `value` it is."""
+    for path, entry in nodes(value, (name,)):
+        if not isinstance(entry, (dict, list)):
+            names = [step.name if isinstance(step, Item) else step for step in path]
+            yield (names[-2] if names[-1] in ("", "value") and len(names) > 1 else names[-1]), str(entry)
 
 
 class Search:

@@ -38,13 +38,17 @@ def credentials(item: Manifest) -> Iterator[tuple[str, str]]:
     """Yield each place in environment variables and in a ConfigMap, and the password or token itself."""
     if item.get("kind") == "ConfigMap":
         for key, text in (item.get("data") or {}).items():
-            settings = [(name, value.strip("\"',")) for name, value in SETTING.findall(str(text))]
-            for name, value in [(key, str(text)), *settings]:
-                if is_credential(name, value):
-                    yield f"{key} has the value of {name}", value
+            for name, value in in_entry(key, str(text)):
+                yield f"{key} has the value of {name}", value
     else:
         for name, value in _variables(item.get("spec")):
             yield f"environment variable {name} has a value", value
+
+
+def in_entry(key: str, text: str) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each password or token that an entry is, or that is a setting in its text."""
+    settings = [(name, value.strip("\"',")) for name, value in SETTING.findall(text)]
+    yield from (setting for setting in [(key, text), *settings] if is_credential(*setting))
 
 
 def _variables(value: Any) -> Iterator[tuple[str, str]]:
