@@ -50,6 +50,12 @@ def with_object(*more: Manifest) -> Callable[[list[Manifest]], list[Manifest]]:
     return lambda objects: [*objects, *more]
 
 
+def with_hook(objects: list[Manifest]) -> list[Manifest]:
+    """Add a hook, and what is compared: for a commit that has nothing but a new hook, Argo CD syncs nothing."""
+    objects[0]["data"]["migrates"] = "yes"
+    return [*objects, HOOK]
+
+
 def another_selector(objects: list[Manifest]) -> list[Manifest]:
     """Change what cannot be changed in a Deployment that exists."""
     spec = objects[1]["spec"]
@@ -110,7 +116,7 @@ FAULTS: dict[str, Fault] = {
     "immutable": Fault(another_selector, ("Deployment", "field is immutable"), final=True),
     "wrong-type": Fault(with_object(WRONG_PORT), ("Service", "port"), final=True),
     "unknown-kind": Fault(with_object(of_kind("Nothing", "one", "nowhere.example.com/v1")), ("Nothing",), final=True),
-    "hook": Fault(with_object(HOOK), ("PostSync", "migrate"), final=True),
+    "hook": Fault(with_hook, ("PostSync", "migrate"), final=True),
     "image": Fault(in_pods(image="rehearsal-fail:1"), ("Deployment", "ImagePullBackOff")),
     "crash": Fault(
         lambda objects: in_deployment(minReadySeconds=5)(in_pods(simulate="crash")(objects)),
