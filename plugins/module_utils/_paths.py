@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 # The monorepo has argocd/<layer>/<component>/{base,envs/<environment>} and argocd/appsets/<environment>.
 ROOT = "argocd"
@@ -56,6 +56,11 @@ def overlay_folder(layer: str, name: str, environment: str) -> str:
 def custom_folder(layer: str, name: str, environment: str) -> str:
     """Return the folder in which users add to an overlay."""
     return f"{overlay_folder(layer, name, environment)}/{CUSTOM}"
+
+
+def kustomizations_beside(path: str) -> set[str]:
+    """Return what the kustomization in the folder of a file may be called."""
+    return {str(PurePosixPath(path).with_name(name)) for name in KUSTOMIZATIONS}
 
 
 def is_custom(path: str) -> bool:

@@ -121,8 +121,10 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _paths, _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._files import read
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy, remote
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.known_secrets import check_files
 from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
 
@@ -133,14 +135,9 @@ def remove(clone: Clone, environment: str, removals: list[str]) -> list[str]:
     removed = []
     for entry in removals:
         layer, name = entry.split("/", 1)
-        environments = policy.environments_of(files, (layer, name))
-        if environment not in environments:
+        if environment not in policy.environments_of(files, (layer, name)):
             continue
-        folder = f"{_paths.component_folder(layer, name)}/"
-        leaving = [file for file in files if file.startswith(f"{folder}{_paths.environment_folder(environment)}/")]
-        if environments == {environment}:
-            leaving = [file for file in files if file.startswith(folder)]
-        leaving = [file for file in leaving if not _paths.is_custom(file)]
+        leaving = policy.leaving(files, (layer, name), environment)
         others = [file for file in leaving if not clone.is_rendered(file)]
         if others:
             raise GitopsError(
@@ -162,7 +159,7 @@ def publish_changes(clone: Clone, module: Any) -> dict[str, Any]:
         )
     removed = remove(clone, params["environment"], params["removals"])
     staged = clone.staged()
-    texts = {name: (clone.path / name).read_text(errors="replace") for name, status in staged.items() if status != "D"}
+    texts = {name: read(clone.path / name) for name, status in staged.items() if status != "D"}
     for text in check_files(clone, texts):
         module.warn(f"Git had a secret before: {text}.")
     result: dict[str, Any] = {"changed": bool(staged), "files": sorted(staged), "removed": removed}
@@ -172,7 +169,9 @@ def publish_changes(clone: Clone, module: Any) -> dict[str, Any]:
         staged, clone.names("ls-files", _paths.ROOT), params["environment"]
     )
     if staged:
-        result["message"] = policy.commit_message(staged, params["environment"], removed, params["replaced"])
+        replaced = params["replaced"]
+        headed = History(clone).having(clone.head(), HEADER) if replaced else set()
+        result["message"] = policy.commit_message(staged, params["environment"], removed, replaced, headed)
         if not check_mode:
             author = (params["author_name"], params["author_email"])
             clone.commit(result["message"], *author)

@@ -5,18 +5,25 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.adoption import word
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.comparison import Comparison
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.options import Options
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._paths import KUSTOMIZATIONS
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER, write_tree
 
 from .test_comparison import KUSTOMIZE, Cluster, commit, manifest
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 WEB = ("apps", "Deployment", "maildev", "web")
 FOLDER = "argocd/infra/maildev"
 OVERLAY = f"{FOLDER}/envs/dev"
@@ -231,11 +238,47 @@ class TestRenderedFilesThatSomebodyChanged:
         assert compare(clone, running(clone, deployment()))["replaced"] == []
 
     def test_trees_that_were_rendered_without_a_checksum_go_on(self, clone):
-        path = clone.path / self.EDITED
-        path.write_text(f"{HEADER}{objects(deployment(replicas=7))}")
+        # The base has checksums already: that was a run for another environment.
+        write_tree(clone.path / FOLDER / "base", {"kustomization.yaml": f"{HEADER}resources: []\n"}, write=True)
+        (clone.path / self.EDITED).write_text(f"{HEADER}{objects(deployment(replicas=7))}")
+        (clone.path / OVERLAY / "kustomization.yaml").write_text(f"{HEADER}{KUSTOMIZATION}")
         commit(clone)
         render(clone, deployment())
         assert compare(clone, running(clone, deployment()))["replaced"] == []
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda header, checksum, content: ["---", header, checksum, *content],
+            lambda header, checksum, content: ["# yaml-language-server: $schema=x", header, checksum, *content],
+            lambda header, checksum, content: [header, "# ours", checksum, *content],
+            lambda header, _checksum, content: [header, *content],
+        ],
+        ids=["document above", "comment above", "line between", "no checksum"],
+    )
+    def test_a_header_that_is_not_as_it_was_hides_nothing(self, clone, change):
+        header, checksum, *content = (clone.path / self.EDITED).read_text().split("\n")
+        text = "\n".join(change(header, checksum, content)).replace("replicas: 1", "replicas: 7")
+        by_hand(clone, {self.EDITED: text})
+        said = word("maildev", {self.EDITED: text})
+        render(clone, deployment())
+        cluster = running(clone, deployment(replicas=7))
+        assert refused(clone, cluster) == (
+            f"Nothing was written. Somebody changed what a run rendered of infra/maildev, and this run would overwrite "
+            f"it: {self.EDITED}. In the cluster this would\n- change Deployment maildev/web (spec.replicas)\nMove the "
+            f'change to the inventory, the role or {OVERLAY}/custom, or overwrite it with gitops_adopt: ["{said}"].'
+        )
+        assert compare(clone, cluster, adopt=[said])["replaced"] == [self.EDITED]
+
+    def test_the_commit_says_that_they_were_changed(self):
+        official, changed, written = f"{OVERLAY}/upstream.yaml", self.EDITED, f"{FOLDER}/base/upstream.yaml"
+        headed = {f"{OVERLAY}/kustomization.yml", changed}
+        assert policy.commit_message({changed: "M"}, "dev", [], [official, changed, written], headed) == (
+            "dev: update maildev\n\n- infra/maildev: 1 changed\n"
+            f"- {official}: changed by hand before (gitops_adopt)\n"
+            f"- {changed}: changed by hand before (gitops_adopt)\n"
+            f"- {written}: written by hand before (gitops_adopt)\n"
+        )
 
     def test_an_official_file_is_known_by_the_kustomization_beside_it(self, clone):
         official = {"upstream.yaml": "kind: List\n"}
@@ -254,6 +297,43 @@ class TestRenderedFilesThatSomebodyChanged:
         )
         assert compare(clone, running(clone, deployment()), adopt=[said])["replaced"] == [name]
 
+    @pytest.mark.parametrize("name", KUSTOMIZATIONS)
+    @pytest.mark.parametrize("above", ["", "---\n"])
+    def test_whatever_that_kustomization_is_called(self, clone, name, above):
+        files = {name: f"{HEADER}resources: [upstream.yaml]\n", "upstream.yaml": "kind: List\n"}
+        base = clone.path / FOLDER / "base"
+        write_tree(base, files, write=True)
+        (base / name).write_text(above + (base / name).read_text())
+        (base / "upstream.yaml").write_text("kind: Lost\n")
+        commit(clone)
+        write_tree(base, {name: files[name], "upstream.yaml": "kind: List\n"}, write=True)
+        names = [f"{FOLDER}/base/{name}", f"{FOLDER}/base/upstream.yaml"][0 if above else 1 :]
+        text = refused(clone, running(clone, deployment()))
+        assert text.startswith(
+            "Nothing was written. Somebody changed what a run rendered of infra/maildev, and this run would overwrite "
+            f"it: {', '.join(names)}. In the cluster this would change nothing.\n"
+        )
+
+    def test_an_official_file_without_its_checksum_counts_as_changed(self, clone):
+        official = {"upstream.yaml": "kind: List\n"}
+        render(clone, deployment(), more=official)
+        commit(clone)
+        path = clone.path / OVERLAY / "kustomization.yaml"
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if "upstream.yaml: " not in line))
+        self.edit(clone, "kind: List", "kind: Lost", f"{OVERLAY}/upstream.yaml")
+        render(clone, deployment(), more=official)
+        assert refused(clone, running(clone, deployment())).startswith(
+            "Nothing was written. Somebody changed what a run rendered of infra/maildev, and this run would overwrite "
+            f"it: {OVERLAY}/upstream.yaml. In the cluster this would change nothing.\n"
+        )
+
+    def test_a_stand_in_has_its_own_checksum(self, clone):
+        render(clone, deployment(), more={"upstream.yaml": f"{HEADER}kind: List\n"})
+        commit(clone)
+        render(clone, deployment(), more={"upstream.yaml": "kind: List\nitems: []\n"})
+        assert compare(clone, running(clone, deployment()))["replaced"] == []
+
     def test_so_do_those_of_the_applicationsets(self, clone):
         folder = clone.path / "argocd/appsets/dev"
         write_tree(folder, {"infra.yaml": f"{HEADER}a: 1\n"}, write=True)
@@ -267,3 +347,51 @@ class TestRenderedFilesThatSomebodyChanged:
             "argocd/appsets/dev/infra.yaml.\n"
             f'Move the change to the inventory, or overwrite it with gitops_adopt: ["{said}"].'
         )
+
+    def test_an_applicationset_without_a_header_counts_as_changed(self, clone):
+        folder = clone.path / "argocd/appsets/dev"
+        files = dict.fromkeys(("infra.yaml", "services.yaml"), f"{HEADER}a: 1\n")
+        write_tree(folder, files, write=True)
+        by_hand(clone, {"argocd/appsets/dev/infra.yaml": "a: 2\n"})
+        write_tree(folder, files, write=True)
+        assert refused(clone).startswith(
+            "Nothing was written. Somebody changed what a run rendered of appsets, and this run would overwrite it: "
+            "argocd/appsets/dev/infra.yaml.\n"
+        )
+
+
+def test_a_removal_names_all_that_somebody_changed_in_what_it_deletes(clone):
+    base = {"kustomization.yaml": f"{HEADER}resources: [upstream.yaml]\n", "upstream.yaml": "kind: List\n"}
+    write_tree(clone.path / FOLDER / "base", base | {"web.yaml": f"{HEADER}a: 1\n"}, write=True)
+    render(clone, deployment(), more={"upstream.yaml": "kind: List\n"})
+    commit(clone)
+    names = [f"{FOLDER}/base/upstream.yaml", f"{FOLDER}/base/web.yaml", f"{OVERLAY}/upstream.yaml"]
+    by_hand(clone, {name: (clone.path / name).read_text() + "b: 1\n" for name in names})
+    options = Options("dev", "file:///r", "HEAD", kustomize=KUSTOMIZE, removals=["maildev"])
+    found = Comparison(clone, running(clone, deployment()), options).result()
+    assert found["notes"] == [
+        "Deleted: maildev.",
+        f"Removing maildev deletes what somebody changed in {', '.join(names)}.",
+    ]
+    # The base stays as long as another environment reads it.
+    by_hand(clone, {f"{FOLDER}/envs/prod/kustomization.yaml": "resources: [../../base]\n"})
+    found = Comparison(clone, running(clone, deployment()), options).result()
+    assert found["notes"] == ["Deleted: maildev.", f"Removing maildev deletes what somebody changed in {names[2]}."]
+
+
+def test_files_are_read_alike_in_each_locale(clone):
+    write_tree(clone.path / OVERLAY, {"objects.yaml": f"{HEADER}größe: 1\n"}, write=True)
+    commit(clone)
+    program = f"""
+import conftest
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.checksums import is_edited
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History
+texts = History(Clone({str(clone.path)!r}, "", "main")).texts("HEAD", ["{OVERLAY}/objects.yaml"])
+print([is_edited(text, True) for text in texts.values()])
+"""
+    variables = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(ROOT / "tests")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | variables, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[False]\n", "")

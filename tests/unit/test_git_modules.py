@@ -135,6 +135,19 @@ class TestPublish:
             "diff": {"prepared": ""},
         }
 
+    def test_the_message_tells_what_people_changed_from_what_they_wrote(self, publish_dev, clone):
+        write(clone, KAFKA, "a: 7")
+        write(clone, DEV, "b: 7")
+        (clone.path / "argocd" / DEV).write_text("b: 7\n")
+        publish_dev()
+        write(clone, KAFKA, "a: 1")
+        write(clone, DEV, "b: 1")
+        assert publish_dev(replaced=[f"argocd/{KAFKA}", f"argocd/{DEV}"])["message"] == (
+            "dev: update kafka\n\n- infra/kafka: 2 changed\n"
+            f"- argocd/{KAFKA}: changed by hand before (gitops_adopt)\n"
+            f"- argocd/{DEV}: written by hand before (gitops_adopt)\n"
+        )
+
     def test_check_mode_tells_the_same_and_commits_nothing(self, publish_dev, clone, remote):
         publish(clone, KAFKA, "a: 1")
         before = clone.head()

@@ -82,9 +82,14 @@ def test_each_rendered_file_has_a_checksum_of_what_follows():
         (lambda text: text.replace("a: 1", "a: 2"), True),
         (lambda text: f"{text}\n", True),
         (lambda text: text.replace("follows: ", "follows: 0"), True),
-        (lambda text: text.partition("\n")[0] + "\na: 2\n", False),  # as earlier releases rendered it
-        (lambda text: f"# Mine.\n{text}", False),  # not ours any more
+        (lambda text: f"# Mine.\n{text}", True),
+        (lambda text: text.replace("\n", "\n# Mine.\n", 1), True),
+        (lambda text: text.partition("\n")[0] + "\na: 2\n", True),
     ],
 )
 def test_it_shows_whether_somebody_changed_the_file(change, expected):
-    assert is_edited(change(with_checksums({"x": f"{HEADER}a: 1\n"})["x"])) is expected
+    assert is_edited(change(with_checksums({"x": f"{HEADER}a: 1\n"})["x"]), is_checked=True) is expected
+
+
+def test_where_no_file_has_a_checksum_earlier_releases_rendered_them():
+    assert not is_edited(f"{HEADER}a: 2\n", is_checked=False)

@@ -20,12 +20,15 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import name_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.revisions import Revisions
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._files import read
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.checksums import (
+    MARK,
     content_of,
     is_edited,
     is_edited_official,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER
 
 Component = tuple[str, str]  # layer, name
 NAMED = 20
@@ -73,16 +76,13 @@ def _is_plain(name: str, changed: set[str]) -> bool:
     return _is_official(name) or (name.endswith(".md") and name not in changed)
 
 
-def edited(before: dict[str, str], after: dict[str, str]) -> dict[str, str]:
-    """Return the rendered files of Git that somebody changed and that will have another content, as they are."""
-    found = {}
-    for name, text in before.items():
-        kustomization = before.get(str(PurePosixPath(name).with_name(_paths.KUSTOMIZATIONS[0])), "")
-        if not (is_edited_official(text, kustomization) if _is_official(name) else is_edited(text)):
-            continue
-        if content_of(text) != content_of(after.get(name, "")):
-            found[name] = text
-    return found
+def is_changed(name: str, before: dict[str, str], checked: set[str]) -> bool:
+    """Return whether somebody changed a rendered file of Git; files of the folders `checked` have checksums."""
+    is_checked = policy.rendered_folder(name) in checked
+    if not _is_official(name):
+        return is_edited(before[name], is_checked)
+    kustomization = "\n".join(before.get(path, "") for path in sorted(_paths.kustomizations_beside(name)))
+    return is_edited_official(before[name], kustomization, is_checked)
 
 
 def group_of(name: str) -> str:
@@ -112,8 +112,14 @@ class Adoption:
 
     @cached_property
     def headed(self) -> set[str]:
-        """Return the files of the published commit that have our header."""
-        return self.history.headed(self.published)
+        """Return the files of the published commit that have our header, also where it is not in the first line."""
+        return self.history.having(self.published, HEADER)
+
+    @cached_property
+    def checked(self) -> set[str]:
+        """Return the folders of the published commit that were rendered with checksums."""
+        names = self.history.having(self.published, MARK)
+        return {policy.rendered_folder(name) for name in names if not _paths.is_custom(name)}
 
     @cached_property
     def theirs(self) -> dict[str, Theirs]:
@@ -134,19 +140,26 @@ class Adoption:
     @cached_property
     def edited(self) -> dict[str, dict[str, str]]:
         """Return what somebody changed in rendered files and the run overwrites: texts by component and name."""
-        mine = {name for name in self.changed & set(self.history.files(self.published)) if self._is_ours(name)}
-        official = {name for name in mine if _is_official(name)}
-        beside = {str(PurePosixPath(name).with_name(_paths.KUSTOMIZATIONS[0])) for name in official} & self.headed
-        before = self.history.texts(self.published, sorted(mine | beside))
-        paths = {name: self.clone.path / name for name in before}
-        after = {name: path.read_text(errors="replace") for name, path in paths.items() if path.is_file()}
         groups: dict[str, dict[str, str]] = {}
-        for name, text in edited(before, after).items():
-            groups.setdefault(group_of(name), {})[name] = text
+        for name, text in self._changed_by_people(self.changed).items():
+            path = self.clone.path / name
+            if content_of(text) != (content_of(read(path)) if path.is_file() else ""):
+                groups.setdefault(group_of(name), {})[name] = text
         return groups
 
+    def _changed_by_people(self, names: Iterable[str]) -> dict[str, str]:
+        """Return those of these files of the published commit that a run rendered and somebody changed, as they are."""
+        present = set(self.history.files(self.published))
+        ours = {name for name in names if name in present and self._is_ours(name)}
+        beside = {path for name in ours if _is_official(name) for path in _paths.kustomizations_beside(name)}
+        before = self.history.texts(self.published, sorted(ours | (beside & present)))
+        return {name: before[name] for name in sorted(ours & before.keys()) if is_changed(name, before, self.checked)}
+
     def _is_ours(self, name: str) -> bool:
-        return name in self.headed or _is_official(name)
+        """Return whether a run wrote a file; beside the ApplicationSets nobody else has one of the same name."""
+        if name in self.headed or _is_official(name):
+            return True
+        return not policy.component_of(name) and policy.rendered_folder(name) in self.checked
 
     @property
     def replaced(self) -> list[str]:
@@ -177,15 +190,10 @@ class Adoption:
         environment, notes = self.options.environment, []
         files = self.history.files(self.published) if removed else []
         for name, layer in sorted(removed.items()):
-            custom, overlay = (
-                _paths.custom_folder(layer, name, environment),
-                _paths.overlay_folder(layer, name, environment),
-            )
+            custom = _paths.custom_folder(layer, name, environment)
             if any(file.startswith(f"{custom}/") for file in files):
                 notes.append(f"{custom} is the user's and stays in Git.")
-            own = [file for file in files if file.startswith(f"{overlay}/") and file in self.headed]
-            texts = self.history.texts(self.published, [file for file in own if not _paths.is_custom(file)])
-            lost = sorted(edited(texts, {}))
+            lost = sorted(self._changed_by_people(policy.leaving(files, (layer, name), environment)))
             notes += [f"Removing {name} deletes what somebody changed in {listed(lost, NAMED)}."] if lost else []
         return notes
 

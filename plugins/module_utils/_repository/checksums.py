@@ -53,14 +53,21 @@ def content_of(text: str) -> str:
     return "\n".join(lines)
 
 
-def is_edited(text: str) -> bool:
-    """Return whether somebody changed a rendered file; of one without a checksum that is not known."""
+def is_edited(text: str, is_checked: bool) -> bool:
+    """Return whether somebody changed a rendered file; a header that is not in its place is a change as well.
+
+    Without a checksum it was rendered before there were any, unless files of the same folder have one (`is_checked`).
+    """
     header, _newline, rest = text.partition("\n")
     mark, _newline, content = rest.partition("\n")
-    return header.startswith(HEADER) and mark.startswith(MARK) and mark.removeprefix(MARK) != digest(content)
+    if not header.startswith(HEADER):
+        return True
+    return mark.removeprefix(MARK) != digest(content) if mark.startswith(MARK) else is_checked
 
 
-def is_edited_official(text: str, kustomization: str) -> bool:
-    """Return whether somebody changed an official file; not known if the kustomization beside it has no checksum."""
-    found = [line.removeprefix(OFFICIAL) for line in kustomization.split("\n")[:3] if line.startswith(OFFICIAL)]
-    return bool(found) and found[0] != digest(text)
+def is_edited_official(text: str, kustomization: str, is_checked: bool) -> bool:
+    """Return whether somebody changed an official file, or the stand-in that was rendered in its place."""
+    if text.startswith(HEADER):
+        return is_edited(text, is_checked)
+    found = [line.removeprefix(OFFICIAL) for line in kustomization.split("\n") if line.startswith(OFFICIAL)]
+    return found[0] != digest(text) if found else is_checked

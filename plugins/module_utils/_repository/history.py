@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._files import read
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import (
     BASE,
     ROOT,
@@ -71,10 +72,10 @@ class History:
         found = self.names("grep", "-l", "--no-color", "--fixed-strings", HEADER, commit, "--", pattern, check=False)
         return [name.partition(":")[2] for name in found]
 
-    def headed(self, commit: str) -> set[str]:
-        """Return the files of a commit that have the header of a rendered file."""
+    def having(self, commit: str, text: str) -> set[str]:
+        """Return the files of a commit that have a text in any line; official files are not searched."""
         paths = ("--", ROOT, f":(exclude,glob)**/{UPSTREAM}")
-        found = self.names("grep", "-l", "--no-color", "--fixed-strings", HEADER, commit, *paths, check=False)
+        found = self.names("grep", "-l", "--no-color", "--fixed-strings", text, commit, *paths, check=False)
         return {name.partition(":")[2] for name in found}
 
     def past(self, environment: str) -> list[str]:
@@ -116,7 +117,7 @@ class History:
         with tempfile.TemporaryDirectory(prefix="monorepo-gitops-") as folder:
             self._extract(commit, names, Path(folder))
             found = {name: Path(folder) / name for name in names}
-            return {name: path.read_text(errors="replace") for name, path in found.items() if path.is_file()}
+            return {name: read(path) for name, path in found.items() if path.is_file()}
 
     def _extract(self, commit: str, present: list[str], target: Path) -> None:
         if not present:

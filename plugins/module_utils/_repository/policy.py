@@ -9,7 +9,7 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -59,6 +59,20 @@ def environments_of(files: list[str], component: tuple[str, str]) -> set[str]:
     return {parts[4] for parts in paths if parts[:4] == prefix and len(parts) > 5}
 
 
+def leaving(files: list[str], component: tuple[str, str], environment: str) -> list[str]:
+    """Return the files that leave with an overlay: with the last one, all of the component except what users added."""
+    folder = f"{_paths.component_folder(*component)}/"
+    if environments_of(files, component) != {environment}:
+        folder += f"{_paths.environment_folder(environment)}/"
+    return [path for path in files if path.startswith(folder) and not _paths.is_custom(path)]
+
+
+def rendered_folder(path: str) -> str:
+    """Return the folder of a file that a run writes as a whole: a base, an overlay, or that of the ApplicationSets."""
+    parts = PurePosixPath(path).parent.parts
+    return "/".join(parts[: 4 if parts[3:4] == (_paths.BASE,) else 5])
+
+
 def touched_environments(staged: dict[str, str], all_files: list[str], environment: str) -> list[str]:
     """Return the other environments whose manifests change: those of components whose base changed."""
     bases = {component_of(path) for path in staged if PurePosixPath(path).parts[3:4] == (_paths.BASE,)}
@@ -73,8 +87,17 @@ def touched_components(files: list[str], environment: str) -> list[str]:
     return sorted({component[1] for path in ours if (component := component_of(path))})
 
 
-def commit_message(staged: dict[str, str], environment: str, removals: list[str], replaced: Sequence[str] = ()) -> str:
-    """Return a commit message: a subject line, and a body that lists the changes, and what people wrote before."""
+def commit_message(
+    staged: dict[str, str],
+    environment: str,
+    removals: list[str],
+    replaced: Sequence[str] = (),
+    headed: Collection[str] = (),
+) -> str:
+    """Return a commit message: a subject line, and a body that lists the changes, and what people did before.
+
+    Of the `replaced` files, those that are `headed` were rendered, and then changed by people.
+    """
     verbs = {"A": "added", "M": "changed", "D": "removed"}
     groups: dict[str, Counter[str]] = {}
     for path, status in staged.items():
@@ -89,8 +112,14 @@ def commit_message(staged: dict[str, str], environment: str, removals: list[str]
         f"- {name}: {', '.join(f'{count} {verb}' for verb, count in sorted(groups[name].items()))}" for name in names
     ]
     body += [f"- {name}: removed from {environment} (gitops_removals)" for name in removals]
-    body += [f"- {path}: written by hand before (gitops_adopt)" for path in replaced]
+    body += [f"- {path}: {_done(path, headed)} by hand before (gitops_adopt)" for path in replaced]
     return f"{environment}: update {head}\n\n" + "\n".join(body) + "\n"
+
+
+def _done(path: str, headed: Collection[str]) -> str:
+    """Return what people did with a file; an official one has no header, but the kustomization beside it has."""
+    official = PurePosixPath(path).name == _paths.UPSTREAM
+    return "changed" if (_paths.kustomizations_beside(path) if official else {path}) & set(headed) else "written"
 
 
 def kinds_summary(objects: list[dict[str, Any]]) -> list[dict[str, str]]:
