@@ -49,6 +49,13 @@ def test_what_has_the_form_of_a_credential_is_found_in_any_file(name):
     assert find_secrets({"notes.txt": f"# {BY_FORM[name]}\n"})
 
 
+@pytest.mark.parametrize("name", BY_FORM)
+@pytest.mark.parametrize("before", ["x\n", "x\t", "x\r\n"])
+def test_what_has_the_form_of_a_credential_is_found_on_any_line_of_a_built_object(name, before):
+    item = {"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"notes.txt": f"{before}{BY_FORM[name]}\n"}}
+    assert in_objects([item], [])
+
+
 def test_the_words_of_a_form_are_in_whatever_has_it():
     """They only save time."""
     texts = [*BY_FORM.values(), *map(str, TRUE.values())]

@@ -27,7 +27,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository import
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.policy import kinds_summary
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.secrets import in_objects
 
-SCHEMA = "10"  # of what the cache has, and of what counts as a secret
+SCHEMA = "11"  # of what the cache has, and of what counts as a secret
 # DNS-1123 subdomain; Gateway API allows a wildcard as the whole first label.
 HOST_NAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 # A transformer's configuration with its patch, the patch, and an entry of a generator.

@@ -20,6 +20,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.tokens
 
 Manifest = dict[str, Any]
 
+ESCAPE = re.compile(r"\\+[nrt]")
 SECRET = re.compile(r"\bkind[\"']?\s*:\s*[\"']?Secret(?:List)?\b")
 
 
@@ -48,7 +49,7 @@ def traces(item: Manifest) -> set[tuple[str, str]]:
     """Return the secrets of an object themselves, to compare them with those of another one. Never show them."""
     if found := values(item):
         return {("data", json.dumps(found, sort_keys=True))}
-    return traces_of(json.dumps(item, ensure_ascii=False)) | set(credentials(item))
+    return traces_of(_text(item)) | set(credentials(item))
 
 
 def traces_of(text: str) -> set[tuple[str, str]]:
@@ -74,6 +75,11 @@ def values(item: Manifest) -> tuple[Any, Any] | None:
     return found if kind == "Secret" and any(found) else None
 
 
+def _text(item: Manifest) -> str:
+    """Return an object as text; the letter of an escape is no part of the word that follows it."""
+    return ESCAPE.sub("\n", json.dumps(item, ensure_ascii=False))
+
+
 def _objects(documents: list[Any]) -> list[Manifest]:
     """Return the objects of documents."""
     return [item for document in documents for item in expanded(document) if isinstance(item, dict)]
@@ -92,7 +98,7 @@ def in_objects(objects: list[Manifest], folders: list[Path]) -> list[str]:
         if secret:
             found += [] if secret in public else [f"{label} has data"]
         else:
-            by_form = [f"{label} contains {what}" for what in tokens(json.dumps(item, ensure_ascii=False))]
+            by_form = [f"{label} contains {what}" for what in tokens(_text(item))]
             found += by_form or [f"{label}: {what}" for what in named(item)]
     return found
 
