@@ -77,7 +77,8 @@ class Description:
         name = PurePosixPath(url).name.removesuffix(".git")
         left_out = layout.lists(taken.files, self._kustomization)
         self.moves = layout.moves(taken.files, self.layers, name, left_out)
-        self.edits = layout.edits(taken.files, self._kustomization, self.moves)
+        self.edits, references = layout.edits(taken.files, self._kustomization, self.moves)
+        self.left = [inventory.one_line(f"{path}: {why}") for path, why in (*self.moves.left, *references)]
         self.files = sorted(map(self.moves.place, taken.files))
         self.environment = chosen(environment, layout.environments(self.files), public(url))
 
@@ -106,7 +107,7 @@ class Description:
             "handwritten": [entry.label for entry in components if entry.reason],
             "adopt": [entry.name for entry in roles if not entry.rendered],
             "moves": layout.commands(self.moves, self.edits),
-            "left": [f"{folder}: {reason}" for folder, reason in self.moves.left],
+            "left": self.left,
             "notes": self.notes,
             "summary": inventory.summary(public(self.url), self.taken.commit, self.environment, components),
             "differences": inventory.differences(components),

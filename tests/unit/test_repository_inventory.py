@@ -18,7 +18,7 @@ import seed_tree
 import yaml
 from ansible.errors import AnsibleActionFail
 from ansible_collections.monorepo.gitops.plugins.action.repository_inventory import LOCAL, MOVED
-from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inventory
+from ansible_collections.monorepo.gitops.plugins.module_utils._environment import inventory, layout
 from hypothesis import HealthCheck, Phase, given, settings
 from rendering import programs
 
@@ -187,7 +187,15 @@ def test_folders_of_another_layout_are_moved_in_a_copy(tmp_path):
         "git mv apps/overlays/prod/cart argocd/services/cart/envs/prod",
         "git mv platform/maildev/base argocd/infra/maildev/base",
         "git mv platform/maildev/overlays argocd/infra/maildev/envs",
-        *(line for line in found["moves"] if line.startswith("sed ")),
+        *(
+            rf"""sed -i 's#\(^\|[[:blank:]"'"'"'[,=]\){old}\($\|[[:space:]"'"'"',]\|]\)#\1{new}\2#g' """
+            f"argocd/services/cart/envs/{environment}/kustomization.yaml"
+            for environment, old, new in (
+                ("dev", r"\.\./\.\./\.\./base/cart", "../../base"),
+                ("dev", r"\.\./\.\./\.\./\.\./shared", "../../../../../shared"),
+                ("prod", r"\.\./\.\./\.\./base/cart", "../../base"),
+            )
+        ),
         "git add argocd/services/cart/envs/dev/kustomization.yaml argocd/services/cart/envs/prod/kustomization.yaml",
     ]
     assert (found["notes"], found["left"]) == ([MOVED, LOCAL], [])
@@ -198,6 +206,35 @@ def test_folders_of_another_layout_are_moved_in_a_copy(tmp_path):
     seed_tree.commit(tmp_path / "repository")
     again = describe(tmp_path / "repository", environment="dev")
     assert (again["moves"], again["handwritten"]) == ([], found["handwritten"])
+
+
+def test_what_cannot_be_moved_stays_in_the_copy_and_is_listed(tmp_path):
+    """Overlays in an overlay, and a second folder of overlays beside that of the layout."""
+    files = {
+        f"apps/overlays/dev/{K}": {"resources": ["x.yaml"]},
+        "apps/overlays/dev/x.yaml": config_map("apps"),
+        f"apps/overlays/dev/redis/overlays/prod/{K}": {"resources": ["x.yaml"]},
+        "apps/overlays/dev/redis/overlays/prod/x.yaml": config_map("redis"),
+        f"argocd/services/legacy/overlays/prod/{K}": {"resources": ["../../base"]},
+        "argocd/services/old/envs/dev/custom/x.yaml": "a: b",
+        f"a\x1b[2K\ngit rm -r x/{K}": {"resources": ["../apps/overlays/dev"]},
+    }
+    found = describe(write(tmp_path / "repository", legacy() | files), environment="dev")
+    reference = "../argocd/services/apps/envs/dev"
+    assert found["left"] == [
+        "apps/overlays/dev/redis: apps/overlays/dev/redis/overlays lies in apps/overlays, which moves as well: "
+        "move it by hand",
+        "argocd/services/legacy: argocd/services/legacy/envs exists already: move it by hand",
+        f"a?[2K git rm -r x/{K}: its reference ../apps/overlays/dev has to be {reference}: change it by hand",
+    ]
+    assert found["moves"] == ["mkdir -p argocd/services/apps", "git mv apps/overlays argocd/services/apps/envs"]
+    assert found["handwritten"] == ["services/apps", "services/legacy", "services/old"]
+    assert "#   services/old: it has no overlay of dev\n" in found["inventory"]
+    subprocess.run(["bash", "-euc", "\n".join(found["moves"])], cwd=tmp_path / "repository", check=True)
+    code, output = play(tmp_path, repository=str(tmp_path / "repository"), overlay="dev")
+    assert code == 0, output
+    said = ["", "What no command brings to the layout of this collection:", *found["left"], "", *found["notes"], ""]
+    assert "\n".join(said) in "\n".join(line.strip() for line in output.splitlines())
 
 
 def test_bases_and_overlays_as_public_repositories_have_them(tmp_path):
@@ -428,6 +465,14 @@ def test_everything_in_a_random_tree_is_named_once(tmp_path_factory, parts):
     found = describe(folder, environment="dev")
     check(found)
     assert sorted(named(found)) == sorted(expected(parts, found))
+    # The commands lead to what is named, and nothing else happens.
+    subprocess.run(["bash", "-euc", "\n".join(found["moves"])], cwd=folder, check=True)
+    files = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    after = layout.environments(files)
+    roles = {(trees.ROLES.get(name, ""), name) for name in found["components"]}
+    assert after.keys() == {tuple(label.split("/")) for label in found["handwritten"]} | roles
+    assert all(own <= {"dev", "prod"} for own in after.values())
+    assert "evil" not in [path.name for path in folder.rglob("*")]
 
 
 def expected(parts: list[trees.Part], found: dict) -> list[str]:
@@ -435,12 +480,19 @@ def expected(parts: list[trees.Part], found: dict) -> list[str]:
     left, names = {line.partition(": ")[0] for line in found["left"]}, []
     for part in parts:
         label = f"{part.layer}/{part.name}"
-        if part.layout != "ours":
-            if part.form in (trees.chart, trees.folder):  # without a kustomization nobody knows what is an overlay
+        # Without a kustomization nobody knows what is an overlay.
+        overlays = part.form not in (trees.chart, trees.folder)
+        if part.layout == "beside" and overlays:
+            names.append(f"argocd/{label}")
+        inner = map(part.inner, part.environments if part.layout == "nested" else ())
+        names += [entry if entry in left else f"{part.layer}/inner" for entry in inner]
+        if part.layout not in ("ours", "beside"):
+            if not overlays:
                 continue
             if label not in left:
                 label = f"{trees.ROLES.get(part.name, part.layer)}/{part.name}"
+                names += [part.list_file()] * len(part.environments if part.layout == "listed" else ())
         names.append(
-            part.name if f"{label}" not in found["handwritten"] and label not in left else inventory.one_line(label)
+            part.name if label not in found["handwritten"] and label not in left else inventory.one_line(label)
         )
     return names

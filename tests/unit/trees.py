@@ -128,7 +128,10 @@ FORMS: list[Form] = [plain, patched, generated, defined, chart, inflated, folder
 
 @dataclass(frozen=True)
 class Part:
-    """A component of a tree; `layout` is ours, or how its base and its overlays lie."""
+    """A component of a tree; `layout` is ours, or how its base and its overlays lie, or what else there is.
+
+    That is another folder of overlays beside ours, overlays in each of its overlays, or a list that names its overlays.
+    """
 
     name: str
     layer: str
@@ -141,9 +144,11 @@ class Part:
     def files(self) -> Files:
         """Return its files."""
         base, overlay = self.form(self.name, self.text, self.number)
+        ours = ("argocd/{layer}/{name}/base", "argocd/{layer}/{name}/envs/{environment}", "../../base")
+        own = ("{layer}/{name}/base", "{layer}/{name}/overlays/{environment}", "../../base")
         places = {
-            "ours": ("argocd/{layer}/{name}/base", "argocd/{layer}/{name}/envs/{environment}", "../../base"),
-            "own": ("{layer}/{name}/base", "{layer}/{name}/overlays/{environment}", "../../base"),
+            **dict.fromkeys(("ours", "beside"), ours),
+            **dict.fromkeys(("own", "nested", "listed"), own),
             "shared": ("{layer}/base/{name}", "{layer}/overlays/{environment}/{name}", "../../../base/{name}"),
         }
         at, over, reference = places[self.layout]
@@ -151,15 +156,30 @@ class Part:
         for environment in self.environments:
             place = over.format(environment=environment, **vars(self))
             reference = reference.format(**vars(self))
-            found |= {f"{place}/{file}": content.replace("BASE", reference) for file, content in overlay.items()}
+            folders = [place, *([place.replace("/envs/", "/overlays/")] if self.layout == "beside" else [])]
+            for file, content in overlay.items():
+                found |= {f"{folder}/{file}": content.replace("BASE", reference) for folder in folders}
+            if self.layout == "nested":
+                found[f"{self.inner(environment)}/overlays/dev/kustomization.yaml"] = kustomization()
+        if self.layout == "listed":
+            overlays = [f"../../{over.format(environment=entry, **vars(self))}" for entry in self.environments]
+            found[self.list_file()] = kustomization(*overlays)
         return found
+
+    def inner(self, environment: str) -> str:
+        """Return the component in an overlay."""
+        return f"{self.layer}/{self.name}/overlays/{environment}/inner"
+
+    def list_file(self) -> str:
+        """Return the file that names its overlays, in a folder that no command may have."""
+        return f"x;touch evil;/{self.layer} {self.name}/kustomization.yaml"
 
 
 PARTS = st.builds(
     Part,
     name=NAMES,
     layer=st.sampled_from(["infra", "services"]),
-    layout=st.sampled_from(["ours", "ours", "own", "shared"]),
+    layout=st.sampled_from(["ours", "ours", "own", "shared", "beside", "nested", "listed"]),
     form=st.sampled_from(FORMS),
     environments=st.sampled_from([("dev",), ("dev", "prod"), ("prod",)]),
     text=TEXTS,

@@ -61,13 +61,16 @@ class Edit:
 
 
 def environments(files: Iterable[str]) -> dict[Component, set[str]]:
-    """Return the components below argocd/<layer>/ with the environments for which they have an overlay."""
+    """Return the components below argocd/<layer>/ with the environments for which they have an overlay.
+
+    What users add to one is none by itself.
+    """
     found: dict[Component, set[str]] = {}
     for file in files:
         parts = file.split("/")
         if len(parts) > 3 and parts[0] == _paths.ROOT and parts[1] in _paths.LAYERS:
             own = found.setdefault((parts[1], parts[2]), set())
-            if len(parts) > 5 and parts[3] == _paths.ENVIRONMENTS:
+            if len(parts) > 5 and parts[3] == _paths.ENVIRONMENTS and not _paths.is_custom(file):
                 own.add(parts[4])
     return found
 
@@ -89,7 +92,8 @@ def lists(files: Iterable[str], read: Callable[[str], Any]) -> set[Folder]:
         named = list(references(content))
         if named and content.keys() <= {"apiVersion", "kind", "metadata", "resources"}:
             meant = [posixpath.normpath(posixpath.join(folder, entry)) for entry in named]
-            if all(entry.startswith(f"{_paths.ROOT}/") for entry in meant):
+            own = folder.split("/")[:3]  # an overlay names the base of its own component
+            if all(entry.startswith(f"{_paths.ROOT}/") and entry.split("/")[:3] != own for entry in meant):
                 found.add(tuple(folder.split("/")))
     return found
 
@@ -100,23 +104,24 @@ def moves(files: list[str], layers: dict[str, str], repository: str, left_out: I
     `repository` is the name of a component that is all of a repository.
     """
     folders = kustomized(files) - {*left_out}
-    taken = set(environments(files))
+    taken, present = set(environments(files)), existing(files)
     done, left = Moves(), []
     for owner, name, sources in components(folders):
-        label = "/".join((*owner, name) if name else owner) or "."
+        label, others = "/".join((*owner, name) if name else owner) or ".", taken
         if owner[:1] == (_paths.ROOT,) and len(owner) == 3 and owner[1] in _paths.LAYERS and not name:
             component: Component = (owner[1], owner[2])
-            taken.discard(component)
+            others = taken - {component}
         else:
             title = name or own_name(owner, repository)
             component = (layers.get(title) or layer_of(owner), title)
-        if problem := refusal(component, owner, sources, taken):
+        target = _paths.component_folder(*component)
+        pairs = [("/".join(source), f"{target}/{place}") for source, place in sources]
+        pairs = [pair for pair in pairs if pair[0] != pair[1]]
+        if problem := refusal(component, owner, sources, others) or obstacle(pairs, done.folders, files, present):
             left.append((label, problem))
             continue
         taken.add(component)
-        target = _paths.component_folder(*component)
-        pairs = tuple(("/".join(source), f"{target}/{place}") for source, place in sources)
-        done = Moves(done.folders + tuple(pair for pair in pairs if pair[0] != pair[1]), (*done.components, component))
+        done = Moves((*done.folders, *pairs), (*done.components, component))
     return Moves(done.folders, done.components, tuple(left))
 
 
@@ -178,20 +183,59 @@ def refusal(component: Component, owner: Folder, sources: list[tuple[Folder, str
     return "it has several folders with overlays: move it by hand" if len(places) != len(set(places)) else ""
 
 
-def edits(files: list[str], read: Callable[[str], Any], moved: Moves) -> list[Edit]:
-    """Return the references of kustomizations that lead elsewhere after the moves; `read` returns a kustomization."""
-    known = {*files, *(folder for file in files for folder in parents(file))}
-    found = []
+def obstacle(
+    pairs: list[tuple[str, str]], earlier: Iterable[tuple[str, str]], files: list[str], present: set[str]
+) -> str:
+    """Return why folders cannot get to their new places after earlier ones got to theirs."""
+    outer = {folder for folder, _place in earlier}
+    for source, target in pairs:
+        if folder := next((path for path in parents(source) if path in outer), ""):
+            return f"{source} lies in {folder}, which moves as well: move it by hand"
+        # git mv would move it into a folder that exists, and below a file there can be none.
+        taken = [target] if target in present else [path for path in parents(target) if path in files]
+        if taken:
+            return f"{taken[0]} exists already: move it by hand"
+    return ""
+
+
+def existing(files: list[str]) -> set[str]:
+    """Return the files, and the folders that they are in."""
+    return {*files, *(folder for file in files for folder in parents(file))}
+
+
+def edits(files: list[str], read: Callable[[str], Any], moved: Moves) -> tuple[list[Edit], list[tuple[str, str]]]:
+    """Return the references of kustomizations that lead elsewhere after the moves, and those that no command changes.
+
+    `read` returns a kustomization.
+    """
+    known = existing(files)
+    found: list[Edit] = []
+    left: list[tuple[str, str]] = []
     for file in [file for file in files if posixpath.basename(file) in _paths.KUSTOMIZATIONS]:
         folder, place = posixpath.dirname(file), moved.place(file)
+        own = []
         for entry in dict.fromkeys(references(read(file))):
             meant = posixpath.normpath(posixpath.join(folder, entry))
-            if meant not in known or not is_plain(entry):
-                continue
-            new = posixpath.relpath(moved.place(meant), posixpath.dirname(place))
-            if new != posixpath.normpath(entry):
-                found.append(Edit(place, entry, new))
-    return found
+            after = posixpath.normpath(posixpath.join(posixpath.dirname(place), entry))
+            if meant in known and after != moved.place(meant):
+                own.append(Edit(place, entry, posixpath.relpath(moved.place(meant), posixpath.dirname(place))))
+        possible = in_order([edit for edit in own if is_plain(edit.file) and is_plain(edit.old)])
+        found += possible
+        left += [
+            (place, f"its reference {edit.old} has to be {edit.new}: change it by hand")
+            for edit in own
+            if edit not in possible
+        ]
+    return found, left
+
+
+def in_order(changed: list[Edit]) -> list[Edit]:
+    """Return the edits of a file so that none changes what another one has written; without those that trade places."""
+    rest, done = [*changed], []
+    while ready := next((edit for edit in rest if edit.new not in {other.old for other in rest}), None):
+        rest.remove(ready)
+        done.append(ready)
+    return done
 
 
 def parents(file: str) -> Iterator[str]:
@@ -223,7 +267,7 @@ def references(kustomization: Any) -> Iterator[str]:
 
 def edited(text: str, edit: Edit) -> str:
     """Return a kustomization with another reference, as the command does it."""
-    pattern = rf"(^|[ \t\"'\[,=]){re.escape(edit.old)}($|[ \t\"',\]])"
+    pattern = rf"(^|[ \t\"'\[,=]){re.escape(edit.old)}($|[ \t\r\"',\]])"
     return re.sub(pattern, lambda found: f"{found[1]}{edit.new}{found[2]}", text, flags=re.MULTILINE)
 
 
@@ -240,4 +284,4 @@ def commands(moved: Moves, changed: list[Edit]) -> list[str]:
 def script(edit: Edit) -> str:
     """Return what sed needs to change a reference: the whole of it, quoted or not, in a list of either style."""
     old = edit.old.replace(".", r"\.")
-    return rf"""s#\(^\|[[:blank:]"'[,=]\){old}\($\|[[:blank:]"',]\|]\)#\1{edit.new}\2#"""
+    return rf"""s#\(^\|[[:blank:]"'[,=]\){old}\($\|[[:space:]"',]\|]\)#\1{edit.new}\2#g"""
