@@ -111,7 +111,7 @@ moves:
   type: list
   elements: str
 left:
-  description: Folders of another layout that cannot be moved, and why.
+  description: Folders of another layout that cannot be moved, and references that no command changes, and why.
   returned: success
   type: list
   elements: str
