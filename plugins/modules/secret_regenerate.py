@@ -134,7 +134,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     path = f"{ARGO}/namespaces/{params['namespace']}/applications/{name}"
     generated.refuse(items[0], get(api, path, f"Application {name}") if name else None)
     if not module.check_mode:
-        # The Secret first: a new ExternalSecret cannot write over an immutable one.
+        # The Secret first: a pod that starts in between must not get the old one.
         for item in filter(None, (live[0], items[0] | {"apiVersion": f"{generated.GROUP}/v1", "kind": generated.KIND})):
             delete(api, [item], params["wait_timeout"])
     return {"changed": True, "secrets": states}
