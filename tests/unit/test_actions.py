@@ -241,7 +241,7 @@ class TestRenderComponent:
             ("#jinja2: variable_start_string:'[[', variable_end_string:']]'\na: [[ b ]]\nc: '{{ d }}'\n", "b"),
             ("{% set shown = 1 %}\n{% include 'part.j2' %}\n", "hidden"),
             ("#jinja2: variable_start_string:'[[', variable_end_string:']]'\n{% include 'other.j2' %}\n", "far"),
-            ("{% include shop_part %}\n", "shop_part"),
+            ("{% include shop_part %}\n", "an include whose name is computed, shop_part"),
             ("a: {{ lookup('env', 'HOME') }}\n", "lookup"),
             ("a: {{ query('ansible.builtin.vars', 'shop_host') }}\n", "query"),
             ("a: {{ vars['shop_host'] }}\nb: {{ hostvars.localhost.shop_host }}\n", "hostvars, vars"),

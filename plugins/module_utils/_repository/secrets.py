@@ -76,7 +76,7 @@ def values(item: Manifest) -> tuple[Any, Any] | None:
 
 
 def _text(item: Manifest) -> str:
-    """Return an object as text; the letter of an escape is no part of the word that follows it."""
+    """Return an object as text; the letter of an escape does not belong to the word that follows it."""
     return ESCAPE.sub("\n", json.dumps(item, ensure_ascii=False))
 
 
