@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from integration.conftest import message, words
+from integration.conftest import ARGO, message, words
 
 from .clients import NAMESPACE, Client
 from .environment import RealEnvironment
@@ -77,4 +77,5 @@ def test_a_commit_without_a_signature_is_refused(site: RealEnvironment, signer: 
 
     signed = signer.push("--gpg-sign")
     words(site.site("--tags", "converge", *asked))
-    assert site.report()["commit"] == signed
+    items = (site.live(f"{ARGO}/applications") or {})["items"]
+    assert {item["status"]["sync"]["revision"] for item in items} == {signed}
