@@ -395,15 +395,15 @@ def test_values_of_secrets_are_not_shown():
         "spec.containers[web].args[1]: -v -> (none)",
         "spec.containers[web].env[DB_PASSWORD].value: (not shown) -> (none)",
     ]
-    before, after = (
+    secret, reference = (
         {"kind": "ConfigMap", "data": {"app": f"db.user=shop\ndb.password='{value}'\n", "level": level}}
         for value, level in (("hunter2", "info"), ("$(PASSWORD)", "debug"))
     )
-    assert list(inventory.changed_fields(before, after)) == [
+    assert list(inventory.changed_fields(secret, reference)) == [
         "data.app: (not shown) -> db.user=shop db.password='$(PASSWORD)'",
         "data.level: info -> debug",
     ]
-    assert list(inventory.changed_fields(after, before)) == [
+    assert list(inventory.changed_fields(reference, secret)) == [
         "data.app: db.user=shop db.password='$(PASSWORD)' -> (not shown)",
         "data.level: debug -> info",
     ]
