@@ -17,7 +17,7 @@ import pytest
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal import cluster as rehearsal
-from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal import ports
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal import ports, processes
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.configuration import kwokctl_configuration
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import chosen_ports, free_ports, ports_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.programs import last_lines
@@ -265,3 +265,17 @@ def test_a_build_of_somebody_else_is_used_without_a_reference(tmp_path):
     (tmp_path / "build").write_text("cannot be written to")
     rehearsal.keep_build(one.paths)
     assert (tmp_path / "build").read_text() == "cannot be written to"
+
+
+@pytest.mark.parametrize(
+    ("status", "command", "runs"),
+    [("S", "argocd-server\0--port\0", True), ("R", "", True), ("S", "sleep\0", False), ("Z", "", False)],
+)
+def test_a_process_that_becomes_another_program_has_no_command_for_a_moment(
+    tmp_path, monkeypatch, status, command, runs
+):
+    (tmp_path / "proc" / "7").mkdir(parents=True)
+    (tmp_path / "proc" / "7" / "stat").write_text(f"7 (argocd server) {status} 1 7")
+    (tmp_path / "proc" / "7" / "cmdline").write_text(command)
+    monkeypatch.setattr(processes, "Path", lambda text: tmp_path / text.lstrip("/"))
+    assert processes.is_running(7, "argocd-server") == runs

@@ -86,11 +86,11 @@ class Processes:
 def is_running(pid: int, component: str) -> bool:
     """Return whether a process runs and is this component.
 
-    Zombies and recycled PIDs do not count.
+    Zombies and recycled PIDs do not count. One that is about to become another program has no command for a moment.
     """
     try:
         status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         command = Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return False
-    return status != "Z" and component in command
+    return status != "Z" and (not command or component in command)
