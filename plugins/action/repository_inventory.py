@@ -26,7 +26,7 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils.adopting import (
 )
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.role_rendering import RoleRendering, build
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import is_ours
 
 ARGUMENTS: dict[str, Any] = {
     "url": {"type": "str", "required": True},
@@ -150,7 +150,7 @@ class Description:
     def _is_ours(self, entry: Found) -> bool:
         folder = self.tree / _paths.overlay_folder(entry.layer, entry.name, self.environment)
         names = [folder / name for name in _paths.KUSTOMIZATIONS]
-        return any(name.is_file() and name.read_text(errors="replace").startswith(HEADER) for name in names)
+        return any(name.is_file() and is_ours(name) for name in names)
 
     def _move(self) -> None:
         """Do in the copy of the repository what the commands do, and see that it builds the same objects."""

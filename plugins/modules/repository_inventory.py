@@ -25,6 +25,7 @@ description:
   - Runs on the controller, and needs git and kustomize, but no cluster.
 extends_documentation_fragment:
   - monorepo.gitops.attributes
+  - monorepo.gitops.git.kustomize
 options:
   url:
     description: URL of the repository, or its folder. What is not committed is not seen.
@@ -41,11 +42,6 @@ options:
   file:
     description: File that gets the inventory. It must not exist yet.
     type: path
-  command:
-    description: Command that builds a folder. By default C(kustomize build) or C(kubectl kustomize) from PATH.
-    type: list
-    elements: str
-    default: []
   ssh_command:
     description: Command that replaces C(ssh) for git.
     type: str

@@ -225,11 +225,8 @@ class SyncOrder(Order):
                 "change AppProject.spec.syncWindows",
             )
         if phase != "Succeeded":
-            text, step = (
-                with_details(sync_failure(self._own()), self._own()),
-                advice(blocked(failure_texts(self._own()))),
-            )
-            return Verdict(FAILED, Code.SYNC_FAILED, text, next_step=step)
+            text, step = sync_failure(self._own()), advice(blocked(failure_texts(self._own())))
+            return Verdict(FAILED, Code.SYNC_FAILED, with_details(text, self._own()), next_step=step)
         absent = self._absent()
         if absent:
             text = (

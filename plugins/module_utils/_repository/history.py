@@ -34,6 +34,14 @@ def inside(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
         return None
 
 
+def unpack(archive: Path, folder: Path) -> None:
+    """Write the files of an archive below a folder, and nothing outside of it."""
+    with tarfile.open(archive) as file:
+        if hasattr(tarfile, "data_filter"):  # Python before 3.11.4 has none
+            file.extraction_filter = inside
+        file.extractall(folder)  # noqa: S202
+
+
 class History:
     """The commits, branches and tags of a clone, as they were fetched; nothing is changed here."""
 
@@ -124,10 +132,7 @@ class History:
             return
         archive = target / "export.tar"
         self.git("--literal-pathspecs", "archive", f"--output={archive}", commit, "--", *present)
-        with tarfile.open(archive) as file:
-            if hasattr(tarfile, "data_filter"):  # Python before 3.11.4 has none
-                file.extraction_filter = inside
-            file.extractall(target)  # noqa: S202
+        unpack(archive, target)
         archive.unlink()
 
     def is_reachable(self, commit: str) -> bool:

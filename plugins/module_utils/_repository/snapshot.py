@@ -15,7 +15,7 @@ from pathlib import Path
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._git import public, run_git
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import ATTRIBUTES
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import inside
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import unpack
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,7 @@ def extract(clone: Path, commit: str, tree: Path) -> None:
         raise GitopsError(f"git archive of {commit} failed: {public(done.stderr.strip())}")
     tree.mkdir()
     try:
-        with tarfile.open(archive) as file:
-            if hasattr(tarfile, "data_filter"):  # Python before 3.11.4 has none
-                file.extraction_filter = inside
-            file.extractall(tree)  # noqa: S202
+        unpack(archive, tree)
     except (OSError, tarfile.TarError) as error:
         raise GitopsError(f"The files of {commit} cannot be written: {error}") from error
     finally:
