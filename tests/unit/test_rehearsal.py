@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -268,14 +269,31 @@ def test_a_build_of_somebody_else_is_used_without_a_reference(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("status", "command", "runs"),
-    [("S", "argocd-server\0--port\0", True), ("R", "", True), ("S", "sleep\0", False), ("Z", "", False)],
+    ("status", "flags", "command", "runs"),
+    [
+        ("S", 0x400000, "argocd-server\0--port\0", True),
+        ("R", 0x400000, "", True),
+        ("R", 0x40040C, "", False),
+        ("S", 0x400000, "sleep\0", False),
+        ("Z", 0x40040C, "", False),
+    ],
 )
-def test_a_process_that_becomes_another_program_has_no_command_for_a_moment(
-    tmp_path, monkeypatch, status, command, runs
+def test_a_process_without_a_command_becomes_another_program_or_ends(
+    tmp_path, monkeypatch, status, flags, command, runs
 ):
     (tmp_path / "proc" / "7").mkdir(parents=True)
-    (tmp_path / "proc" / "7" / "stat").write_text(f"7 (argocd server) {status} 1 7")
+    (tmp_path / "proc" / "7" / "stat").write_text(f"7 (argocd server) {status} 1 7 7 0 -1 {flags} 76 0")
     (tmp_path / "proc" / "7" / "cmdline").write_text(command)
     monkeypatch.setattr(processes, "Path", lambda text: tmp_path / text.lstrip("/"))
     assert processes.is_running(7, "argocd-server") == runs
+
+
+def test_a_killed_process_does_not_count_while_it_ends():
+    memory = "x = bytearray(300_000_000); print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", memory], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        assert processes.is_running(process.pid, "python")
+        process.kill()
+        while Path(f"/proc/{process.pid}/cmdline").read_bytes():
+            pass
+        assert not processes.is_running(process.pid, "python")

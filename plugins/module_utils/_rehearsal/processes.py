@@ -31,6 +31,8 @@ ARGOCD = (
 NOTIFICATIONS = "argocd-notifications-controller"
 ALL = (*CONTROL_PLANE, *ARGOCD, NOTIFICATIONS)
 LATER = (KUBELET, NOTIFICATIONS)
+# PF_EXITING of include/linux/sched.h, in the field "flags" of /proc/<pid>/stat (proc(5)).
+EXITING = 0x4
 
 
 class Processes:
@@ -86,11 +88,13 @@ class Processes:
 def is_running(pid: int, component: str) -> bool:
     """Return whether a process runs and is this component.
 
-    Zombies and recycled PIDs do not count. One that is about to become another program has no command for a moment.
+    Zombies and recycled PIDs do not count. A process has no command for a moment while it becomes another program, and
+    also while it ends, which the kernel tells by a flag of its own.
     """
     try:
-        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        status, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         command = Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return False
-    return status != "Z" and (not command or component in command)
+    is_ending = status == "Z" or int(fields[5]) & EXITING
+    return not is_ending and (not command or component in command)
