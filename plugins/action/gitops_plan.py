@@ -15,7 +15,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan 
     role_of,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import definition_file, engine_defaults
 
 ARGUMENTS: dict[str, Any] = {"components": {"type": "list", "elements": "raw", "required": True}}
@@ -32,7 +32,7 @@ class ActionModule(ControllerAction):
         """Return the components in their order."""
         argocd_namespace = self._templar.template(task_vars.get("argocd_namespace", "argocd"))
         definitions = [
-            handwritten(plain(entry)) if isinstance(entry, dict) else self._definition(str(entry), task_vars)
+            handwritten(entry) if isinstance(entry, dict) else self._definition(str(entry), task_vars)
             for entry in args["components"]
         ]
         ordered = plan(definitions, argocd_namespace)

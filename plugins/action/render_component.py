@@ -18,7 +18,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstre
     official,
     stand_in,
 )
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.image_digests import add_digests
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import (
     add_custom,
@@ -84,7 +84,7 @@ class ActionModule(ControllerAction):
         definition = {"component_definition", f"{templates.parent.name}_component"}
         try:
             check_base(templates / "base", definition.union(args["pins"]))
-            labels = namespace_labels(plain(args["namespaces"]), plain(args["components"]), args["pod_security"])
+            labels = namespace_labels(args["namespaces"], args["components"], args["pod_security"])
             # Templates give them to a Namespace that the official manifest brings.
             task_vars = engine_defaults(self._loader) | task_vars | {"component_namespace_labels": labels}
             render = renderer(self._templar, task_vars, templates)
@@ -98,8 +98,8 @@ class ActionModule(ControllerAction):
                 overlay |= {f"rehearsal/{name}": content for name, content in extra.items()}
             add_namespaces(labels, args["namespace"], base, overlay)
             self._add_policies(args, base, overlay)
-            digests, command = plain(args["image_digests"]), plain(args["command"])
-            add_digests((args["layer"], args["name"]), args["environment"], digests, command, base, overlay)
+            place = (args["layer"], args["name"])
+            add_digests(place, args["environment"], args["image_digests"], args["command"], base, overlay)
             add_custom(own, overlay)
             write = not self._task.check_mode
             diff = write_tree(folder / _paths.BASE, base, write)
@@ -111,12 +111,10 @@ class ActionModule(ControllerAction):
 
     def _add_policies(self, args: dict[str, Any], base: dict[str, str], overlay: dict[str, str]) -> None:
         """Put the NetworkPolicies of a component of the plan among the files of its overlay."""
-        components = plain(args["components"])
-        found = [entry for entry in components if entry["name"] == args["name"]]
+        found = [entry for entry in args["components"] if entry["name"] == args["name"]]
         if not found or not args["network"]:
             return
-        network = Network(**plain(args["network"]))
-        objects = policies(found[0], components, network, plain(args["network_flows"]))
+        objects = policies(found[0], args["components"], Network(**args["network"]), args["network_flows"])
         if objects:
             wave = first_wave([*base.values(), *overlay.values()])
             add_file(FILE, manifests(objects, wave), "NetworkPolicies", overlay)
@@ -137,5 +135,5 @@ class ActionModule(ControllerAction):
             else:
                 return False
         objects = stand_in(upstream, args["namespace"])
-        files[_paths.UPSTREAM] = HEADER + yaml.safe_dump_all(plain(objects), sort_keys=False)
+        files[_paths.UPSTREAM] = HEADER + yaml.safe_dump_all(objects, sort_keys=False)
         return True

@@ -50,7 +50,6 @@ class ActionModule(ControllerAction):
 
     def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Read the repository, and return the inventory that describes it."""
-        args = plain(args)  # Ansible's own types of text are none for YAML
         file = Path(args["file"]) if args["file"] else None
         if file and file.exists():
             raise GitopsError(f"Nothing was written: {file} exists already. Name a file that does not exist yet.")

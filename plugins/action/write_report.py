@@ -15,7 +15,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._report import his
 from ansible_collections.monorepo.gitops.plugins.module_utils._report.assembly import VERSION, assemble
 from ansible_collections.monorepo.gitops.plugins.module_utils._report.words import KINDS
 from ansible_collections.monorepo.gitops.plugins.plugin_utils import page
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
 
 FACTS: dict[str, Any] = {
     "kind": {"type": "str", "choices": list(KINDS), "required": True},
@@ -53,7 +53,7 @@ class ActionModule(ControllerAction):
         """Write the report and return the result of the task."""
         folder = Path(args["folder"])
         try:
-            files = write(folder, plain(args["facts"]))
+            files = write(folder, args["facts"])
         except OSError as error:
             Display().warning(f"{folder} cannot be written: {error}")
             files = []

@@ -12,6 +12,8 @@ import json
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
+from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import filter_loader, test_loader
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
@@ -31,7 +33,7 @@ class ControllerAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the action."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validated, args = self.validate_argument_spec(self.arguments)
+        args = validated(self._task.action, self.arguments, self._task.args).validated_parameters
         try:
             return result | self.call(args, task_vars or {})
         except GitopsError as error:
@@ -40,6 +42,19 @@ class ControllerAction(ActionBase):
     def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return the result of the task."""
         raise NotImplementedError
+
+
+def validated(name: str, specification: dict[str, Any], args: Any, **relations: Any) -> ValidationResult:
+    """Check the arguments of a task.
+
+    The validator copies them. With Ansible's own types this took a quarter of the time of a component's rendering.
+    """
+    checked = ArgumentSpecValidator(specification, **relations).validate(plain(args))
+    if checked.error_messages:
+        unsupported = isinstance(checked.errors[0], UnsupportedError)
+        what = f"Unsupported parameters for ({name}) module: " if unsupported else ""
+        raise AnsibleActionFail(what + checked.errors.msg)
+    return checked
 
 
 def plain(value: Any) -> Any:

@@ -20,14 +20,11 @@ from types import ModuleType
 from typing import Any
 
 from ansible import constants as C  # noqa: N812, as everywhere in Ansible
-from ansible.errors import AnsibleActionFail
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
-from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import plain
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import validated
 
 ENV = "/usr/bin/env"
 ANNOUNCE_SECONDS = 1.0
@@ -92,17 +89,13 @@ class StandIn:
 
     def __init__(self, name: str, args: dict[str, Any], check_mode: bool, diff: bool) -> None:
         self.name, self.check_mode, self._diff = name, check_mode, diff
-        self.params: dict[str, Any] = plain(args)
+        self.params: dict[str, Any] = args
         self.secrets: set[str] = set()
         self.said: dict[str, Any] = {}
 
     def __call__(self, argument_spec: dict[str, Any], supports_check_mode: bool = False, **relations: Any) -> StandIn:
         """Parse the arguments."""
-        checked = ArgumentSpecValidator(argument_spec, **relations).validate(self.params)
-        if checked.error_messages:
-            unsupported = isinstance(checked.errors[0], UnsupportedError)
-            what = f"Unsupported parameters for ({self.name}) module: " if unsupported else ""
-            raise AnsibleActionFail(what + checked.errors.msg)
+        checked = validated(self.name, argument_spec, self.params, **relations)
         self.params, self.secrets = checked.validated_parameters, checked._no_log_values
         if self.check_mode and not supports_check_mode:
             self.exit_json(skipped=True, msg=f"{self.name} does not support check mode")

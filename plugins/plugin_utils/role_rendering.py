@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
@@ -23,6 +22,7 @@ from ansible_collections.monorepo.gitops.plugins.action import render_component
 from ansible_collections.monorepo.gitops.plugins.module_utils import _paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import run_build
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import validated
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import engine_defaults
 
 PLAN, RENDER = "monorepo.gitops.gitops_plan", "monorepo.gitops.render_component"
@@ -93,10 +93,10 @@ class RoleRendering:
         own = self.templar.copy_with_new_env(available_variables=visible)
         templated = {name: value for name, value in self.arguments.items() if name != "components"}
         arguments = own.template(templated) | ({"stand_in": "always"} if stand_in else {})
-        validated = ArgumentSpecValidator(render_component.ARGUMENTS).validate(arguments).validated_parameters
+        args = validated(RENDER, render_component.ARGUMENTS, arguments).validated_parameters
         action = self._other(RENDER, arguments, own)
         try:
-            action.call(validated | {"components": visible["gitops_plan"]["components"]}, visible)
+            action.call(args | {"components": visible["gitops_plan"]["components"]}, visible)
         except AnsibleError as error:
             raise GitopsError(str(error)) from error
 

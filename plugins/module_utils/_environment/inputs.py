@@ -149,7 +149,9 @@ def differing(name: str, option: str) -> tuple[str, str]:
 
 def alike(word: str, meant: str) -> bool:
     """Return whether a word looks like another one: in a long one two letters may differ, else one."""
-    return distance(word, meant) <= (2 if len(word) >= LONG else 1)
+    letters = 2 if len(word) >= LONG else 1
+    # The length alone rules out most names: a run has thousands of pairs.
+    return abs(len(word) - len(meant)) <= letters and distance(word, meant) <= letters
 
 
 def ordinary(word: str, meant: str) -> bool:
