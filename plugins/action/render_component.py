@@ -18,7 +18,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstre
     official,
     stand_in,
 )
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction, plain
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.image_digests import add_digests
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import (
     add_custom,
@@ -62,7 +62,7 @@ ARGUMENTS: dict[str, Any] = {
     "overlay_upstream": {"type": "dict", "options": UPSTREAM},
     "mirror": {"type": "str", "default": ""},
     "stand_in": {"type": "str", "choices": ["never", "auto", "always"], "default": "never"},
-    "components": {"type": "list", "elements": "dict", "default": []},
+    "components": {"type": "list", "elements": "dict"},
     "pod_security": {"type": "str", "choices": list(MODES), "default": "none"},
     "network": {"type": "dict", "options": NETWORK},
     "network_flows": {"type": "list", "elements": "dict", "default": []},
@@ -84,7 +84,10 @@ class ActionModule(ControllerAction):
         definition = {"component_definition", f"{templates.parent.name}_component"}
         try:
             check_base(templates / "base", definition.union(args["pins"]))
-            labels = namespace_labels(args["namespaces"], args["components"], args["pod_security"])
+            components = args["components"]
+            if components is None:
+                components = plain(task_vars.get("gitops_plan", {}).get("components", []))
+            labels = namespace_labels(args["namespaces"], components, args["pod_security"])
             # Templates give them to a Namespace that the official manifest brings.
             task_vars = engine_defaults(self._loader) | task_vars | {"component_namespace_labels": labels}
             render = renderer(self._templar, task_vars, templates)
@@ -97,7 +100,7 @@ class ActionModule(ControllerAction):
                 extra = render_folder(source, renderer(self._templar, task_vars, source))
                 overlay |= {f"rehearsal/{name}": content for name, content in extra.items()}
             add_namespaces(labels, args["namespace"], base, overlay)
-            self._add_policies(args, base, overlay)
+            self._add_policies(args, components, base, overlay)
             place = (args["layer"], args["name"])
             add_digests(place, args["environment"], args["image_digests"], args["command"], base, overlay)
             add_custom(own, overlay)
@@ -109,12 +112,14 @@ class ActionModule(ControllerAction):
         files = [entry["after_header"] for entry in diff]
         return {"changed": bool(diff), "files": files, "stand_in": stood_in, "diff": diff}
 
-    def _add_policies(self, args: dict[str, Any], base: dict[str, str], overlay: dict[str, str]) -> None:
+    def _add_policies(
+        self, args: dict[str, Any], components: list[dict[str, Any]], base: dict[str, str], overlay: dict[str, str]
+    ) -> None:
         """Put the NetworkPolicies of a component of the plan among the files of its overlay."""
-        found = [entry for entry in args["components"] if entry["name"] == args["name"]]
+        found = [entry for entry in components if entry["name"] == args["name"]]
         if not found or not args["network"]:
             return
-        objects = policies(found[0], args["components"], Network(**args["network"]), args["network_flows"])
+        objects = policies(found[0], components, Network(**args["network"]), args["network_flows"])
         if objects:
             wave = first_wave([*base.values(), *overlay.values()])
             add_file(FILE, manifests(objects, wave), "NetworkPolicies", overlay)

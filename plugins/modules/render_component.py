@@ -117,11 +117,12 @@ options:
     default: never
   components:
     description:
-      - Components of the plan, whose C(pods) and C(flows) become NetworkPolicies; without it there are none. Their
+      - Components whose C(pods) and C(flows) become NetworkPolicies; without them there are none. Their
         C(pod_security) is what O(pod_security) heeds.
+      - By default those of the variable C(gitops_plan), in which a task has registered
+        M(monorepo.gitops.gitops_plan). A template of the whole plan would take a third of the time of each task.
     type: list
     elements: dict
-    default: []
   pod_security:
     description:
       - What the labels of O(namespaces) do about pods that do not keep to the Pod Security Standard C(restricted), or

@@ -89,14 +89,13 @@ class RoleRendering:
         return ""
 
     def _render(self, visible: dict[str, Any], stand_in: bool) -> None:
-        """Let render_component do what the task of role component lets it do, without copies of the whole plan."""
+        """Let render_component do what the task of role component lets it do."""
         own = self.templar.copy_with_new_env(available_variables=visible)
-        templated = {name: value for name, value in self.arguments.items() if name != "components"}
-        arguments = own.template(templated) | ({"stand_in": "always"} if stand_in else {})
+        arguments = own.template(self.arguments) | ({"stand_in": "always"} if stand_in else {})
         args = validated(RENDER, render_component.ARGUMENTS, arguments).validated_parameters
         action = self._other(RENDER, arguments, own)
         try:
-            action.call(args | {"components": visible["gitops_plan"]["components"]}, visible)
+            action.call(args, visible)
         except AnsibleError as error:
             raise GitopsError(str(error)) from error
 
