@@ -36,11 +36,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.fields import changed_fields
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.sync_options import sync_options
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import HOOKS, TRACKING
 
 Manifest = dict[str, Any]
 INSTALLATION = "argocd.argoproj.io/installation-id"
-SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
 FORCE = {"dryRun": "All", "fieldManager": ARGOCD, "force": "true"}
 CHANGES = ("create", "update", "delete")
 # Fields of ignoreDifferences that only Argo CD can evaluate.
@@ -146,7 +146,7 @@ class Comparison:
         live = self._read(item | {"metadata": {"name": name, "namespace": namespace}})
         if live is None:
             return Difference(identity, "none", "it is neither in Git nor in the cluster: refresh the Application")
-        if "Prune=false" in annotations_of(live).get(SYNC_OPTIONS, "").replace(" ", "").split(","):
+        if "Prune=false" in sync_options(live):
             return Difference(identity, "none", "it is not in Git any more, and stays because of Prune=false")
         return Difference(identity, "delete", "it is not in Git any more", normalized(live, []))
 

@@ -22,6 +22,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustom
     cluster_kinds,
     component,
     identities,
+    identity,
     written,
 )
 
@@ -98,9 +99,8 @@ class Builds:
 def placed(summary: dict[str, Any], cluster: set[tuple[str, str]]) -> Iterator[tuple[Identity, dict[str, Any]]]:
     """Yield the built objects of a component, each with what it is in the cluster."""
     for item in json.loads(Path(summary["path"]).read_text(encoding="utf-8"))["items"]:
-        group, kind, namespace, name = written(item)
-        if name:
-            yield (group, kind, "" if (group, kind) in cluster else namespace or summary["namespace"], name), item
+        if found := identity(written(item), summary["namespace"], cluster):
+            yield found, item
 
 
 def objects_of(summaries: list[dict[str, Any]], known: list[dict[str, Any]]) -> dict[str, set[Identity]]:

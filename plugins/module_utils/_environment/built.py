@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.removal import Identity
-from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import written
+from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import identity, written
 
 Object = dict[str, Any]
 Objects = dict[Identity, Object]
@@ -39,12 +39,7 @@ def scopes(objects: Iterable[Object]) -> set[tuple[str, str]]:
 
 def keyed(objects: Iterable[Object], namespace: str, cluster: set[tuple[str, str]]) -> Objects:
     """Return objects by their identity in the cluster; one without a namespace gets the Application's."""
-    found = {}
-    for item in objects:
-        group, kind, own, name = written(item)
-        if name:  # a hook with `generateName` is a new object each time
-            found[(group, kind, "" if (group, kind) in cluster else own or namespace, name)] = item
-    return found
+    return {found: item for item in objects if (found := identity(written(item), namespace, cluster))}
 
 
 def nodes(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:

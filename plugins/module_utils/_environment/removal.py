@@ -13,10 +13,10 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import listed, resource_name
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.sync_options import sync_options
 from ansible_collections.monorepo.gitops.plugins.module_utils._paths import LAYERS, overlay_folder
 
 NAMED = 10  # of more Applications only the number is said
-SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
 # Kinds whose objects hold data, or whose deletion also deletes objects that do.
 DATA = {
     ("", "PersistentVolumeClaim"),
@@ -186,8 +186,7 @@ def is_kept(live: dict[str, Any], option: str) -> bool:
     """
     if option == "Delete" and live.get("kind") == "CustomResourceDefinition":
         return True
-    text = ((live.get("metadata") or {}).get("annotations") or {}).get(SYNC_OPTIONS, "")
-    return f"{option}=false" in [part.strip() for part in text.split(",")]
+    return f"{option}=false" in sync_options(live)
 
 
 def volume(entry: dict[str, Any]) -> Identity:

@@ -21,6 +21,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.ident
     applicationset_side,
     overlay_of,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.sync_options import sync_options
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads import application_of
 
 ARGOCD_GROUP = "argoproj.io"
@@ -69,10 +70,8 @@ def crds_of(applications: Iterable[Object]) -> set[str]:
 
 def is_kept_by_argocd(crd: Object) -> bool:
     """Return whether Argo CD applied an object that stays when its Application goes."""
-    metadata = crd["metadata"]
-    options = (metadata.get("annotations") or {}).get("argocd.argoproj.io/sync-options", "")
-    managers = {entry.get("manager") for entry in metadata.get("managedFields") or []}
-    return "Delete=false" in options.split(",") and ARGOCD in managers
+    managers = {entry.get("manager") for entry in crd["metadata"].get("managedFields") or []}
+    return "Delete=false" in sync_options(crd) and ARGOCD in managers
 
 
 def rights_of(bindings: list[Object], roles: list[Object], namespace: str) -> list[Object]:

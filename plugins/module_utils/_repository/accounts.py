@@ -13,13 +13,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _paths
+from ansible_collections.monorepo.gitops.plugins.module_utils._objects.sync_options import sync_options
 
 Rule = dict[str, Any]
 Kind = tuple[str, str]
 RBAC = "rbac.authorization.k8s.io"
 NAMESPACE = ("", "Namespace")
 CHANGE = ("get", "patch", "update")  # `kubectl auth reconcile`, which Argo CD calls for Roles and bindings, updates
-SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
+# Argo CD never deletes an object with both, neither when it leaves Git nor with its Application.
 KEEPING = {"Prune=false", "Delete=false"}
 # Argo CD's server shows them to those whom its own policy allows it, and asks for them with the account.
 SHOWN: list[Rule] = [
@@ -38,7 +39,7 @@ def facts(objects: list[dict[str, Any]]) -> dict[str, Any]:
         "plurals": [_plural(item) for item in objects if item.get("kind") == "CustomResourceDefinition"],
         "roles": [_role(item) for item in own if item.get("kind") in ("Role", "ClusterRole")],
         "bound": [_bound(item) for item in own if item.get("kind") in ("RoleBinding", "ClusterRoleBinding")],
-        "kept": [_identity(item) for item in objects if _is_kept(item)],
+        "kept": [_identity(item) for item in objects if sync_options(item) >= KEEPING],
     }
 
 
@@ -70,12 +71,6 @@ def _bound(item: dict[str, Any]) -> list[str]:
 def _identity(item: dict[str, Any]) -> list[str]:
     group = str(item.get("apiVersion", "")).rpartition("/")[0]
     return [group, str(item.get("kind", "")), _metadata(item).get("name") or ""]
-
-
-def _is_kept(item: dict[str, Any]) -> bool:
-    """Return whether Argo CD never deletes an object, neither when it leaves Git nor with its Application."""
-    options = str((_metadata(item).get("annotations") or {}).get(SYNC_OPTIONS) or "")
-    return {option.strip() for option in options.split(",")} >= KEEPING
 
 
 # --- the rights of a layer -------------------------------------------------------------------------------------------

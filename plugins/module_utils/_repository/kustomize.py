@@ -201,6 +201,16 @@ def written(item: dict[str, Any]) -> list[str]:
     return [group, str(item.get("kind", "")), metadata.get("namespace") or "", metadata.get("name") or ""]
 
 
+def identity(entry: list[str], namespace: str, cluster: set[tuple[str, str]]) -> tuple[str, str, str, str] | None:
+    """Return what an object of an overlay is in the cluster, `namespace` of cluster-scoped ones is empty.
+
+    A namespaced object that names no namespace gets the component's, as Argo CD does it. A hook with `generateName` is
+    a new object each time.
+    """
+    group, kind, own, name = entry
+    return (group, kind, "" if (group, kind) in cluster else own or namespace, name) if name else None
+
+
 def crd_names(summary: dict[str, Any]) -> list[str]:
     """Return the names of an overlay's CustomResourceDefinitions."""
     return sorted(name for _group, kind, _namespace, name in summary["written"] if kind == "CustomResourceDefinition")
@@ -217,16 +227,11 @@ def cluster_kinds(summaries: list[dict[str, Any]]) -> set[tuple[str, str]]:
 
 
 def identities(summary: dict[str, Any], cluster: set[tuple[str, str]]) -> list[dict[str, str]]:
-    """Return the identities of an overlay's objects in the cluster; `namespace` is empty for cluster-scoped objects.
-
-    A namespaced object that names no namespace gets the component's, as Argo CD does it.
-    """
-    found = [
-        (group, kind, "" if (group, kind) in cluster else namespace or summary["namespace"], name)
-        for group, kind, namespace, name in summary["written"]
-        if name  # a hook with `generateName` is a new object each time
+    """Return the identities of an overlay's objects in the cluster."""
+    found = [identity(entry, summary["namespace"], cluster) for entry in summary["written"]]
+    return [
+        dict(zip(("group", "kind", "namespace", "name"), entry, strict=True)) for entry in sorted(filter(None, found))
     ]
-    return [dict(zip(("group", "kind", "namespace", "name"), identity, strict=True)) for identity in sorted(found)]
 
 
 def check_host_names(objects: list[dict[str, Any]]) -> None:
