@@ -81,8 +81,16 @@ def spend(command: list[str | Path], watched: Path | None = None, **settings: An
         errors.seek(0)
         text = output.read()
         if process.returncode:
-            raise UnmeasuredError(f"{Path(words[0]).name} failed.", text + errors.read())
+            raise UnmeasuredError(f"{Path(words[0]).name} failed.", said(text) + errors.read())
     return Spent(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, seconds, text, first)
+
+
+def said(output: str) -> str:
+    """Return the message of a module that failed, without the thousands of names among its arguments."""
+    try:
+        return str(json.loads(output.splitlines()[-1])["msg"])
+    except (IndexError, KeyError, ValueError):
+        return output
 
 
 class Crowd:

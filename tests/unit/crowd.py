@@ -53,6 +53,7 @@ class Crowd(ApiServer):
         self.watches: list[queue.SimpleQueue[bytes]] = []
         self.line: deque[str] = deque()
         self.ignored: set[str] = set()  # what the controller never looks at
+        self.has_an_end = True  # whether the controller has nothing to do when all requests are answered
         self.replicas = 1  # how many pods of the controller are ready
         self.busy = 0  # how many of the next changes are refused with 429
         self.seconds = 0.0  # how long a change takes
@@ -124,7 +125,7 @@ class Crowd(ApiServer):
         with self.lock:
             item = self._change(name, body)
             if REFRESH in item["metadata"]["annotations"] and name not in self.ignored:
-                self.line.append(name)
+                self._put(name)
                 self.longest_line = max(self.longest_line, len(self.line))
         handler.send(200, item)
 
@@ -140,8 +141,19 @@ class Crowd(ApiServer):
             line.put(data)
         return item
 
+    def compare_again_and_again(self) -> None:
+        """Let the controller compare all by itself: it begins with the last one and never ends."""
+        with self.lock:
+            self.line.extend(sorted(self.applications, reverse=True))
+            self.has_an_end = False
+
+    def _put(self, name: str) -> None:
+        """Put an Application into the controller's queue, where it is only once."""
+        if name not in self.line:
+            self.line.append(name)
+
     def _control(self) -> None:
-        """Refresh one Application after the other, each with two writes."""
+        """Compare one Application after the other; the answer to a request is a second write."""
         due = time.monotonic()
         while not self.stopped.wait(max(0.0, due - time.monotonic())):
             due = max(due + 1 / self.rate, time.monotonic() - 0.1)
@@ -149,11 +161,12 @@ class Crowd(ApiServer):
                 if not self.line:
                     continue
                 name = self.line.popleft()
-                if REFRESH not in self.applications[name]["metadata"]["annotations"]:
-                    continue
                 reconciled = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-                self._change(name, {"status": {"reconciledAt": reconciled}})
-                self._change(name, {"metadata": {"annotations": {REFRESH: None, STAMP: None}}})
+                item = self._change(name, {"status": {"reconciledAt": reconciled}})
+                if REFRESH in item["metadata"]["annotations"]:
+                    self._change(name, {"metadata": {"annotations": {REFRESH: None, STAMP: None}}})
+                if not self.has_an_end:
+                    self._put(name)
 
 
 def main() -> None:

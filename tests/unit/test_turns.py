@@ -76,9 +76,13 @@ def test_what_is_not_answered_does_not_keep_others_from_being_asked():
     assert not turns.may_ask(STALL_SECONDS)
     assert turns.may_ask(STALL_SECONDS + 1.1)
     turns.ask("b", STALL_SECONDS + 1.1)
-    # The oldest are answered first, so one more does not count any more.
-    turns.answer("a0", STALL_SECONDS + 2)
-    assert len(turns.pending) - turns.lost == 1
+    # As many again as there were, and not more.
+    assert sum(turns.may_ask(STALL_SECONDS + 1.2 + number) for number in range(4)) == 4
+    for number in range(1, WINDOW):
+        turns.ask(f"b{number}", STALL_SECONDS + 2)
+    turns.answer("a0", STALL_SECONDS + 4)
+    turns.ask("c", STALL_SECONDS + 4)
+    assert not turns.may_ask(STALL_SECONDS + 8)
 
 
 def test_what_nothing_was_asked_for_waits_in_front_of_a_full_window_only():
@@ -95,3 +99,43 @@ def test_an_application_that_is_gone_is_not_in_the_way():
     turns.forget("a1")
     turns.forget("never")
     assert turns.may_ask(1.0)
+
+
+def test_what_the_controller_compares_by_itself_is_in_front_of_a_request_once():
+    turns = Turns(0.0)
+    for name in ("a", "b", "c"):
+        turns.see(name, "12:00:00", 0.0)
+    turns.ask("a", 1.0)
+    turns.see("b", "12:00:00", 2.0)
+    assert turns.since("a", 50.0) == 1.0
+    turns.see("b", "12:00:10", 10.0)
+    turns.see("c", "12:00:20", 20.0)
+    assert turns.since("a", 50.0) == 20.0
+    # It was put into the queue again after the request: that it is compared again says that a is overlooked.
+    turns.see("b", "12:00:30", 30.0)
+    assert turns.since("a", 50.0) == 20.0
+    turns.ask("d", 31.0)
+    turns.see("c", "12:00:40", 40.0)
+    assert (turns.since("a", 50.0), turns.since("d", 50.0)) == (20.0, 40.0)
+
+
+def test_an_application_that_is_new_was_in_front_of_nobody():
+    turns = Turns(0.0)
+    turns.ask("a", 1.0)
+    turns.see("new", "12:00:10", 10.0)
+    assert turns.since("a", 50.0) == 1.0
+
+
+def test_a_comparison_that_nobody_asked_for_allows_one_more_request():
+    turns = full()
+    for name in ("a0", "other"):
+        turns.see(name, "12:00:00", 1.0)
+    assert not turns.may_ask(1.0)
+    turns.see("other", "12:00:02", 2.0)
+    assert turns.may_ask(2.0)
+    turns.ask("more", 2.0)
+    # This one was asked for: its answer is counted as such.
+    turns.see("a0", "12:00:03", 3.0)
+    assert not turns.may_ask(3.0)
+    turns.answer("a0", 3.0)
+    assert turns.may_ask(3.0)

@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import Moment, decide, find, settled_at
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.shared import is_complaining, rivals
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, revisions_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, revisions_of, status_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
     FAILED,
     READY,
@@ -111,6 +111,8 @@ class Board:
     def observe(self, item: Application, deleted: bool, unbroken: bool) -> None:
         """Record a version of an Application."""
         name = item["metadata"]["name"]
+        if not deleted:
+            self.turns.see(name, status_of(item).get("reconciledAt") or "", time.monotonic())
         if deleted:
             self.others.pop(name, None)
             if name in self.tracked:

@@ -4,7 +4,9 @@
 """Whose refresh is requested when, and since when the controller can have got to it.
 
 The controller writes twice for each refresh, at most 50 times a second with its defaults, and takes one Application
-after the other. What is requested faster only waits in its queue, in front of what others want of it.
+after the other. What is requested faster only waits in its queue, in front of what others want of it. It puts every
+Application into this queue by itself from time to time (timeout.reconciliation): of thousands, most are there already
+when a wait begins.
 
 For use within the collection monorepo.gitops only.
 """
@@ -15,7 +17,7 @@ import bisect
 
 WINDOW = 100  # requests without an answer; some 40 keep a controller with its defaults busy
 RATE = 50.0  # requests per second
-STALL_SECONDS = 5.0  # after so long without any answer the window is not a reason to wait any more
+STALL_SECONDS = 5.0  # after so long without any answer the window opens as wide again
 
 
 class Turns:
@@ -27,16 +29,18 @@ class Turns:
         # was answered later has been left out.
         self.asked: list[float] = []
         self.answered: list[float] = []
+        self.compared: dict[str, tuple[str, float]] = {}  # by Application: its reconciledAt, and when that was seen
+        self.wanted: set[str] = set()  # whose next comparison was asked for here
         self.allowance, self.counted_at = float(WINDOW), now
+        self.window = WINDOW  # requests that may be without an answer
         self.moved_at = now  # when the last answer came, or the window was opened wider
-        self.lost = 0  # pending requests that do not count any more
 
     def may_ask(self, now: float) -> bool:
         """Return whether one more request may be made now, and count it."""
         self.allowance = min(float(WINDOW), self.allowance + max(0.0, now - self.counted_at) * RATE)
         self.counted_at = now
         if self._is_full and now - self.moved_at > STALL_SECONDS:
-            self.moved_at, self.lost = now, len(self.pending)
+            self.moved_at, self.window = now, len(self.pending) + WINDOW
         if self.allowance < 1 or self._is_full:
             return False
         self.allowance -= 1
@@ -44,14 +48,35 @@ class Turns:
 
     def ask(self, name: str, now: float) -> None:
         """Record that a request was made; one that is made again keeps its turn."""
-        self.pending.setdefault(name, now)
+        if name not in self.pending:
+            self.wanted.add(name)
+            self.pending[name] = now
 
     def answer(self, name: str, now: float) -> None:
         """Record that the controller answered a request."""
-        began = self._drop(name)
-        if began is None:
+        began = self.pending.pop(name, None)
+        if began is not None:
+            self.moved_at = now
+            self._record(began, now)
+
+    def see(self, name: str, reconciled: str, now: float) -> None:
+        """Record that the controller has compared an Application, whoever wanted it to: others waited so long.
+
+        An Application is in front of a request only once: what comes into the queue later comes behind it. As the
+        controller goes on to the next in its queue, one more request may be made.
+        """
+        before, since = self.compared.get(name, (reconciled, now))
+        if reconciled == before:
+            self.compared.setdefault(name, (reconciled, now))
             return
-        self.moved_at = now
+        self.compared[name] = (reconciled, now)
+        if name in self.wanted:
+            self.wanted.remove(name)
+        else:
+            self.window += 1
+        self._record(since, now)
+
+    def _record(self, began: float, now: float) -> None:
         index = bisect.bisect_left(self.asked, began)
         del self.asked[index:], self.answered[index:]
         self.asked.append(began)
@@ -59,13 +84,7 @@ class Turns:
 
     def forget(self, name: str) -> None:
         """Drop a request that nobody will answer."""
-        self._drop(name)
-
-    def _drop(self, name: str) -> float | None:
-        began = self.pending.pop(name, None)
-        if began is not None:
-            self.lost = max(0, self.lost - 1)  # the oldest are answered first
-        return began
+        self.pending.pop(name, None)
 
     def since(self, name: str, now: float) -> float:
         """Return since when the controller can have got to an Application.
@@ -81,7 +100,7 @@ class Turns:
 
     @property
     def _is_full(self) -> bool:
-        return len(self.pending) - self.lost >= WINDOW
+        return len(self.pending) >= self.window
 
     def _silent_since(self, now: float) -> float:
         """Return since when there are many requests and no answers; now, when one more can be made."""
