@@ -146,6 +146,8 @@ class Crowd(ApiServer):
         with self.lock:
             self.line.extend(sorted(self.applications, reverse=True))
             self.has_an_end = False
+            for minute, name in enumerate(self.line):
+                self.applications[name]["status"]["reconciledAt"] = f"2026-01-01T00:{minute:02}:00Z"
 
     def _put(self, name: str) -> None:
         """Put an Application into the controller's queue, where it is only once."""

@@ -71,9 +71,7 @@ def test_nobody_fails_because_the_controller_is_busy_with_others(crowd, monkeypa
     assert result["requests"]["patch"] == 60
 
 
-def test_a_controller_that_is_always_busy_with_all_has_refreshed_them_after_it_went_through_them_twice(
-    crowd, monkeypatch
-):
+def test_a_controller_that_is_always_busy_with_all_compares_none_of_them_twice(crowd, monkeypatch):
     """With thousands it never ends: after two minutes the first are due again (timeout.reconciliation)."""
     monkeypatch.setattr(turns, "WINDOW", 5)
     server = crowd(60, 20)
@@ -81,7 +79,7 @@ def test_a_controller_that_is_always_busy_with_all_has_refreshed_them_after_it_w
     result = wait_for(server)
     assert result["counts"] == {"ready": 60, "waiting": 0, "failed": 0}
     assert result["requests"]["patch"] == 60
-    assert result["elapsed"] < 2.5 * 60 / 20
+    assert result["elapsed"] < 1.5 * 60 / 20
 
 
 def test_what_was_not_touched_has_its_time_from_its_turn_on(crowd, monkeypatch):

@@ -18,7 +18,11 @@ from dataclasses import replace
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision import Moment, decide, find, settled_at
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.shared import is_complaining, rivals
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, revisions_of, status_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
+    Application,
+    reconciled_at,
+    revisions_of,
+)
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
     FAILED,
     READY,
@@ -105,14 +109,17 @@ class Board:
         for name, entry in list(self.tracked.items()):
             if name not in present and entry.application is not None:
                 self._forget(name)
-        for item in items:
+        # The controller compares by itself what it has not compared for longest: asked in this order, it need not do it
+        # a second time.
+        for item in sorted(items, key=reconciled_at):
+            self.changed.pop(item["metadata"]["name"], None)
             self.observe(item, deleted=False, unbroken=False)
 
     def observe(self, item: Application, deleted: bool, unbroken: bool) -> None:
         """Record a version of an Application."""
         name = item["metadata"]["name"]
         if not deleted:
-            self.turns.see(name, status_of(item).get("reconciledAt") or "", time.monotonic())
+            self.turns.see(name, reconciled_at(item), time.monotonic())
         if deleted:
             self.others.pop(name, None)
             if name in self.tracked:

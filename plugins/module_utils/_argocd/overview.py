@@ -31,6 +31,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     is_deleted,
     names_of,
     operation_state,
+    reconciled_at,
     sources_of,
     status_of,
     summary,
@@ -205,7 +206,7 @@ def details(application: Application) -> dict[str, Any]:
         "sync_policy": policy_of(application),
         "created_at": application["metadata"].get("creationTimestamp", ""),
         "health_changed_at": (status.get("health") or {}).get("lastTransitionTime", ""),
-        "reconciled_at": status.get("reconciledAt", ""),
+        "reconciled_at": reconciled_at(application),
         "operation": {
             "running": is_running(application),
             "started_at": state.get("startedAt", ""),

@@ -107,9 +107,14 @@ def revisions_of(application: Application) -> tuple[str, ...]:
     return tuple(sync.get("revisions") or ([sync["revision"]] if sync.get("revision") else []))
 
 
+def reconciled_at(application: Application) -> str:
+    """Return when the controller compared it last, so that texts are in the order of time; nothing if it never did."""
+    return str(status_of(application).get("reconciledAt") or "")
+
+
 def reconciled_after(application: Application, moment: str | None) -> bool:
     """Return whether a reconcile began after a moment; times are in whole seconds, so the same one is not after."""
-    reconciled = status_of(application).get("reconciledAt")
+    reconciled = reconciled_at(application)
     return not moment or bool(reconciled and parse_time(reconciled) > parse_time(moment))
 
 

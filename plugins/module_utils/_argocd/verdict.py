@@ -57,6 +57,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     listed,
     operation_revisions,
     operation_state,
+    reconciled_at,
     resource_name,
     revisions_of,
     status_of,
@@ -341,7 +342,7 @@ def _self_heal(application: Application, request: Request, seen: Seen) -> Verdic
     # Argo CD 3.6 calls it self-heal, too, when it syncs a revision that appeared while an older one was being synced.
     if sync_of(state).get("autoHealAttemptsCount") == 1 and operation_revisions(state) == seen.overtaking:
         return None
-    finished, reconciled = state.get("finishedAt"), status_of(application).get("reconciledAt")
+    finished, reconciled = state.get("finishedAt"), reconciled_at(application)
     # Both are times of the controller, in whole seconds.
     if finished and reconciled and (parse_time(reconciled) - parse_time(finished)).total_seconds() > HEAL_SECONDS:
         return None
