@@ -14,7 +14,8 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.applicationset import error_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import order, reasons, state_of
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, summary
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.summary import summary
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.values import shown
 
 ApplicationSet = dict[str, Any]

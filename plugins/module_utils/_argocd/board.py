@@ -109,8 +109,7 @@ class Board:
         for name, entry in list(self.tracked.items()):
             if name not in present and entry.application is not None:
                 self._forget(name)
-        # The controller compares by itself what it has not compared for longest: asked in this order, it need not do it
-        # a second time.
+        # What was compared longest ago the controller compares next by itself: asked now, it need not do that twice.
         for item in sorted(items, key=reconciled_at):
             self.changed.pop(item["metadata"]["name"], None)
             self.observe(item, deleted=False, unbroken=False)

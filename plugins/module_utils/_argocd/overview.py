@@ -34,13 +34,13 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     reconciled_at,
     sources_of,
     status_of,
-    summary,
     sync_failure,
     sync_of,
     unhealthy,
     warnings,
     with_details,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.summary import summary
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.values import shown
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidence import Cause, name_of
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, summary
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.summary import summary
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import WAIT
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 

@@ -326,30 +326,3 @@ def listed(entries: list[str], named: int = NAMED) -> str:
     """Return the first entries and how many more there are."""
     more = f" and {len(entries) - named} more" if len(entries) > named else ""
     return ", ".join(entries[:named]) + more
-
-
-def summary(application: Application) -> dict[str, Any]:
-    """Return the main facts about an Application."""
-    status = status_of(application)
-    state, health = status.get("operationState") or {}, status.get("health") or {}
-    return {
-        "name": application["metadata"]["name"],
-        "namespace": application["metadata"]["namespace"],
-        "project": (application.get("spec") or {}).get("project", ""),
-        "sync": (status.get("sync") or {}).get("status", ""),
-        "health": health.get("status", ""),
-        "health_message": health.get("message", ""),
-        "revision": (status.get("sync") or {}).get("revision", ""),
-        "revisions": list(revisions_of(application)),
-        "phase": state.get("phase", ""),
-        "message": state.get("message", ""),
-        "conditions": [
-            {key: entry.get(key, "") for key in ("type", "message", "lastTransitionTime")}
-            for entry in status.get("conditions") or []
-        ],
-        "warnings": warnings(application),
-        "not_synced": [
-            resource_name(entry) for entry in status.get("resources") or [] if entry.get("status") == "OutOfSync"
-        ],
-        "failed_resources": failed_resources(application),
-    }

@@ -33,7 +33,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.pause impo
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.runbooks import page_for
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.sending import Workers
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application, summary
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import Application
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.summary import summary
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
     READY,
     Code,
