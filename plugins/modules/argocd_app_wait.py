@@ -85,7 +85,7 @@ options:
     description:
       - Seconds for all Applications together. A controller with its defaults takes about a minute to refresh 1,000.
     type: int
-    default: 300
+    default: 600
   refresh_timeout:
     description:
       - Seconds after which a refresh that the controller has not processed is a failure, if the controller has no ready
@@ -402,7 +402,7 @@ def main() -> None:
             revision={"type": "str"},
             revisions={"type": "list", "elements": "str", "default": []},
             refresh={"type": "str", "choices": ["none", "normal", "hard"], "default": "normal"},
-            wait_timeout={"type": "int", "default": 300},
+            wait_timeout={"type": "int", "default": 600},
             refresh_timeout={"type": "int", "default": 60},
             stable_for={"type": "float", "default": 0},
             allow_degraded_seconds={"type": "float", "default": 60},

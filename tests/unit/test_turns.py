@@ -126,14 +126,15 @@ def test_an_application_that_is_new_was_in_front_of_nobody():
     assert turns.since("a", 50.0) == 1.0
 
 
-def test_a_comparison_that_nobody_asked_for_allows_one_more_request():
+def test_a_comparison_that_nobody_asked_for_allows_more_requests():
     turns = full()
     for name in ("a0", "other"):
         turns.see(name, "12:00:00", 1.0)
     assert not turns.may_ask(1.0)
     turns.see("other", "12:00:02", 2.0)
-    assert turns.may_ask(2.0)
-    turns.ask("more", 2.0)
+    for name in ("more", "and more"):
+        assert turns.may_ask(2.0)
+        turns.ask(name, 2.0)
     # This one was asked for: its answer is counted as such.
     turns.see("a0", "12:00:03", 3.0)
     assert not turns.may_ask(3.0)

@@ -62,8 +62,8 @@ class Turns:
     def see(self, name: str, reconciled: str, now: float) -> None:
         """Record that the controller has compared an Application, whoever wanted it to: others waited so long.
 
-        An Application is in front of a request only once: what comes into the queue later comes behind it. As the
-        controller goes on to the next in its queue, one more request may be made.
+        An Application is in front of a request only once: what comes into the queue later comes behind it. While the
+        controller is busy with a queue of its own, most requests are for what is in it anyway: more may be made.
         """
         before, since = self.compared.get(name, (reconciled, now))
         if reconciled == before:
@@ -73,7 +73,7 @@ class Turns:
         if name in self.wanted:
             self.wanted.remove(name)
         else:
-            self.window += 1
+            self.window += 2
         self._record(since, now)
 
     def _record(self, began: float, now: float) -> None:
