@@ -6,7 +6,7 @@
 The controller writes twice for each refresh, at most 50 times a second with its defaults, and takes one Application
 after the other. What is requested faster only waits in its queue, in front of what others want of it. It puts every
 Application into this queue by itself from time to time (timeout.reconciliation): of thousands, most are there already
-when a wait begins.
+when a wait begins. The queue has each of them once, in the order in which they came (util/workqueue of client-go).
 
 For use within the collection monorepo.gitops only.
 """
