@@ -22,7 +22,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.marke
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import plan
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import CLUSTER_KINDS, component
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import plain
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.role_rendering import Objects, RoleRendering, build, load
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -91,7 +90,7 @@ class Adopting:
             return True
         ordered = plan(list(definitions.values()))
         self.plan = {entry["name"]: entry for entry in ordered}
-        base["gitops_plan"] = {"components": plain(ordered)}
+        base["gitops_plan"] = {"components": ordered}
         self._derive(left, base)
         return self._judge(left, base)
 
@@ -123,11 +122,11 @@ class Adopting:
             self._derive_common(left, base, trees)
             base |= self.common
         for number, entry in enumerate(left, start=1):
-            unset = self._rendered(entry, base, {})
-            if unset is None:
+            plain = self._rendered(entry, base, {})
+            if plain is None:
                 continue
-            if self.known.get(entry.name, (None, {}))[0] != unset:
-                self.known[entry.name] = (unset, self._search(entry, base, trees[entry.name]))
+            if self.known.get(entry.name, (None, {}))[0] != plain:
+                self.known[entry.name] = (plain, self._search(entry, base, trees[entry.name]))
                 Display().display(
                     f"{number} of {len(left)}: {entry.label}, variables found: {len(self.known[entry.name][1])}"
                 )

@@ -85,10 +85,16 @@ def spend(command: list[str | Path], watched: Path | None = None, **settings: An
     return Spent(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, seconds, text, first)
 
 
+def result(output: str) -> dict[str, Any]:
+    """Return the result that a module printed, which may come after warnings."""
+    found: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return found
+
+
 def said(output: str) -> str:
     """Return the message of a module that failed, without the thousands of names among its arguments."""
     try:
-        return str(json.loads(output.splitlines()[-1])["msg"])
+        return str(result(output)["msg"])
     except (IndexError, KeyError, ValueError):
         return output
 
@@ -254,7 +260,7 @@ def measured(crowd: Crowd, notes: list[str]) -> Iterator[tuple[str, Spent, str]]
     """Yield what each way spends; what does not work is noted."""
     programs = Programs(crowd)
     waited = programs.module("argocd_app_wait")
-    requests = json.loads(waited.output.splitlines()[-1])["requests"]
+    requests = result(waited.output)["requests"]
     yield "`argocd_app_wait`", waited, ", ".join(f"{kind} {count}" for kind, count in requests.items())
     yield "`argocd_app_info`", programs.module("argocd_app_info"), ""
     yield "refresh and list with kubectl until all are Synced and Healthy", programs.kubectl(), ""
@@ -284,7 +290,7 @@ def after_a_push(crowd: Crowd) -> str:
         for entry in requests_of(entries, CONTROLLER)
         if entry["verb"] == "patch" and entry["requestURI"].startswith(APPLICATIONS)
     ]
-    counts = json.loads(spent.output.splitlines()[-1])["counts"]
+    counts = result(spent.output)["counts"]
     late = Figure([at - max(moment for moment in written if moment <= at)])
     return (
         f"After one push, with default options: {counts['ready']} ready and {counts['failed']} failed after "

@@ -65,9 +65,8 @@ class Turns:
         An Application is in front of a request only once: what comes into the queue later comes behind it. While the
         controller is busy with a queue of its own, most requests are for what is in it anyway: more may be made.
         """
-        before, since = self.compared.get(name, (reconciled, now))
+        before, since = self.compared.setdefault(name, (reconciled, now))
         if reconciled == before:
-            self.compared.setdefault(name, (reconciled, now))
             return
         self.compared[name] = (reconciled, now)
         if name in self.wanted:
