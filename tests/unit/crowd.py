@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An API server with many Applications, and a controller that refreshes so many of them a second.
 
-`PYTHONPATH=tests python -m unit.crowd 5000 20 FOLDER` serves them until it is ended.
+`PYTHONPATH=tests:collections python -m unit.crowd 5000 20 FOLDER` serves them until its input ends.
 """
 
 from __future__ import annotations

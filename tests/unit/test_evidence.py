@@ -237,3 +237,14 @@ def test_an_answer_is_kept_while_somebody_asks_and_read_again_now_and_then():
 def test_without_an_answer_the_question_stays_open():
     inquiry, entry = Inquiry(Counting(), "argocd", Counter()), tracked(Code.OUT_OF_SYNC, idle())
     assert looked(inquiry, 10.0, entry) == {}
+
+
+def test_what_explains_why_nothing_happens_is_news_once_and_when_it_is_gone():
+    """A question that is answered with nothing makes no difference for a verdict."""
+    inquiry = Inquiry(Counting(), "argocd", Counter())
+    inquiry.known[CONTROLLER] = Evidence()
+    assert not inquiry.has_news()
+    inquiry.known[CONTROLLER] = Evidence("0 of 1 pods are ready")
+    assert [inquiry.has_news(), inquiry.has_news()] == [True, False]
+    inquiry.known.clear()
+    assert [inquiry.has_news(), inquiry.has_news()] == [True, False]

@@ -197,6 +197,16 @@ def test_a_list_may_be_compressed_and_only_what_is_needed_is_kept(crowd):
         assert application["status"]["resources"]
 
 
+def test_what_comes_while_thousands_wait_is_gathered_for_a_moment(crowd):
+    """So the two writes that answer a request are judged together; without any message nobody waits longer."""
+    watcher = Watcher(Api(_client.client_of(crowd(1, 1000).kubeconfig, "test"), retries=0), ARGOCD, "", Counter())
+    later = threading.Timer(0.1, watcher.queue.put, (("event", "second"),))
+    watcher.queue.put(("event", "first"))
+    later.start()
+    assert [message[1] for message in watcher.receive(1.0, 0.3)] == ["first", "second"]
+    assert list(watcher.receive(0.01, 60.0)) == []
+
+
 def test_a_line_of_progress_that_differs_only_in_its_number_comes_every_15_seconds(crowd, tmp_path, monkeypatch):
     monkeypatch.setattr(wait, "QUIET_SECONDS", 0.1)
     server = crowd(60, 20)

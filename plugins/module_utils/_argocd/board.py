@@ -37,11 +37,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.turns import Turns
 
-# Seconds after which an Application is judged again although nothing happened to it.
-LOOK_AGAIN = 0.2
-LOOK_AGAIN_IN_LINE = 2.0  # while its refresh was not requested
-LEAST_SECONDS = 0.02  # a wait that looks more often is busy with looking
-JUDGED_PER_SECOND = 1000  # at most, of those that are only due
+# Seconds after which an Application is judged again although nothing happened to it, and how many in a second at most;
+# while a refresh is on its way less often, because then only a controller that stands still is news.
+LOOK_AGAIN, LOOK_AGAIN_REFRESHING = 0.2, 0.6
+JUDGED_PER_SECOND, JUDGED_PER_SECOND_REFRESHING = 1000, 100
 
 
 class Agenda:
@@ -66,11 +65,11 @@ class Agenda:
                 del self.at[name]
                 yield name
 
-    def idle_seconds(self) -> float:
-        """Return for how long nobody is due."""
+    def idle_seconds(self, least: float) -> float:
+        """Return for how long nobody is due, but no less than a moment: a wait that looks more often only looks."""
         while self.heap and self.at.get(self.heap[0][1]) != self.heap[0][0]:
             heapq.heappop(self.heap)
-        return min(LOOK_AGAIN, max(LEAST_SECONDS, self.heap[0][0] - time.monotonic())) if self.heap else LOOK_AGAIN
+        return min(LOOK_AGAIN, max(least, self.heap[0][0] - time.monotonic())) if self.heap else LOOK_AGAIN
 
 
 class Board:
@@ -196,9 +195,10 @@ class Board:
 
     def unready(self) -> Iterator[Tracked]:
         """Yield the Applications that are not ready, but for those whose turn has not come."""
+        refreshing, asked = Code.REFRESHING, self.turns.pending
         for name in (*self.waiting, *self.failed):
             entry = self.tracked[name]
-            if entry.found.code != Code.REFRESHING or entry.barrier.is_pending:
+            if entry.found.code is not refreshing or name in asked:
                 yield entry
 
     def look_at_all(self) -> None:
@@ -221,7 +221,7 @@ class Board:
         proves = self.options.refresh != "none"
         is_stale = application is not None and proves and not barrier.is_fresh
         (self.stale.add if is_stale else self.stale.discard)(entry.name)
-        is_shared = application is not None and entry.shared_at == revisions_of(application)
+        is_shared = entry.shared_at is not None and entry.shared_at == revisions_of(application or {})
         (self.shared.add if is_shared else self.shared.discard)(entry.name)
 
     def _with_dependents(self, entries: list[Tracked]) -> list[Tracked]:
@@ -266,10 +266,9 @@ class Board:
 
     def _pause(self, entry: Tracked, now: float) -> float:
         """Return how long an Application need not be judged when nothing happens; of thousands only some at a time."""
-        code = entry.verdict.code
-        if code == Code.SETTLING:
-            return max(LEAST_SECONDS, settled_at(entry, self.options) - now)
-        pause = max(LOOK_AGAIN, (len(self.waiting) + len(self.failed)) / JUDGED_PER_SECOND)
-        if code != Code.REFRESHING:
-            return pause
-        return pause * 3 if entry.barrier.is_pending else max(LOOK_AGAIN_IN_LINE, pause * 3)
+        if entry.verdict.code == Code.SETTLING:
+            return settled_at(entry, self.options) - now
+        unready = len(self.waiting) + len(self.failed)
+        if entry.found.code == Code.REFRESHING:
+            return max(LOOK_AGAIN_REFRESHING, unready / JUDGED_PER_SECOND_REFRESHING)
+        return max(LOOK_AGAIN, unready / JUDGED_PER_SECOND)

@@ -140,7 +140,7 @@ def _judged(entry: Tracked, application: Application, options: Options, known: S
     found = verdict(application, request, seen)
     if found.state == WAIT and entry.name in known.shared:
         return entry.found  # while two Applications take the object from each other, each is briefly in order
-    if found.code != entry.found.code:
+    if found.code != entry.found.code and found.state != READY:
         return verdict(application, request, replace(seen, seconds=0.0, error_rounds=0))
     if found.code == Code.ERROR and found.reason != entry.found.reason:  # the one before was confirmed, not this one
         return verdict(application, request, replace(seen, error_rounds=0))

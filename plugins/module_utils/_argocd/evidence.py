@@ -42,6 +42,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 SETTINGS = "argocd-cm"
 CONTROLLER, REPO_SERVER = "argocd-application-controller", "argocd-repo-server"
 LOOK_SECONDS, READ_SECONDS = 1.0, 5.0
+LOOKED_AT_PER_SECOND = 500  # Applications, at most
 # How long a verdict or a request must have lasted before anything is read for it.
 STANDS_STILL = 2.0
 UNANSWERED = 5.0
@@ -76,13 +77,20 @@ class Inquiry:
         self.known: dict[Question, Evidence] = {}
         self.reading: set[Question] = set()
         self.read_at: dict[Question, float] = {}
-        self.looked_at = 0.0
+        self.look_at = 0.0
+        self.told: dict[Question, Evidence] = {}
+
+    def has_news(self) -> bool:
+        """Return whether something else explains now why nothing happens than when this was asked last."""
+        before, self.told = self.told, {question: found for question, found in dict(self.known).items() if found.text}
+        return self.told != before
 
     def look(self, entries: Iterable[Tracked], others: Mapping[str, Application], now: float) -> None:
         """Begin to read what the verdicts need, and forget what nobody asks any more."""
-        if now - self.looked_at < LOOK_SECONDS:
+        if now < self.look_at:
             return
-        self.looked_at = now
+        entries = list(entries)
+        self.look_at = now + max(LOOK_SECONDS, len(entries) / LOOKED_AT_PER_SECOND)
         asked = questions(entries, others, self.namespace, now)
         self.known = {question: found for question, found in self.known.items() if question in asked}
         for question, reader in asked.items():
@@ -119,8 +127,10 @@ def _questions_of(
     entry: Tracked, application: Application, others: Mapping[str, Application], namespace: str, now: float
 ) -> Iterator[tuple[Question, Reader]]:
     code, stands_still = entry.found.code, now - entry.since > STANDS_STILL
-    if code == Code.REFRESHING and entry.barrier.is_pending and now - entry.barrier.since > UNANSWERED:
-        yield CONTROLLER, lambda api: workload(api, namespace, CONTROLLER)
+    if code == Code.REFRESHING:
+        if entry.barrier.is_pending and now - entry.barrier.since > UNANSWERED:
+            yield CONTROLLER, lambda api: workload(api, namespace, CONTROLLER)
+        return
     if code == Code.ERROR and stands_still and without_repo_server(application):
         yield REPO_SERVER, lambda api: workload(api, namespace, REPO_SERVER)
     idle = (code == Code.OUT_OF_SYNC and stands_still) or code == Code.SYNC_WINDOW

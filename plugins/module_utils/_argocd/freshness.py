@@ -37,6 +37,7 @@ class Proof(Enum):
 
 ASK = {Proof.NONE: Proof.ASKED, Proof.DOUBTFUL: Proof.ASKED_AGAIN, Proof.FRESH: Proof.CONFIRMING}
 WITHDRAW = {pending: idle for idle, pending in ASK.items()}
+PENDING = tuple(WITHDRAW)  # found by identity, which takes less time than the hash of an enumeration
 ANSWER = {Proof.ASKED: Proof.DOUBTFUL, Proof.ASKED_AGAIN: Proof.FRESH, Proof.CONFIRMING: Proof.FRESH}
 
 
@@ -64,7 +65,7 @@ class Barrier:
     @property
     def is_pending(self) -> bool:
         """Return whether a request was made and not answered yet."""
-        return self.proof in WITHDRAW
+        return self.proof in PENDING
 
     @property
     def since(self) -> float:

@@ -49,6 +49,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._progress import p
 RETRY_SECONDS = 1.0
 PROGRESS_SECONDS = 15.0
 QUIET_SECONDS = 2.0  # between two progress lines, whatever happens
+LEAST_SECONDS = 0.02  # a wait that looks more often is busy with looking
+GATHERING_SECONDS = 0.00002  # for each that is waiting: what comes within this time is judged together
 SENDERS = 8  # writes at a time
 DETAILS = frozenset({"health_message", "revisions", "phase", "message", "conditions", "not_synced", "failed_resources"})
 END_SECONDS = 2.0  # for what is still on its way when the answer is known
@@ -113,18 +115,12 @@ class Waiter:
     # --- events ------------------------------------------------------------------------------------------------------
 
     def _receive(self) -> None:
-        """Process all queued messages; wait briefly when there are none."""
-        try:
-            left = max(0.0, self._deadline - time.monotonic())
-            message = self.watcher.queue.get(timeout=min(self.board.agenda.idle_seconds(), left))
-        except queue.Empty:
-            return
-        while True:
+        """Process all messages; wait briefly when there are none, and for more of them when thousands wait."""
+        moment = len(self.board.waiting) * GATHERING_SECONDS
+        idle = self.board.agenda.idle_seconds(max(LEAST_SECONDS, moment))
+        left = max(0.0, self._deadline - time.monotonic())
+        for message in self.watcher.receive(min(idle, left), moment if moment > LEAST_SECONDS else 0.0):
             self._take(message)
-            try:
-                message = self.watcher.queue.get_nowait()
-            except queue.Empty:
-                return
 
     def _take(self, message: tuple[Any, ...]) -> None:
         if message[0] == "error":
@@ -145,7 +141,9 @@ class Waiter:
     # --- judging -----------------------------------------------------------------------------------------------------
 
     def _judge(self, now: float) -> None:
-        """Judge what changed or is due."""
+        """Judge what changed or is due; all that is not ready when it is known anew why nothing happens."""
+        if self.inquiry.has_news():
+            self.board.look_at_all()
         self.judged = self.board.judge(now, not self.unavailable, self.inquiry.known)
 
     def _done(self, now: float) -> bool:

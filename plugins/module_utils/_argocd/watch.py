@@ -12,6 +12,7 @@ import contextlib
 import gc
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -66,7 +67,7 @@ class Watcher(threading.Thread):
         super().__init__(daemon=True)
         self.api, self.path, self.requests = api, path, requests
         self.query = {"labelSelector": selector} if selector else {}
-        self.queue: queue.Queue[tuple[Any, ...]] = queue.Queue()
+        self.queue: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self.version: str | None = None
         self.stopped = threading.Event()
 
@@ -82,6 +83,20 @@ class Watcher(threading.Thread):
                 self.stopped.wait(0.5)
             except GitopsError as error:
                 self.queue.put(("error", error))
+                return
+
+    def receive(self, seconds: float, moment: float) -> Iterator[tuple[Any, ...]]:
+        """Yield what is in the queue; wait for the first message, and once it is there, a moment for more of them."""
+        try:
+            message = self.queue.get(timeout=seconds)
+        except queue.Empty:
+            return
+        time.sleep(moment)
+        while True:
+            yield message
+            try:
+                message = self.queue.get_nowait()
+            except queue.Empty:
                 return
 
     def _list(self) -> None:
