@@ -22,6 +22,7 @@ from unittest import mock
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.configuration import AUDIT_POLICY
+from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
 from integration.conftest import Environment, take_down
 from rendering import ROOT, programs
 
@@ -105,14 +106,15 @@ class Bench(Environment):
 
     @contextlib.contextmanager
     def audited(self) -> Iterator[list[dict[str, Any]]]:
-        """Yield a list that has the requests of this time when it ends."""
+        """Yield a list that has the requests of this time when it ends; not the end of a watch that began before."""
         path, found = self.folder / "logs" / "audit.log", []
-        start = path.stat().st_size
+        start, began = path.stat().st_size, time.time()
         yield found
         with path.open("rb") as file:
             file.seek(start)
             lines = file.read().splitlines()
-        found += [json.loads(line) for line in lines if line.endswith(b"}")]
+        entries = (json.loads(line) for line in lines if line.endswith(b"}"))
+        found += [entry for entry in entries if parse_time(entry["requestReceivedTimestamp"]).timestamp() >= began]
 
     def kubectl(self, *args: str | Path) -> str:
         """Run kubectl as the administrator."""

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 NOT_MEASURED = "not measured"
+# What target() returns for a figure that was measured.
+JUDGED = re.compile(r"≤ [\d.]+(?: \w+)?: (?:met|missed)")
+# The Applications and ApplicationSets of Argo CD, of which a run that changes nothing patches annotations only.
+REFRESHED = re.compile(r"/apis/argoproj\.io/v1alpha1/namespaces/[^/]+/application(set)?s/")
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,30 @@ def compose(head: str, titles: Sequence[str], document: str, new: dict[str, str]
     """Return the document with new sections in the place of their old ones; the others stay as they were."""
     known = sections_of(document) | new
     found = [known.get(title, unmeasured(title, "this part has not been run yet.")) for title in titles]
-    return "\n".join([head.rstrip("\n") + "\n", *(section.rstrip("\n") + "\n" for section in found)])
+    parts = [head, "\n".join(overview(dict(zip(titles, found, strict=True)))), *found]
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts)
+
+
+def overview(sections: dict[str, str]) -> Iterator[str]:
+    """Yield a table of all targets that the sections name, in their order."""
+    yield from ("## Targets", "", row(["Part", "What", "Measured", "Target"]), row(["---"] * 4))
+    for title, text in sections.items():
+        anchor = re.sub(r"[^a-z -]", "", title.lower()).replace(" ", "-")
+        for found in targets_of(text):
+            yield row([f"[{title}](#{anchor})", *found])
+
+
+def targets_of(section: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the targets of a section: what it is about, what was measured, and the limit with whether it is kept."""
+    for line in section.split("\n"):
+        if line.startswith("| ") and JUDGED.search(line):
+            what, measured, *_more, found, limit = (cell.strip() for cell in line.strip("| ").split(" | "))
+            yield what, measured + (f", ratio {found}" if found and _more else ""), limit
+        elif not line.startswith("|"):
+            for clause in line.removeprefix("Targets: ").rstrip(".").split("; "):
+                if judgement := JUDGED.search(clause):
+                    what, _, measured = clause[: judgement.start()].rstrip(", ").partition(": ")
+                    yield what, measured, judgement[0]
 
 
 def slowest(tasks: Iterable[tuple[str, float]], count: int = 5) -> list[tuple[str, float]]:
@@ -176,6 +203,11 @@ def requests_of(entries: Iterable[dict[str, Any]], client: str) -> list[dict[str
         if client in entry.get("userAgent", "") or client in entry.get("user", {}).get("username", ""):
             found.setdefault(entry["auditID"], entry)
     return list(found.values())
+
+
+def refreshes_of(writes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the writes that only ask Argo CD to look at Git again, or to forget that it was asked."""
+    return [entry for entry in writes if entry["verb"] == "patch" and REFRESHED.match(entry["requestURI"])]
 
 
 def writes_of(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -176,7 +176,8 @@ def section(answers: dict[str, list[Answer]], starts: Figure) -> Section:
     wrong = Figure([sum(answer.wrong for answer in own)], "")
     to_sync = seconds.beside(seconds_of(answers[SYNC]))
     notes = [
-        f"Targets: wrong answers {target(wrong, 0)}; seconds to those of sync and wait {target(to_sync, 1)}.",
+        f"Targets: wrong answers: {wrong}, {target(wrong, 0)}; seconds to those of sync and wait: {to_sync}, "
+        f"{target(to_sync, 1)}.",
         f"Return after the last status that the controller wrote: {late}, {target(late, 200)}; "
         f"sync and wait: {beside}, ratio {ratio(late, beside)}.",
         f"The starts of the CLI do not count: {starts} each. Its requests are those of argocd-server.",

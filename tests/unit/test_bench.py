@@ -14,16 +14,20 @@ from bench.figures import (
     compose,
     judged,
     number,
+    overview,
     ratio,
+    refreshes_of,
     requests_of,
     runs,
     seconds_of,
     sections_of,
     slowest,
     target,
+    targets_of,
     unmeasured,
     writes_of,
 )
+from bench.size import KUBECTL, OWN, Spent, rows, targets
 
 WANTED = {"value": "2", "image": "web:2", "replicas": 2}
 
@@ -85,7 +89,8 @@ def test_the_document_keeps_the_sections_of_other_parts():
     section = Section("Second", ["What", "Seconds"], [["a run", Figure([2.0])]], ["A note."]).markdown("When.")
     first = compose("# Title\n", ["First", "Second"], "", {"Second": section})
     assert first == (
-        "# Title\n\n## First\n\nNot measured: this part has not been run yet.\n\n"
+        "# Title\n\n## Targets\n\n| Part | What | Measured | Target |\n| --- | --- | --- | --- |\n\n"
+        "## First\n\nNot measured: this part has not been run yet.\n\n"
         "## Second\n\nWhen.\n\n| What | Seconds |\n| --- | --- |\n| a run | 2 s |\n\nA note.\n"
     )
     again = compose("# Title\n", ["First", "Second"], first, {"First": unmeasured("First", "no mirror.")})
@@ -142,6 +147,47 @@ def test_a_dry_run_is_no_write():
     dry = {"verb": "patch", "requestURI": "/x?dryRun=All&force=true"}
     write = {"verb": "patch", "requestURI": "/x?force=true"}
     assert writes_of([dry, write, {"verb": "list", "requestURI": "/x"}]) == [write]
+
+
+def test_requests_for_a_refresh_are_told_from_other_writes():
+    applications = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
+    asks = {"verb": "patch", "requestURI": f"{applications}/api"}
+    made = {"verb": "create", "requestURI": f"{applications}/api"}
+    other = {"verb": "patch", "requestURI": "/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/infra"}
+    assert refreshes_of([asks, made, other]) == [asks]
+
+
+def test_all_targets_of_a_document_are_in_one_table():
+    kept, missed = Figure([0.25]), Figure([12.5, 14.0])
+    rows = [
+        ["first run", Figure([30.0]), Figure([120.0]), kept, target(kept, 0.4)],
+        ["beyond the start", missed, "", "", target(missed, 8)],
+        ["nobody set one", missed, "", "", ""],
+    ]
+    late = f"Return after the last status: {kept}, {target(kept, 1)}; sync and wait: 2 s, ratio 0.12."
+    section = Section("Runs, all of them", ["What", "Ours", "Beside it", "Ratio", "Target"], rows, [late])
+    assert list(targets_of(section.markdown("caption"))) == [
+        ("first run", "30 s, ratio 0.25 s", "≤ 0.40 s: met"),
+        ("beyond the start", "13.2 s (12.5 to 14)", "≤ 8 s: missed"),
+        ("Return after the last status", "0.25 s", "≤ 1 s: met"),
+    ]
+    assert list(overview({"Runs, all of them": section.markdown("caption")}))[-1] == (
+        "| [Runs, all of them](#runs-all-of-them) | Return after the last status | 0.25 s | ≤ 1 s: met |"
+    )
+
+
+def test_a_size_has_what_was_measured_beside_kubectl_where_that_was_measured():
+    wait = Spent(3.0, 80.0, 40.0, '{"requests": {"list": 1}}', 2.5)
+    kubectl = Spent(12.0, 110.0, 41.0, "")
+    assert [str(cell) for cell in next(rows(14, {OWN: wait, KUBECTL: kubectl}))] == [
+        *("14", "`argocd_app_wait`", "3 s", "0.25", "80 MiB", "40 s", "2.50 s", "list 1"),
+    ]
+    assert str(next(rows(14, {OWN: wait}))[3]) == "not measured"
+    assert list(targets_of(targets(5000, wait))) == [
+        ("processor of a wait for 5000", "3 s", "≤ 12 s: met"),
+        ("memory", "80 MiB", "≤ 250 MiB: met"),
+        ("first line", "2.50 s", "≤ 5 s: met"),
+    ]
 
 
 def test_every_part_has_a_heading_of_its_own():
