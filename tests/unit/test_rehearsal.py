@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import queue
 import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -209,6 +213,42 @@ def test_a_process_that_still_runs_is_said(tmp_path):
         ):
             found.delete()
         etcd.communicate(b"\n")
+
+
+def test_a_cluster_that_is_removed_leaves_no_lock(tmp_path):
+    found = cluster(tmp_path, "dev")
+    assert (found.delete(), found.delete()) == (True, False)
+    assert [path.name for path in tmp_path.iterdir()] == ["clusters"]
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_who_waited_for_a_lock_that_was_removed_waits_for_the_next_one(tmp_path, monkeypatch, again):
+    """Its file is not the one any more that other runs lock."""
+    first, second, third = (
+        rehearsal.RehearsalCluster("dev", str(tmp_path), "/", "/launch.py", "argocd") for _ in range(3)
+    )
+    asked, entered, lock = queue.Queue(), threading.Event(), fcntl.flock
+    monkeypatch.setattr(rehearsal.fcntl, "flock", lambda file, how: asked.put(file) or lock(file, how))
+
+    def wait():
+        with second.locked():
+            entered.set()
+
+    waiting = threading.Thread(target=wait)
+    with contextlib.ExitStack() as meanwhile:
+        with first.locked():
+            waiting.start()
+            for _ in (first, second):
+                asked.get(timeout=10)
+            first.paths.lock().unlink()
+            if again:
+                meanwhile.enter_context(third.locked())
+                asked.get(timeout=10)
+            assert not entered.is_set()
+        asked.get(timeout=10)  # the second one asks again
+        assert not (again and entered.is_set())
+    waiting.join(10)
+    assert entered.is_set()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._loopback import exempt_from_proxies
@@ -54,10 +55,15 @@ class RehearsalCluster:
     @contextlib.contextmanager
     def locked(self, what: str = "") -> Iterator[None]:
         """Keep two runs from doing the same at once; the system drops the lock when the process ends."""
-        self.paths.state.mkdir(parents=True, exist_ok=True)
-        with (self.paths.state / f".{what or self.paths.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        path = self.paths.lock(what)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            with path.open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                # Whoever had the lock may have removed its file: other runs lock a new one, so this one must, too.
+                if is_at(path, lock):
+                    yield
+                    return
 
     def created(self) -> bool:
         """Return whether kwokctl finished creating the cluster."""
@@ -89,9 +95,11 @@ class RehearsalCluster:
             return True
 
     def delete(self) -> bool:
-        """End all processes and remove the cluster's folder."""
+        """End all processes, and remove the cluster's folder and its lock."""
         with self.locked():
-            return self._delete()
+            deleted = self._delete()
+            self.paths.lock().unlink()
+            return deleted
 
     def _create(self) -> bool:
         paths = self.paths
@@ -131,6 +139,14 @@ class RehearsalCluster:
                 f"The cluster {self.paths.name} was removed, but these processes are still running: {running}."
             )
         return True
+
+
+def is_at(path: Path, file: TextIO) -> bool:
+    """Return whether a file that is open is still the one at a path."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def keep_build(paths: Paths) -> None:

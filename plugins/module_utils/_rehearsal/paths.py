@@ -39,6 +39,10 @@ class Paths:
         """Return the file in which kwokctl keeps the process id of a component."""
         return self.folder / "pids" / f"{component}.pid"
 
+    def lock(self, what: str = "") -> Path:
+        """Return the lock of the cluster, or of something that all clusters share."""
+        return self.state / f".{what or self.name}.lock"
+
     def log(self, component: str) -> Path:
         """Return the log of a component."""
         return self.folder / "logs" / f"{component}.log"
