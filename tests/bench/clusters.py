@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import json
 import os
 import subprocess
@@ -23,8 +22,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.configuration import AUDIT_POLICY
 from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
-from integration.conftest import Environment, take_down
+from integration.conftest import Environment, temporary
 from rendering import ROOT, programs
+from tear_down import cluster_folder
 
 # Names of our modules at the API server; those of Argo CD's server are in the name of its ServiceAccount.
 OURS, ARGOCD_SERVER = "OpenAPI-Generator", "system:serviceaccount:argocd:argocd-server"
@@ -91,18 +91,14 @@ class Bench(Environment):
 
     def create(self) -> None:
         """Create the cluster as the playbook would, but with reads in its audit log, too."""
-        hashed = hashlib.sha1(str(self.inventory).encode(), usedforsecurity=False).hexdigest()
-        name = f"{self.inventory.name}-{hashed[:6]}"
-        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "monorepo.gitops"
+        folder = cluster_folder(self.inventory.name, self.inventory)
         launcher = ROOT / "roles" / "rehearsal_cluster" / "files" / "launch.py"
-        created = RehearsalCluster(name, str(state), str(programs()), str(launcher), "argocd")
+        created = RehearsalCluster(folder.name, str(folder.parents[1]), str(programs()), str(launcher), "argocd")
         rules = [rule for rule in AUDIT_POLICY["rules"] if "verbs" not in rule]
         with mock.patch.dict(AUDIT_POLICY, rules=rules):
             created.start(sorted(ROOT.glob("roles/*/files/stages/*.yaml")), [])
         self.timed("playbooks/rehearsal.yml")
         self.find_cluster()
-        if self.folder != created.paths.folder:
-            raise UnmeasuredError("The playbook has made another cluster.")
 
     @contextlib.contextmanager
     def audited(self) -> Iterator[list[dict[str, Any]]]:
@@ -186,13 +182,10 @@ def cold_cache() -> Iterator[Path]:
 @contextlib.contextmanager
 def cluster(**variables: Any) -> Iterator[Bench]:
     """Yield an environment of inventories/dev whose rehearsal cluster runs and is empty; remove it afterwards."""
-    with cold_cache() as cache:
-        environment = Bench(cache / "environment", **({"gitops_environment": "bench"} | variables))
-        try:
-            environment.create()
-            yield environment
-        finally:
-            take_down(environment)
+    settings = {"gitops_environment": "bench"} | variables
+    with cold_cache() as cache, temporary(Bench(cache / "environment", **settings)) as environment:
+        environment.create()
+        yield environment
 
 
 def say(text: str) -> None:

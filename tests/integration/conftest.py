@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import rights
@@ -25,6 +25,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
 from kubernetes import config, dynamic
 from leaks import Onlooker
+from tear_down import assert_gone, cluster_folder, torn_down
 from unit.api_server import write_kubeconfig
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -131,6 +132,7 @@ class Environment:
         assert done.returncode == 0, done.stdout
         text = done.stdout.split("rehearsal_cluster_status:", 1)[1].split("PLAY RECAP", 1)[0]
         self.status = yaml.safe_load("status:" + text)["status"]
+        assert self.folder == cluster_folder(self.inventory.name, self.inventory)
 
     def api(self) -> Api:
         """Return plain requests to the cluster's API server."""
@@ -170,6 +172,9 @@ class Environment:
             if any(agent in entry.get("userAgent", "") for agent in OWN_AGENTS)
             and "dryRun=All" not in entry["requestURI"]
         ]
+
+
+Some = TypeVar("Some", bound=Environment)
 
 
 def numbers(count: int, minutes: float) -> Iterator[int]:
@@ -309,30 +314,24 @@ def take_down(environment: Environment) -> None:
     """Remove the cluster of an environment, and see that it is gone."""
     done = environment.playbook("playbooks/rehearsal.yml", "-e", "rehearsal_cluster_state=absent")
     assert done.returncode == 0, done.stdout[-3000:]
-    left = processes_of(environment.folder) if environment.status else []
-    assert not left, left
-    assert not environment.status or not environment.folder.exists()
+    assert_gone(cluster_folder(environment.inventory.name, environment.inventory))
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Return the command lines of processes that name a folder or work in it."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            command = (process / "cmdline").read_text().replace("\0", " ")
-            if str(folder) in command or (process / "cwd").readlink().is_relative_to(folder):
-                found.append(command)
-    return found
+@contextlib.contextmanager
+def temporary(environment: Some) -> Iterator[Some]:
+    """Take down in the end what a fixture brings up, also when that fails."""
+    with torn_down(lambda: take_down(environment)):
+        yield environment
 
 
 @pytest.fixture(scope="session")
 def test_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     """Bring up gateway, cert-manager and maildev from nothing with stand-ins; the first run's output is kept."""
-    environment = bring_up(Environment(tmp_path_factory.mktemp("environment"), gitops_components=BASE))
-    environment.first_commit = environment.git("rev-parse", "main")
-    environment.first_reports = {path.name: path.read_text() for path in environment.reports.iterdir()}
-    yield environment
-    take_down(environment)
+    with temporary(Environment(tmp_path_factory.mktemp("environment"), gitops_components=BASE)) as environment:
+        bring_up(environment)
+        environment.first_commit = environment.git("rev-parse", "main")
+        environment.first_reports = {path.name: path.read_text() for path in environment.reports.iterdir()}
+        yield environment
 
 
 @pytest.fixture
@@ -350,10 +349,10 @@ def complete_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[E
     onlooker = Onlooker(folder / "tmp", folder / "seen")
     names = ("TMPDIR", "ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP")
     environment.settings = dict.fromkeys(names, str(onlooker.watched))
-    with onlooker:
-        bring_up(environment, "-vvv")
-    yield environment
-    take_down(environment)
+    with temporary(environment):
+        with onlooker:
+            bring_up(environment, "-vvv")
+        yield environment
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import seed_tree
 import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstream import stand_in
 
-from .conftest import ARGO, ROOT, Environment, applications, existing, runbook, take_down, words
+from .conftest import ARGO, ROOT, Environment, applications, existing, runbook, temporary, words
 
 COMPONENTS = sorted(path.name for path in seed_tree.SEED.glob("argocd/*/*") if (path / "envs" / "dev").is_dir())
 READY = {name: ["Synced", "Healthy"] for name in COMPONENTS}
@@ -94,9 +94,9 @@ def seed(tmp_path_factory):
         if file.name != "zz_test.yml":
             file.unlink()
     stages = {"rehearsal_cluster_stages": [str(path) for path in sorted(ROOT.glob("roles/*/files/stages/*.yaml"))]}
-    started = environment.playbook("playbooks/rehearsal.yml", "-e", json.dumps(stages))
-    assert started.returncode == 0, started.stdout
-    try:
+    with temporary(environment):
+        started = environment.playbook("playbooks/rehearsal.yml", "-e", json.dumps(stages))
+        assert started.returncode == 0, started.stdout
         environment.find_cluster()
         work, bare = seed_tree.write(folder / "work"), folder / "monorepo.git"
         environment.url = f"file://{bare}"
@@ -123,8 +123,6 @@ def seed(tmp_path_factory):
             assert time.monotonic() < deadline, states(environment)
             time.sleep(1)
         yield environment
-    finally:
-        take_down(environment)
 
 
 def describe(environment):

@@ -13,7 +13,7 @@ import time
 import pytest
 import yaml
 
-from .conftest import ARGO, BASE, ROOT, Environment, applications, existing, message, take_down, words
+from .conftest import ARGO, BASE, ROOT, Environment, applications, existing, message, temporary, words
 
 IDENTITY = "/api/v1/namespaces/argocd/configmaps/monorepo-gitops"
 CONTROLLER = "/apis/apps/v1/namespaces/argocd/statefulsets/argocd-application-controller"
@@ -102,22 +102,22 @@ def hand(tmp_path_factory):
     # A run that names the cluster as an existing one brings no Stages.
     stages = [str(path) for role in BASE for path in ROOT.glob(f"roles/{role.replace('-', '_')}/files/stages/*.yaml")]
     settings = json.dumps({"rehearsal_cluster_stages": stages})
-    started = environment.playbook("playbooks/rehearsal.yml", "-e", settings)
-    assert started.returncode == 0, started.stdout
-    environment.find_cluster()
-    environment.url = write_repository(folder)
-    kubectl(environment, "create", "namespace", "argocd")
-    manifest = environment.binary("../argocd/v3.6.1/install.yaml")
-    kubectl(environment, "apply", "--server-side", "--namespace=argocd", f"--filename={manifest}")
-    environment.rehearsal("argocd_started")
-    objects = [applicationset(layer, environment.url) for layer in ("infra", "services")]
-    kubectl(environment, "apply", "--filename=-", stdin=[*objects, foreign_application(environment.url)])
-    deadline = time.monotonic() + 240  # its first try may come before the AppProject
-    while environment.live(LEGACY) is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    yield environment
-    take_down(environment)
+    with temporary(environment):
+        started = environment.playbook("playbooks/rehearsal.yml", "-e", settings)
+        assert started.returncode == 0, started.stdout
+        environment.find_cluster()
+        environment.url = write_repository(folder)
+        kubectl(environment, "create", "namespace", "argocd")
+        manifest = environment.binary("../argocd/v3.6.1/install.yaml")
+        kubectl(environment, "apply", "--server-side", "--namespace=argocd", f"--filename={manifest}")
+        environment.rehearsal("argocd_started")
+        objects = [applicationset(layer, environment.url) for layer in ("infra", "services")]
+        kubectl(environment, "apply", "--filename=-", stdin=[*objects, foreign_application(environment.url)])
+        deadline = time.monotonic() + 240  # its first try may come before the AppProject
+        while environment.live(LEGACY) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        yield environment
 
 
 def kubectl(environment, *args, stdin=()):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .conftest import BASE, DEPLOY, Environment, bring_up, carry_out, runbook, take_down, words
+from .conftest import BASE, DEPLOY, Environment, bring_up, carry_out, runbook, temporary, words
 
 PROJECT = "/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/infra"
 CONNECT = "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkaconnects/kafka-cluster"
@@ -36,17 +36,15 @@ MAILDEV = "/apis/apps/v1/namespaces/maildev/deployments/maildev"
 
 @pytest.fixture(scope="module")
 def prod(tmp_path_factory):
-    environment = bring_up(Environment(tmp_path_factory.mktemp("prod"), "prod", gitops_environment="prod"))
-    yield environment
-    take_down(environment)
+    with temporary(Environment(tmp_path_factory.mktemp("prod"), "prod", gitops_environment="prod")) as environment:
+        yield bring_up(environment)
 
 
 @pytest.fixture(scope="module")
 def second(tmp_path_factory):
     """Return an environment whose cluster several tests use: the first run starts it."""
-    environment = Environment(tmp_path_factory.mktemp("second"))
-    yield environment
-    take_down(environment)
+    with temporary(Environment(tmp_path_factory.mktemp("second"))) as environment:
+        yield environment
 
 
 def test_production_comes_up_in_one_run(prod):

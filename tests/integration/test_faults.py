@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
 from fault_page import FILE, Row, page
 
-from .conftest import Environment, bring_up, take_down
+from .conftest import Environment, bring_up, temporary
 from .fault_servers import GitServer, Webhook
 from .faults import FOLDER, Answer, Place, all_cases, carry_out, follow, read
 
@@ -50,8 +50,8 @@ class Suite:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    environment = bring_up(Environment(tmp_path_factory.mktemp("faults"), gitops_components=COMPONENTS))
-    try:
+    with temporary(Environment(tmp_path_factory.mktemp("faults"), gitops_components=COMPONENTS)) as environment:
+        bring_up(environment)
         assert environment.first.returncode == 0, environment.first.stdout[-6000:]
         folder = tmp_path_factory.mktemp("served")
         repository, answers = folder / "cases.git", folder / "answers"
@@ -72,8 +72,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield found
         git.shutdown()
         webhook.shutdown()
-    finally:
-        take_down(environment)
 
 
 @pytest.fixture(scope="module")

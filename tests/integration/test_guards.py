@@ -17,7 +17,7 @@ import time
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
 
-from .conftest import ARGO, BASE, DEPLOY, Environment, applications, bring_up, existing, message, take_down, words
+from .conftest import ARGO, BASE, DEPLOY, Environment, applications, bring_up, existing, message, temporary, words
 
 TOPIC = "/apis/kafka.strimzi.io/v1beta2/namespaces/kafka/kafkatopics/orders"
 SERVICE = "/api/v1/namespaces/maildev/services/maildev-web"
@@ -40,10 +40,10 @@ def guarded(tmp_path_factory):
         kafka_connect_enabled=False,
         gitops_network_policies="none",  # as for an existing cluster, for which tests take it
     )
-    bring_up(environment)
-    assert environment.first.returncode == 0, environment.first.stdout[-5000:]
-    yield environment
-    take_down(environment)
+    with temporary(environment):
+        bring_up(environment)
+        assert environment.first.returncode == 0, environment.first.stdout[-5000:]
+        yield environment
 
 
 class Untouched:
@@ -419,12 +419,11 @@ def test_a_topic_that_is_taken_away_stops_the_run_until_it_is_named(guarded):
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
     """Start a cluster on which nothing was installed."""
-    environment = Environment(tmp_path_factory.mktemp("empty"), gitops_components=COMPONENTS)
-    started = environment.playbook("playbooks/rehearsal.yml")
-    assert started.returncode == 0, started.stdout
-    environment.find_cluster()
-    yield environment
-    take_down(environment)
+    with temporary(Environment(tmp_path_factory.mktemp("empty"), gitops_components=COMPONENTS)) as environment:
+        started = environment.playbook("playbooks/rehearsal.yml")
+        assert started.returncode == 0, started.stdout
+        environment.find_cluster()
+        yield environment
 
 
 def on(environment, cluster, **variables):

@@ -19,7 +19,7 @@ import yaml
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_sync
 from unit.running import run_module
 
-from .conftest import ARGO, MIRROR, Environment, bring_up, message, take_down, words
+from .conftest import ARGO, MIRROR, Environment, bring_up, message, temporary, words
 from .test_people import Server
 from .test_wait import apply
 
@@ -59,9 +59,9 @@ def push(environment, folder, branch, files):
 def impersonating(tmp_path_factory):
     settings = {"argocd_impersonation": True, "argocd_controller_read_only": True} | OFFICIAL
     components = ["gateway", "cert-manager", "api"]
-    environment = bring_up(Environment(tmp_path_factory.mktemp("accounts"), gitops_components=components, **settings))
-    yield environment
-    take_down(environment)
+    folder = tmp_path_factory.mktemp("accounts")
+    with temporary(Environment(folder, gitops_components=components, **settings)) as environment:
+        yield bring_up(environment)
 
 
 @pytest.fixture(autouse=True)

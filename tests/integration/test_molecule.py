@@ -9,7 +9,6 @@ not clash: one run does it for all of them, and Molecule runs maildev. Each scen
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -21,10 +20,12 @@ from pathlib import Path
 import pytest
 import yaml
 from rendering import programs
+from tear_down import assert_gone, cluster_folder, torn_down
 
 from .conftest import ROOT
 
 SCENARIOS = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+FOLDER = cluster_folder("molecule", ROOT)  # of the shared cluster
 # The whole run of scenario default checks the inventory, starts the cluster, reaches it, and renders all components.
 IN_DEFAULT = {"cluster", "component", "gitops", "rehearsal_cluster"}
 # Those of the components, which have the same playbooks.
@@ -44,9 +45,14 @@ def shared_cluster():
     # Molecule may remember a cluster that was removed without it.
     done = molecule("reset", "-s", "default")
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
-    yield
+    with torn_down(destroy):
+        yield
+
+
+def destroy():
     done = molecule("destroy", "-s", "default")
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    assert_gone(FOLDER)
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +65,7 @@ def whole_run(shared_cluster):  # noqa: ARG001
 def folder(whole_run):
     """Return the folder of the shared cluster, which is up."""
     assert whole_run.returncode == 0, (whole_run.stdout + whole_run.stderr)[-6000:]
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    name = f"molecule-{hashlib.sha1(str(ROOT).encode(), usedforsecurity=False).hexdigest()[:6]}"
-    return state / "monorepo.gitops" / "clusters" / name
+    return FOLDER
 
 
 def components(*playbooks):

@@ -23,7 +23,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan 
 from flows_needed import OFFICIAL, ports_of
 from kubernetes.utils.quantity import parse_quantity
 
-from .conftest import MIRROR, ROOT, Environment, bring_up, take_down
+from .conftest import MIRROR, ROOT, Environment, bring_up, temporary
 
 APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
 RESYNCS = 5
@@ -73,12 +73,10 @@ STAND_IN, NOT_JUDGED = "barman-cloud", {"ObjectStore"}
 def real(tmp_path_factory):
     """Bring up every component of inventories/dev with the official files."""
     settings = {"component_stand_in": "never", "gitops_upstream_mirror": MIRROR}
-    environment = bring_up(Environment(tmp_path_factory.mktemp("real"), **settings))
-    if "cannot be read" in environment.first.stdout and not MIRROR:
-        take_down(environment)
-        pytest.skip("the official manifests cannot be downloaded here and GITOPS_UPSTREAM_MIRROR is not set")
-    yield environment
-    take_down(environment)
+    with temporary(Environment(tmp_path_factory.mktemp("real"), **settings)) as environment:
+        if "cannot be read" in bring_up(environment).first.stdout and not MIRROR:
+            pytest.skip("the official manifests cannot be downloaded here and GITOPS_UPSTREAM_MIRROR is not set")
+        yield environment
 
 
 @pytest.fixture(scope="module")

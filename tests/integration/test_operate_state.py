@@ -33,7 +33,7 @@ from .conftest import (
     carry_out,
     limited,
     runbook,
-    take_down,
+    temporary,
     words,
 )
 
@@ -44,10 +44,10 @@ COMPONENTS = [*BASE, "external-secrets", "minio"]
 
 @pytest.fixture(scope="module")
 def operated(tmp_path_factory):
-    found = bring_up(Environment(tmp_path_factory.mktemp(NAME), gitops_environment=NAME, gitops_components=COMPONENTS))
+    found = Environment(tmp_path_factory.mktemp(NAME), gitops_environment=NAME, gitops_components=COMPONENTS)
     (found.inventory.parent / "vault").write_text("correct horse\n")
-    yield found
-    take_down(found)
+    with temporary(found):
+        yield bring_up(found)
 
 
 def run(environment, playbook, *args):

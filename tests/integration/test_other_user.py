@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tear_down import STATE, assert_gone, processes_of, torn_down
 
 from .conftest import BASE, ROOT
 
@@ -110,22 +111,22 @@ class User:
         """Run a playbook from a folder that has nothing to do with the clone."""
         return self.run("ansible-playbook", "-i", self.clone / "inventories/dev", *args, cwd="/")
 
-    def down(self) -> list[subprocess.CompletedProcess[str]]:
-        """Remove the clusters."""
-        return [self.run("make", "down"), self.run("molecule", "destroy", "-s", "default")]
+    def down(self) -> None:
+        """Remove the clusters, and see that they are gone."""
+        clusters = list((self.home / STATE / "clusters").glob("*"))
+        for done in (self.run("make", "down"), self.run("molecule", "destroy", "-s", "default")):
+            assert done.returncode == 0, done.stdout[-5000:]
+        for folder in clusters:
+            assert_gone(folder)
+        assert processes_of(self.folder) == []
 
-    def processes(self) -> list[str]:
-        """Return what runs in the user's home or of the user's files."""
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                command = (process / "cmdline").read_text().replace("\0", " ")
-                place = str((process / "cwd").readlink())
-            except OSError:
-                continue
-            if str(self.folder) in command + place:
-                found.append(command)
-        return found
+    def leave(self) -> None:
+        """Remove the user, and every file."""
+        if self.identity:
+            subprocess.run(["userdel", NAME], check=True)
+        for binaries in self.folder.glob("binaries"):
+            binaries.chmod(0o755)
+        shutil.rmtree(self.folder)
 
     def give(self, path: Path) -> None:
         """Let a folder with its content belong to this user."""
@@ -212,7 +213,7 @@ def user(proxy):
     made = User(folder, proxy)
     if made.identity:
         subprocess.run(["useradd", "--user-group", "--no-create-home", "--home-dir", made.home, NAME], check=True)
-    try:
+    with torn_down(made.leave), torn_down(made.down):
         for place in ("tmp", "hooks", "template/hooks"):
             (made.home / place).mkdir(parents=True)
         for hook in (made.home / place / name for place in ("hooks", "template/hooks") for name in HOOKS):
@@ -227,12 +228,6 @@ def user(proxy):
         done = made.run("make", "setup")
         assert done.returncode == 0, done.stdout
         yield made
-    finally:
-        made.down()
-        if made.identity:
-            subprocess.run(["userdel", NAME], check=True)
-        (folder / "binaries").chmod(0o755)
-        shutil.rmtree(folder)
 
 
 def test_make_up(user):
@@ -270,11 +265,9 @@ def test_a_scenario_of_molecule(user):
 
 
 def test_nothing_stays_behind(user):
-    assert user.processes()
-    for done in user.down():
-        assert done.returncode == 0, done.stdout[-5000:]
-    assert list((user.home / ".local/state/monorepo.gitops/clusters").iterdir()) == []
-    assert user.processes() == []
+    assert processes_of(user.folder)
+    user.down()
+    assert list((user.home / STATE / "clusters").iterdir()) == []
 
 
 def test_no_hook_ran_and_no_proxy_was_asked(user, proxy):

@@ -18,9 +18,10 @@ import rights
 import yaml
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_sync
 from cryptography.hazmat.primitives.asymmetric import rsa
+from tear_down import torn_down
 from unit.running import run_module
 
-from .conftest import ARGO, BASE, Environment, acting, bring_up, service_account, take_down, words
+from .conftest import ARGO, BASE, Environment, acting, bring_up, service_account, temporary, words
 from .identity import Provider
 from .test_wait import apply
 
@@ -70,10 +71,9 @@ def server(tmp_path_factory):
     settings = {"argocd_roles": ROLES, "argocd_cm": cm, "argocd_admin_enabled": False}
     folder = tmp_path_factory.mktemp("people")
     settings |= {"gitops_components": [*BASE, "api"], "gitops_repo_revision": "live"}
-    environment = bring_up(Environment(folder, **settings))
-    yield Server(environment, provider) if environment.first.returncode == 0 else environment.first.stdout
-    take_down(environment)
-    provider.server.shutdown()
+    with torn_down(provider.server.shutdown), temporary(Environment(folder, **settings)) as environment:
+        first = bring_up(environment).first
+        yield Server(environment, provider) if first.returncode == 0 else first.stdout
 
 
 @pytest.fixture(autouse=True)

@@ -23,9 +23,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils import _paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import ports_of
 from ansible_collections.monorepo.gitops.plugins.modules import secret_info, secret_regenerate
 from leaks import leaks, read_by_others, values_of
+from tear_down import processes_of
 from unit.running import run_module
 
-from .conftest import carry_out, limited, processes_of, words
+from .conftest import carry_out, limited, words
 
 # What else shows objects, or reads Secrets, with everything that -vvv shows.
 PLAYBOOKS = ("verify", "status", "regenerate_secret")

@@ -10,7 +10,7 @@ import re
 import pytest
 import yaml
 
-from .conftest import Environment, bring_up, take_down
+from .conftest import Environment, bring_up, temporary
 
 APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
 TRACKING = "argocd.argoproj.io/tracking-id"
@@ -49,10 +49,10 @@ def shared(tmp_path_factory):
         write(environment, "hooked", "hooked", "infra", before=HOOK, after={}),
     ]
     environment.set(gitops_components=environment.roles)
-    bring_up(environment)
-    assert environment.first.returncode == 0, environment.first.stdout[-5000:]
-    yield environment
-    take_down(environment)
+    with temporary(environment):
+        bring_up(environment)
+        assert environment.first.returncode == 0, environment.first.stdout[-5000:]
+        yield environment
 
 
 def without(environment: Environment, *names: str) -> list[str]:

@@ -29,6 +29,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.upstre
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from kubernetes import config, dynamic
+from tear_down import remove, torn_down
 
 from .conftest import MIRROR, ROOT
 
@@ -344,7 +345,7 @@ def goes_through(states, *wanted):
 def simulation(tmp_path_factory):
     """Create everything, let it run, take the annotations away, and let it run again."""
     run = Simulation(tmp_path_factory.mktemp("simulation"))
-    try:
+    with torn_down(lambda: remove(run.cluster)):
         run.start()
         objects = [named(kind, variant) for kind in KINDS for variant in ("good", "fail", "slow", "flap")]
         run.apply("---\n".join([MORE, yaml.safe_dump_all(objects)]))
@@ -386,8 +387,6 @@ def simulation(tmp_path_factory):
             ),
         )
         yield run
-    finally:
-        run.cluster.delete()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -24,6 +24,7 @@ from kubernetes import config, dynamic
 from provoking import Provocation, with_template
 from recordings import Manifest
 from said import SAID, top
+from tear_down import remove, torn_down
 from troubles import TROUBLES
 
 from .conftest import ROOT
@@ -56,11 +57,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalClust
     built = subprocess.run([sys.executable, build], check=True, capture_output=True, text=True).stdout.split()[-1]
     launcher = str(ROOT / "roles/rehearsal_cluster/files/launch.py")
     found = RehearsalCluster("troubles", str(folder), built, launcher, "argocd")
-    try:
+    with torn_down(lambda: remove(found)):
         found.start(STAGES, [])
         yield found
-    finally:
-        found.delete()
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tear_down import assert_gone, torn_down
 
-from .conftest import ROOT, processes_of
+from .conftest import ROOT
 
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / "docs" / "tutorial.md").read_text(), re.MULTILINE | re.DOTALL)
 COMMANDS = [text for language, text in BLOCKS if not language]
@@ -53,12 +54,14 @@ def done(tmp_path_factory):
     """Run all commands but the last, which removes the cluster."""
     folder = tmp_path_factory.mktemp("tutorial")
     clone(folder / "gitops")
-    yield run(folder, COMMANDS[:-1])
-    removed = run(folder / "platform", [". ../gitops/.venv/bin/activate", COMMANDS[-1]])
+    with torn_down(lambda: remove(folder / "platform")):
+        yield run(folder, COMMANDS[:-1])
+
+
+def remove(folder: Path) -> None:
+    removed = run(folder, [". ../gitops/.venv/bin/activate", COMMANDS[-1]])
     assert removed.returncode == 0, removed.stdout[-3000:]
-    kubeconfig = Path((folder / "platform/kubeconfig.path").read_text().strip())
-    assert not kubeconfig.parent.exists()
-    assert processes_of(kubeconfig.parent) == []
+    assert_gone(Path((folder / "kubeconfig.path").read_text().strip()).parent)
 
 
 def words(text: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from conftest import ROOT  # first: this makes the clone importable as ansible_collections.monorepo.gitops
-from integration.conftest import Environment, bring_up, take_down
+from integration.conftest import Environment, bring_up, temporary
 
 FIXTURES = ROOT / "tests" / "pages" / "fixtures"
 HOME = "/home/anna/platform"
@@ -27,12 +27,11 @@ BROKEN |= {"gitops_converge_timeout": 45}
 
 def main() -> None:
     """Bring up an environment, and keep what it says in each situation."""
-    with tempfile.TemporaryDirectory() as name:
-        environment = bring_up(Environment(Path(name), gitops_environment="dev"))
-        try:
-            record(environment)
-        finally:
-            take_down(environment)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        temporary(Environment(Path(name), gitops_environment="dev")) as environment,
+    ):
+        record(bring_up(environment))
 
 
 def record(environment: Environment) -> None:
