@@ -4,7 +4,8 @@
 """Run `ansible-test sanity` on the files of this clone, without containers.
 
 ansible-test needs the folder ansible_collections/<namespace>/<name>, next to kubernetes.core, so it gets a copy.
-It keeps its own virtual environments, one for each test, below a home folder in the user's cache.
+It keeps its own virtual environments, one for each test, below a home folder in the user's cache. Each version of
+ansible-core has one, until another version is used.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 AS_FOUND = ("tests/faults/", "tests/fixtures/adoption/")
+DAY = 24 * 3600
 PACKAGES = Path(sysconfig.get_path("purelib"))
 # ansible-test would download the installer of pip; Python includes one. Its pip must read pip's configuration.
 GET_PIP = """
@@ -55,17 +59,27 @@ def write_pip_configuration(file: Path) -> None:
 def prepare_home(home: Path) -> None:
     """Create the home folder for ansible-test."""
     source = (PACKAGES / "ansible_test" / "_internal" / "python_requirements.py").read_text()
-    version = re.findall(r"\bpip='([0-9.]+)'", source)[0].replace(".", "_")
-    installer = home / ".ansible" / "test" / "cache" / f"get_pip_{version}.py"
+    pip = re.findall(r"\bpip='([0-9.]+)'", source)[0].replace(".", "_")
+    installer = home / ".ansible" / "test" / "cache" / f"get_pip_{pip}.py"
     installer.parent.mkdir(parents=True, exist_ok=True)
     installer.write_text(GET_PIP)
     write_pip_configuration(home / ".config" / "pip" / "pip.conf")
 
 
+def remove_others(home: Path) -> None:
+    """Remove what other versions of ansible-core have left; a run in another clone may use what was used today."""
+    home.touch()
+    for other in home.parent.iterdir():
+        if other != home and time.time() - other.stat().st_mtime > DAY:
+            shutil.rmtree(other)
+
+
 def main() -> int:
     """Run the tests, or those that the arguments name, and return the exit code of ansible-test."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monorepo.gitops" / "sanity"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monorepo.gitops" / "sanity"
+    home = cache / version("ansible-core")
     prepare_home(home)
+    remove_others(home)
     with tempfile.TemporaryDirectory() as folder:
         collections = Path(folder) / "ansible_collections"
         copy_clone(collections / "monorepo" / "gitops")

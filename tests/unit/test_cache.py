@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -113,6 +114,13 @@ def test_the_clone_of_a_run_stays_and_old_ones_go():
     assert names("clones") == {"third", "first"}
 
 
+def test_a_build_removes_old_manifests_of_argo_cd(tmp_path):
+    for age, name in enumerate(["first", "second", "third"]):
+        entry("install", name, OLD + age)
+    build(tmp_path / "tree", "kind: A")
+    assert names("install") == {"first", "second"}
+
+
 def test_official_files_are_kept_as_long_as_they_are_used(tmp_path):
     for age, name in enumerate(["a", "b"]):
         entry("upstream", name, OLD + age)
@@ -136,6 +144,45 @@ def test_a_role_uses_a_folder_that_is_pruned(file, name):
     assert (
         f"{{{{ lookup('env', 'XDG_CACHE_HOME') | default(lookup('env', 'HOME') ~ '/.cache', true) }}}}/{cache}/" in text
     )
+
+
+# A folder by its name, by one of _paths, or spelt. The programs of rehearsals have a limit of their own, in days.
+MADE = re.compile(r"cache_folder\(([^)\n]+)\)|XDG_CACHE_HOME[^\n]*?\bmonorepo\.gitops\W+(\w+)|(XDG_CACHE_HOME)")
+LIMITED = {*_cache.KEPT, "rehearsal"}
+# What makes the path of a folder with a limit: the function itself, and prune, which knows no other name.
+ANY = {("_paths.py", "name: str"), ("_paths.py", "XDG_CACHE_HOME"), ("_cache.py", "name")}
+
+
+def without_limit(file, text):
+    """Return the folders of the cache that a file makes and nothing keeps small."""
+    found = {next(filter(None, groups)) for groups in MADE.findall(text)}
+    return {
+        name
+        for name in found
+        if (file, name) not in ANY and getattr(_paths, name.removeprefix("_paths."), name) not in LIMITED
+    }
+
+
+def test_every_folder_of_the_cache_has_a_limit():
+    folders = [Path(__file__).parents[2] / name for name in ("plugins", "roles", "playbooks")]
+    files = [path for folder in folders for suffix in ("py", "yml", "j2") for path in folder.rglob(f"*.{suffix}")]
+    found = {str(path): without_limit(path.name, path.read_text()) for path in files}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('folder = _paths.cache_folder(_paths.BUILDS) / "x"', set()),
+        ("folder = cache_folder(_paths.PLANS)", {"_paths.PLANS"}),
+        ('folder = cache_folder("plans")', {'"plans"'}),
+        ("x: \"{{ lookup('env', 'XDG_CACHE_HOME') }}/monorepo.gitops/plans/\"", {"plans"}),
+        ("x: \"{{ lookup('env', 'XDG_CACHE_HOME') }}/monorepo.gitops/install/\"", set()),
+        ("path = os.environ['XDG_CACHE_HOME'] / name", {"XDG_CACHE_HOME"}),
+    ],
+)
+def test_a_folder_without_a_limit_is_found(text, expected):
+    assert without_limit("x.py", text) == expected
 
 
 def test_all_folders_of_a_user_have_the_same_name(monkeypatch):

@@ -11,6 +11,7 @@ import string
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -33,6 +34,30 @@ def test_the_node_has_the_versions_of_the_rehearsal():
     assert len(common) > 150
     assert {name: node[name] for name in common} == {name: rehearsal[name] for name in common}
     assert node["k8s.io/kubernetes",] == programs.builder().KUBERNETES
+
+
+def test_programs_of_another_version_go_when_new_ones_are_built(monkeypatch, tmp_path):
+    version = ["one"]
+    script = SimpleNamespace(
+        version_of=lambda _module: version[0],
+        find_go=lambda: "go",
+        compile_tools=lambda _go, target, _module, _packages: (target / "kubelet").write_text(version[0]),
+    )
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(programs, "builder", lambda: script)
+    said = []
+
+    def compiled(name):
+        return programs.compiled(name, tmp_path, 1, lambda: said.append(name))
+
+    (compiled("judge").parent / ".build-interrupted").mkdir()
+    assert compiled("programs") == compiled("programs") == programs.cache_folder() / "programs" / "one"
+    version[0] = "two"
+    for name in ("programs", "judge"):
+        folder = compiled(name)
+        assert sorted(path.name for path in folder.parent.iterdir()) == [".lock", "two"]
+        assert (folder / "kubelet").read_text() == "two"
+    assert said == ["judge", "programs", "programs", "judge"]
 
 
 def test_what_is_missing_is_named_with_its_remedy(monkeypatch):
