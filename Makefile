@@ -47,7 +47,7 @@ $(venv)/.done: requirements.txt requirements-rehearsal.txt
 	@command -v git > /dev/null || { echo "git is missing. Install it, for example: sudo apt-get install git" >&2; exit 1; }
 	@command -v python3 > /dev/null || { echo "python3 is missing. Install it, for example: sudo apt-get install python3 python3-venv" >&2; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, this is $$(python3 --version). Install it, for example: sudo apt-get install python3.11 python3.11-venv, and put it first on PATH" >&2; exit 1; }
-	@python3 -c 'import ensurepip' || { echo "Python's venv module is missing. Install it, for example: sudo apt-get install python3-venv" >&2; exit 1; }
+	@python3 -c 'import ensurepip' 2> /dev/null || { echo "Python's venv module is missing. Install it, for example: sudo apt-get install python3-venv" >&2; exit 1; }
 	@echo "Creating the virtual environment $(venv) and installing requirements.txt and requirements-rehearsal.txt: about 2 minutes." >&2
 	@python3 -m venv $(venv)
 	@$(python) $(pip) -r requirements.txt -r requirements-rehearsal.txt

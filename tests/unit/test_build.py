@@ -60,6 +60,20 @@ def test_too_little_disk_is_said_before_the_build(build, tmp_path, monkeypatch):
     assert not (tmp_path / "cache").exists()
 
 
+def test_too_little_memory_is_said_before_the_build(build, tmp_path, monkeypatch):
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(build.shutil, "disk_usage", lambda _path: usage(100_000_000_000))
+    monkeypatch.setattr(build, "MEMORY", tmp_path / "meminfo")
+    (tmp_path / "meminfo").write_text("MemTotal:   8000000 kB\nMemFree:     500000 kB\nMemAvailable:   1500000 kB\n")
+    for name in ("GOCACHE", "GOMODCACHE"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    with pytest.raises(SystemExit) as error:
+        build.build(tmp_path / "cache" / "abc")
+    said = "A rehearsal cluster and its build need 2 GB of memory each, but only 1.5 GB are available."
+    assert str(error.value) == said
+    assert not (tmp_path / "cache").exists()
+
+
 def test_git_is_missed_before_the_build(tmp_path):
     code, said, error = run(PATH=str(tmp_path), GITOPS_REHEARSAL_CACHE=str(tmp_path / "cache"))
     assert (code, said) == (1, "")
@@ -158,6 +172,8 @@ def go(build, tmp_path, monkeypatch):
         write(tmp_path / "modules" / "github.com" / "argoproj" / "argo-cd" / "v3" / "manifests" / name, name)
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(build.shutil, "disk_usage", lambda _path: usage(100_000_000_000))
+    monkeypatch.setattr(build, "MEMORY", tmp_path / "meminfo")
+    write(tmp_path / "meminfo", f"MemAvailable: {build.MEMORY_NEEDED_GB * 1_000_000} kB\n")
     return tmp_path
 
 

@@ -29,6 +29,10 @@ KUBERNETES = "v1.37.2"
 ARGOCD = "3.6.1"
 # Measured on a cold build: compiled packages, downloaded modules, and binaries with temporary files.
 DISK_NEEDED_GB = {"GOCACHE": 5, "GOMODCACHE": 2.5, "": 1.5}
+# A cluster with all components takes as much (see WORKERS in the Makefile). The build ends before; measured on 2 cores,
+# which link two large programs at once, it takes 1.7 GB.
+MEMORY_NEEDED_GB = 2
+MEMORY = Path("/proc/meminfo")
 # How long a build of another version is kept after its last use; one that a cluster uses is always kept.
 UNUSED_SECONDS = 14 * 24 * 3600
 # Number of packages that `go build -v` prints on a cold build; used for the progress lines only.
@@ -185,6 +189,12 @@ def check_machine(folder: Path) -> None:
         if free < needed:
             where = ", ".join(paths)
             sys.exit(f"The build needs {needed:g} GB of disk space in {where}, but only {free:.1f} GB are free.")
+    available = int(MEMORY.read_text().split("MemAvailable:")[1].split()[0]) * 1024 / 1e9
+    if available < MEMORY_NEEDED_GB:
+        sys.exit(
+            f"A rehearsal cluster and its build need {MEMORY_NEEDED_GB} GB of memory each, "
+            f"but only {available:.1f} GB are available."
+        )
 
 
 def prune(folder: Path) -> None:
