@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
+from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
@@ -37,6 +37,11 @@ INPUTS = {
     "gitops_repo_url": "https://git.example.com/monorepo.git",
 }
 DEFINITION = {"name": "alone", "layer": "infra", "namespace": "alone"}
+HOST = {"maildev_host": "mail.example.com"}
+URL = INPUTS["gitops_repo_url"]
+COMPONENT = {"component_environment": "test", "component_tree": "/nowhere"}
+TEMPLATES = {"component_templates": "/nowhere"}
+OPEN = {"tree": "/nowhere", "url": URL, "push_url": URL}
 REQUIRED = {
     "component_definition": DEFINITION,
     "argocd_identity": {"environment": "test"},
@@ -88,14 +93,14 @@ def run(folder, *plays, options=()):
     )
 
 
-def complaint(role, entry, variables):
+def complaint(role, entry, variables, inputs=INPUTS):
     """Return what Ansible's check of an entry point says to its options and what the role computes, in this process."""
     loader = DataLoader()
     files = [role / folder / "main.yml" for folder in ("defaults", "vars")]
     defaults, own = [
         loader.load_from_file(str(file), trusted_as_template=True) if file.exists() else {} for file in files
     ]
-    known = (defaults or {}) | INPUTS | {"role_path": str(role), "ansible_check_mode": False} | (own or {}) | variables
+    known = (defaults or {}) | inputs | {"role_path": str(role), "ansible_check_mode": False} | (own or {}) | variables
     options = load(role / "meta" / "argument_specs.yml")["argument_specs"][entry]["options"]
     name, context = "ansible.builtin.validate_argument_spec", PlayContext()
     plugin = action_loader.get(
@@ -106,7 +111,10 @@ def complaint(role, entry, variables):
         loader=loader,
         templar=Templar(loader=loader, variables=known),
     )
-    result = plugin.run(task_vars=known)
+    try:
+        result = plugin.run(task_vars=known)
+    except AnsibleError as error:
+        return str(error)
     return result["msg"] if result.get("failed") else ""
 
 
@@ -120,17 +128,30 @@ def test_every_role_takes_its_own_options(tmp_path):
     assert done.stdout.count("Validating arguments against arg spec") == len(alone)
 
 
-def test_every_role_computes_what_it_is_not_given():
-    without = [
-        (role, entry, name, {key: value for key, value in values.items() if key != name} | needed)
+def complaints(inputs):
+    """Return what each entry point says where it computes one option that is not given, from the inputs."""
+    said = {
+        f"{role.name} {entry} without {name}": complaint(role, entry, without | needed, inputs)
         for role, entry, values, needed in entry_points()
         for name in values
-    ]
-    assert len(without) > 40
-    said = {
-        f"{role.name} {entry} without {name}": complaint(role, entry, given) for role, entry, name, given in without
+        for without in [{key: value for key, value in values.items() if key != name}]
     }
-    assert {case: message for case, message in said.items() if message} == {}
+    assert len(said) > 40
+    return {case: message for case, message in said.items() if message}
+
+
+def test_every_role_computes_what_it_is_not_given():
+    assert complaints(INPUTS) == {}
+
+
+# What a role says of an input that it needs and cannot compute.
+SENTENCE = re.compile(r"(?<![\w.'] )Set \w+(, or include role gitops_repo first| or gitops_\w+)?\.$")
+
+
+def test_what_a_role_cannot_compute_it_names_by_a_sentence():
+    said = complaints({})
+    assert len(said) > 20
+    assert {case: message for case, message in said.items() if not SENTENCE.search(message)} == {}
 
 
 def test_a_computed_value_of_another_type_is_a_complaint():
@@ -192,14 +213,41 @@ def test_the_other_roles_do_their_work_with_their_own_options(tmp_path, api_serv
     assert f"Use this cluster, {server.url}" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("variables", "message"),
-    [
-        ({}, "Set maildev_host or gitops_domain."),
-        ({"maildev_host": "mail.example.com", "maildev_replicas": "two"}, "argument 'maildev_replicas' is of type str"),
-    ],
-)
-def test_what_is_missing_or_wrong_is_named(tmp_path, variables, message):
-    done = run(tmp_path, ([check("maildev", "main", variables, json.dumps(variables))], {}))
-    assert done.returncode != 0
-    assert message in done.stdout + done.stderr
+NAMED = [
+    ("maildev", "main", {}, "Set maildev_host or gitops_domain."),
+    ("maildev", "main", HOST | {"maildev_replicas": "two"}, "argument 'maildev_replicas' is of type str"),
+    ("maildev", "main", HOST, "Set component_environment or gitops_environment."),
+    (
+        *("maildev", "main", HOST | {"component_environment": "test"}),
+        "Set component_tree, or include role gitops_repo first.",
+    ),
+    (
+        *("applicationsets", "render", {"applicationsets_repo_url": URL, "applicationsets_environment": "test"}),
+        "Set applicationsets_tree, or include role gitops_repo first.",
+    ),
+    ("component", "main", COMPONENT | TEMPLATES, "missing required arguments: component_definition"),
+    ("component", "main", COMPONENT | {"component_definition": DEFINITION}, "Set component_templates."),
+    ("gitops_repo", "main", {}, "gitops_repo_url is empty: set it to the repository that Argo CD reads"),
+    *(
+        ("gitops_repo", entry, {"gitops_environment": "test"}, "Include role gitops_repo first: its entry point main")
+        for entry in ("build", "followed", "publish")
+    ),
+    *(
+        ("gitops_repo", entry, {"gitops_repo_open": OPEN}, "Set gitops_environment.")
+        for entry in ("build", "followed", "publish")
+    ),
+    ("report", "main", {}, "Set report_environment or gitops_environment."),
+]
+
+
+def test_what_is_missing_or_wrong_is_named(tmp_path):
+    tasks = []
+    for number, (role, entry, variables, _message) in enumerate(NAMED):
+        include = {"name": f"monorepo.gitops.{role}", "tasks_from": entry}
+        told = {"name": "Told", "ansible.builtin.debug": {"msg": f"case {number}: {{{{ ansible_failed_result.msg }}}}"}}
+        included = {"name": f"{role} {entry}", "ansible.builtin.include_role": include, "vars": variables}
+        tasks.append({"name": f"Case {number}", "block": [included], "rescue": [told]})
+    done = run(tmp_path, (tasks, {}))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    said = dict(re.findall(r"case (\d+): (.*?)'?\n\n", re.sub(r"\n {8,}", " ", done.stdout)))
+    assert [number for number, case in enumerate(NAMED) if case[-1] not in said.get(str(number), "")] == []
