@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
@@ -152,6 +153,16 @@ def test_what_a_role_cannot_compute_it_names_by_a_sentence():
     said = complaints({})
     assert len(said) > 20
     assert {case: message for case, message in said.items() if not SENTENCE.search(message)} == {}
+
+
+@pytest.mark.parametrize("option", ["applicationsets_namespace", "rehearsal_cluster_argocd_namespace"])
+def test_who_names_the_namespace_of_argo_cd_once_has_named_it_for_every_role(option):
+    """Also in a playbook that hands nothing over, as rehearsal.yml, and in a scenario of Molecule."""
+    (role,) = (role for role in ROLES if option in (load(role / "defaults" / "main.yml") or {}))
+    loader = DataLoader()
+    default = loader.load_from_file(str(role / "defaults" / "main.yml"), trusted_as_template=True)[option]
+    assert Templar(loader=loader, variables={}).template(default) == "argocd"
+    assert Templar(loader=loader, variables={"argocd_namespace": "delivery"}).template(default) == "delivery"
 
 
 def test_a_computed_value_of_another_type_is_a_complaint():
