@@ -81,4 +81,6 @@ def test_the_page_shows_what_is_printed(done):
 
 def test_the_folder_written_by_hand_is_no_change_of_the_run(done):
     _before, _first, second = done.stdout.split("PLAY [Bring a cluster under GitOps]")
-    assert "changed=0 " in second.split("PLAY RECAP", 1)[1].splitlines()[1]
+    report, recap = second.split("PLAY RECAP", 1)
+    assert "changed=0 " in recap.splitlines()[1]
+    assert "notes Synced Healthy" in words(report)
