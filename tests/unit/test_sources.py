@@ -53,18 +53,47 @@ LAYERS = [
     {"_diff", "_environment", "_report"},
 ]
 UTILS = ROOT / "plugins" / "module_utils"
-IMPORT = re.compile(r"monorepo\.gitops\.plugins\.module_utils\.(?:(_\w+)\.\w+ |(_\w+) import \w|_\w+ )")
+BELOW = "ansible_collections.monorepo.gitops.plugins.module_utils"
 
 
 def layer(package):
     return next(number for number, packages in enumerate(LAYERS) if package in packages)
 
 
+def imported(text):
+    """Return the names directly below module_utils that a program imports, or imports something from."""
+    nodes = list(ast.walk(ast.parse(text)))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: a relative import"
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return {name.removeprefix(f"{BELOW}.").split(".")[0] for name in names if name.startswith(f"{BELOW}.")}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"from {BELOW}._argocd import (\n    verdict,\n)", {"_argocd"}),
+        (f"from {BELOW}._argocd import verdict", {"_argocd"}),
+        (f"from {BELOW}._argocd.verdict import State", {"_argocd"}),
+        (f"from {BELOW} import _argocd, _yaml", {"_argocd", "_yaml"}),
+        (f"from {BELOW} import (\n    _apply,\n)", {"_apply"}),
+        (f"import {BELOW}._apply.applier as applier, os", {"_apply"}),
+        (f"def late():\n    from {BELOW}._argocd.wait import wait", {"_argocd"}),
+        (f"from {BELOW}._yaml import load", {"_yaml"}),
+        ("from ansible_collections.kubernetes.core.plugins.module_utils import _client", set()),
+        (f"# from {BELOW}._argocd import verdict", set()),
+    ],
+)
+def test_what_counts_as_an_import(text, expected):
+    assert imported(text) == expected
+
+
 @pytest.mark.parametrize("path", sorted(UTILS.rglob("*.py")), ids=lambda path: str(path.relative_to(UTILS)))
 def test_a_package_imports_only_what_stands_below_it(path):
     own = path.relative_to(UTILS).parts[0] if path.parent != UTILS else ""
-    found = [pair[0] or pair[1] for pair in IMPORT.findall(path.read_text())]
-    used = {name if (UTILS / name).is_dir() else "" for name in found}
+    used = {name if (UTILS / name).is_dir() else "" for name in imported(path.read_text())}
     assert {name for name in used - {own} if layer(name) >= layer(own)} == set()
 
 
