@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEADER = [
@@ -144,3 +145,41 @@ def test_yaml_is_read_in_one_place():
     """Kubernetes reads a date and a bare `=` as strings, which PyYAML's own loaders do not."""
     files = [path for path in (ROOT / "plugins").rglob("*.py") if READS_YAML.search(path.read_text())]
     assert files == [UTILS / "_yaml.py"]
+
+
+SITE_LINES, VERIFY_LINES = 100, 450
+
+
+def test_the_whole_run_reads_like_a_table_of_contents():
+    assert len((ROOT / "playbooks" / "site.yml").read_text().splitlines()) <= SITE_LINES
+
+
+def lines_of_lists(text):
+    """Return how many lines of a role's vars say what its component needs to work."""
+    pairs = list(yaml.compose(text).value)
+    pairs += [pair for key, value in pairs if key.value.endswith("_component") for pair in value.value]
+    found = [(key, value) for key, value in pairs if re.match(r"verify$|__\w+_verify", key.value)]
+    # A collection ends where the next token begins.
+    return sum(
+        len("\n".join(text.splitlines()[key.start_mark.line : value.end_mark.line]).rstrip().splitlines()) or 1
+        for key, value in found
+    )
+
+
+def test_what_verifies_the_components_is_a_short_list_of_each():
+    roles = {path.parent.parent.name: lines_of_lists(path.read_text()) for path in ROOT.glob("roles/*/vars/main.yml")}
+    assert len([lines for lines in roles.values() if lines]) > 10
+    assert sum(roles.values()) + len((ROOT / "playbooks" / "verify.yml").read_text().splitlines()) < VERIFY_LINES
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("a_component:\n  name: a\n  verify:\n    - kind: A\n    - kind: B\n\n  flows: []\n", 3),
+        ("a_component:\n  verify: []\n  flows: []\n", 1),
+        ('a_component:\n  verify: "{{ __a_verify }}"\n__a_verify:\n  - kind: A\n    name: a\n__other: 1\n', 4),
+        ("a_component:\n  name: a\nother:\n  - verify\n", 0),
+    ],
+)
+def test_what_counts_as_such_a_list(text, lines):
+    assert lines_of_lists(text) == lines
