@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
+
+
+class Last(str):
+    """A text after which nothing follows: where a patch ends with it, it loses a line break at its end."""
 
 
 class Dumper(yaml.SafeDumper):
@@ -21,13 +26,15 @@ class Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
-        """Write a text of several lines as a block. The end of a patch would lose a line break at the end."""
-        block = text.splitlines() == text.split("\n") and not text[0].isspace()
+        """Write a text of several lines as a block."""
+        body = text if isinstance(text, Last) else text.removesuffix("\n")
+        block = body.splitlines() == body.split("\n") and not body[0].isspace()
         style = ("|" if block else '"') if "\n" in text else None
         return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 Dumper.add_representer(str, Dumper.represent_text)
+Dumper.add_representer(Last, Dumper.represent_text)
 # A text that only the parsers of Kubernetes and kustomize take for something else is quoted as well.
 Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
 Dumper.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^[-+]?0[oO][0-7_]+$"), list("-+0"))
@@ -36,10 +43,33 @@ Dumper.add_implicit_resolver(
 )
 
 
-def to_block(value: Any, column: int) -> str:
-    """Return a list or map as YAML in block style, its lines after the first one indented by so many spaces."""
-    text = yaml.dump(plain(value), Dumper=Dumper, allow_unicode=True, default_flow_style=False, width=float("inf"))
+def to_block(value: Any, column: int, followed: bool = False) -> str:
+    """Return a list or map as YAML in block style, its lines after the first one indented by so many spaces.
+
+    `followed` says that the patch does not end with it.
+    """
+    value = plain(value) if followed else with_last(plain(value))
+    text = yaml.dump(value, Dumper=Dumper, allow_unicode=True, default_flow_style=False, width=float("inf"))
     return re.sub(r"\n(?=[^\n])", "\n" + " " * column, text.rstrip("\n"))
+
+
+def with_last(value: Any) -> Any:
+    """Return what plain returned, with its last text marked as such. Keys are written in their order."""
+    if isinstance(value, dict) and value:
+        last = max(value)
+        return value | {last: with_last(value[last])}
+    if isinstance(value, list) and value:
+        return [*value[:-1], with_last(value[-1])]
+    return Last(value) if isinstance(value, str) else value
+
+
+def config_map_data(data: Mapping[str, Any]) -> dict[str, str]:
+    """Return the data of a ConfigMap, whose values are texts: a list or map becomes YAML, anything else JSON."""
+    made = {}
+    for key, value in plain(data).items():
+        block = isinstance(value, dict | list)
+        made[key] = value if isinstance(value, str) else to_block(value, 0) if block else json.dumps(value)
+    return made
 
 
 def plain(value: Any) -> Any:
@@ -61,4 +91,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"to_block": to_block}
+        return {"config_map_data": config_map_data, "to_block": to_block}

@@ -18,7 +18,7 @@ from ansible_collections.monorepo.gitops.plugins.filter.argocd import (
     table,
     widened,
 )
-from ansible_collections.monorepo.gitops.plugins.filter.rendering import to_block
+from ansible_collections.monorepo.gitops.plugins.filter.rendering import config_map_data, to_block
 from ansible_collections.monorepo.gitops.plugins.filter.run import next_command
 
 KAFKA = {"group": "kafka.strimzi.io", "kind": "Kafka"}
@@ -181,20 +181,56 @@ class TestToBlock:
 
     def test_a_text_of_several_lines_stays_readable(self):
         assert to_block({"a": "SELECT 1;\n\nSELECT 2;", "b": 1}, 2) == "a: |-\n    SELECT 1;\n\n    SELECT 2;\n  b: 1"
+        assert to_block({"a": "with its end\n", "b": 1}, 2) == "a: |\n    with its end\n  b: 1"
+        assert to_block({"b": 1, "a": ["text\n"]}, 0) == "a:\n  - |\n    text\nb: 1"
+
+    def test_the_end_of_a_patch_loses_a_line_break_unless_something_follows(self):
         assert to_block({"a": "at the end\n"}, 2) == 'a: "at the end\\n"'
+        assert to_block({"a": ["x\n", {"b": "at the end\n"}]}, 0) == 'a:\n  - |\n    x\n  - b: "at the end\\n"'
+        assert to_block({"a": "at the end\n"}, 2, followed=True) == "a: |\n    at the end"
         assert to_block({"a": "long " * 50}, 2) == f"a: '{'long ' * 50}'"
 
-    @pytest.mark.parametrize("text", ["\n", " a\nb", "a\n b", "a: b\n#c", "a\tb\nc", "tr \nb", "- a", "é\u2028b\n\nc"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "\n",
+            "a\nb\n",
+            "a\n\n",
+            "\n\n",
+            "a\n \n",
+            " a\nb",
+            "a\n b",
+            "a: b\n#c",
+            "a\tb\nc",
+            "tr \nb",
+            "- a",
+            "é\u2028b\n\nc",
+        ],
+    )
     def test_every_text_is_read_as_it_was_also_at_the_end_of_a_patch(self, text):
         value = {"list": [text, {"key": text}], "text": text}
         patch = yaml.safe_load(f"patch: |-\n  - value:\n      {to_block(value, 6)}\n")["patch"]
         assert yaml.safe_load(patch) == [{"value": value}]
+        patch = yaml.safe_load(f"patch: |-\n  value:\n    {to_block(value, 4, followed=True)}\n  name: a\n")["patch"]
+        assert yaml.safe_load(patch) == {"value": value, "name": "a"}
 
     def test_values_of_ansible_are_templated_and_become_what_json_would_make_of_them(self):
         variables = {"name": "x", "value": {"list": [trust_as_template("{{ name }}")], 1: yaml.safe_load("2026-01-01")}}
         templar = Templar(loader=DataLoader(), variables=variables)
         text = templar.template(trust_as_template("{{ value | monorepo.gitops.to_block(0) }}"))
         assert yaml.safe_load(text) == json.loads('{"1": "2026-01-01", "list": ["x"]}')
+
+
+def test_every_value_of_a_config_map_is_a_text():
+    data = {"text": "a: 1\n", "map": {"b": ["y"], "a": {}}, "list": [1], "empty": {}, "flag": True, "number": 7}
+    assert config_map_data(data) == {
+        "text": "a: 1\n",
+        "map": "a: {}\nb:\n  - 'y'",
+        "list": "- 1",
+        "empty": "{}",
+        "flag": "true",
+        "number": "7",
+    }
 
 
 def test_the_next_command_is_for_the_same_cluster_and_shows_no_secret(tmp_path, monkeypatch):

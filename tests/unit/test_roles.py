@@ -110,17 +110,49 @@ def test_no_default_of_a_specification_is_a_template(role):
     assert [value for spec in specs for value in defaults_of(spec["options"]) if re.search("{[{%]", str(value))] == []
 
 
-def test_lists_and_maps_of_the_user_are_rendered_in_block_style():
-    """So that a commit shows the one entry that changed. A text may be quoted as in JSON."""
-    names = "|".join(typed_options("list") | typed_options("dict"))
-    as_json = re.compile(rf"\b({names})\b(?!(\.|[^|}}]*\| join\()).*\| to_json")
-    found = [
-        f"{path.relative_to(ROOT)}: {line.strip()}"
-        for path in ROOT.glob("roles/*/templates/**/*.yaml.j2")
-        for line in path.read_text().splitlines()
-        if as_json.search(line)
+def as_json(text, texts):
+    """Return the expressions of a template that may write a list or map as JSON or as it is dumped elsewhere.
+
+    A text may be quoted as in JSON: one of these options, or what `string` has made one. A checksum may be of anything,
+    and a policy of S3 is JSON in the middle of a script.
+    """
+    expressions = re.findall(r"(?:(\"\w+\": ))?(?:\{\{|\[\[)((?:(?!\}\}|\]\]).)*)(?:\}\}|\]\])", text, re.DOTALL)
+    quoted = re.compile(rf"\s*(?:(?:{'|'.join(texts)})|.*\| string) \| to_json\s*$", re.DOTALL)
+    return [
+        made.strip()
+        for in_json, made in expressions
+        if re.search(r"\bto_(?:nice_)?(?:json|yaml)\b", made)
+        and not (quoted.match(made) or in_json or re.search(r"\| hash\('sha256'\)\s*$", made))
     ]
-    assert found == []
+
+
+def test_lists_and_maps_are_rendered_in_block_style():
+    """So that a commit shows the one entry that changed."""
+    folders = [*ROOT.glob("roles/*/templates"), EXAMPLE / "templates", ROOT / "playbooks" / "templates"]
+    files = [file for folder in folders for file in folder.rglob("*.j2")]
+    texts = typed_options("str")
+    assert len(files) > 60
+    found = {str(file.relative_to(ROOT)): as_json(file.read_text(), texts) for file in files}
+    assert {name: made for name, made in found.items() if made} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a: {{ labels | to_json }}", ["labels | to_json"]),
+        ("{a: {{ some_text | to_json }}, b: {{ value | string | to_json }}}", []),
+        ("a: {{ some_text.items | to_json }}", ["some_text.items | to_json"]),
+        ("{a: {{ value | string | to_json }}, b: {{ value | to_json }}}", ["value | to_json"]),
+        ("a: [[ value | to_json ]]", ["value | to_json"]),
+        ("a: {{ (value | to_json) | string | to_json }}", []),
+        ("a: {{ value | to_nice_yaml(2) }}", ["value | to_nice_yaml(2)"]),
+        ("a: {{ value | to_json(sort_keys=true) | hash('sha256') }}", []),
+        ('"Action": {{ actions | to_json }},', []),
+        ("a: {{ value | monorepo.gitops.to_block(2) }}", []),
+    ],
+)
+def test_what_counts_as_json(text, found):
+    assert as_json(text, ["some_text"]) == found
 
 
 def test_the_scheme_of_endpoints_is_decided_in_one_place():
