@@ -41,7 +41,6 @@ RESULTS = {
     "backup_result",
     "argocd_notifications_found",
     "cluster_connection",
-    "component_result",
     "gateway_cilium_config",
     "database_found",
     "gateway_class_found",

@@ -119,7 +119,7 @@ ports:
   returned: when the cluster exists
   type: dict
 binaries:
-  description: Folder of the build that the cluster was made with; empty when there is no cluster.
+  description: O(binaries) where given; else the folder of the build that the cluster, if any, was made with.
   returned: always
   type: str
 """
@@ -181,7 +181,7 @@ def run(module: Any) -> dict[str, Any]:
         "folder": str(cluster.paths.folder),
         "components": cluster.processes.status(),
         "ports": ports_of(cluster.paths.folder) if cluster.created() else {},
-        "binaries": str(build_of(cluster.paths)) if cluster.created() else "",
+        "binaries": params["binaries"] or (str(build_of(cluster.paths)) if cluster.created() else ""),
     }
 
 

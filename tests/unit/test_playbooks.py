@@ -17,6 +17,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.monorepo.gitops.plugins.action.gitops_inputs import RESULTS
 from ansible_collections.monorepo.gitops.plugins.modules import git_promote
 from rights import MODULES
 from rights import PLAYBOOKS as PLAYBOOKS_WITH_A_ROLE
@@ -166,6 +167,17 @@ def test_what_a_role_hands_on_has_one_shape():
     ]
     assert given == [shape] * 3
     assert shape <= yaml.safe_load(git_promote.RETURN).keys()
+
+
+def test_site_says_at_its_top_what_one_part_hands_to_the_next():
+    """What parts set and another one reads. A result of a role that only this role reads is its own affair."""
+    site = (ROOT / "playbooks" / "site.yml").read_text()
+    head, plays = site.split("\n- name: ", 1)
+    parts = [TASKS / name for name in re.findall(r"import_tasks: tasks/(\w+\.yml)", plays)]
+    read = plays + "".join(file.read_text() for file in [*parts, ROOT / "playbooks/vars/site.yml"])
+    named = set(re.findall(r"\w+", head))
+    assert {name for name in RESULTS if re.search(rf"\b{name}\b", read)} - named == {"gitops_found"}
+    assert "rehearsal_cluster_status" in named
 
 
 def test_the_report_of_a_run_that_fails_early_has_no_results_of_another_playbook(tmp_path):
