@@ -218,21 +218,24 @@ class Order(ABC):
 
 @dataclass
 class Options:
-    """How to wait. Without `request` a fresh status is enough. `done` says for people what is waited for."""
+    """How to wait. Without `request` a fresh status is enough. `done` says for people what is waited for.
+
+    The module that waits takes its defaults from here.
+    """
 
     request: Request | None
     refresh: str = "normal"
     timeout: float = 300.0
-    refresh_timeout: float = 60.0
-    stable_for: float = 0.0
-    not_found_grace: float = 10.0
+    refresh_timeout: float = 60
+    stable_for: float = 0
+    not_found_grace: float = 10
     applicationsets: Collection[str] = ()  # each of which must have an Application
     fail_fast: bool = False
     resync_failed: bool = False
     resync_limit: int = 3
     sync_manual: bool = False
     touched: Collection[str] | None = None  # names of Applications that a commit changes; None: possibly all
-    untouched_timeout: float = 120.0
+    untouched_timeout: float = 120
     depends_on: dict[str, list[str]] = field(default_factory=dict)
     orders: Mapping[str, Order] = field(default_factory=dict)  # by name of the Application
     paused: Mapping[str, Any] | None = None  # records of pauses by name; without them nobody asks for pauses
