@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible_collections.monorepo.gitops.plugins.module_utils._connection import kubeconfig_files
-from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.modules import cluster_connection
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import failed_task
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.k8s_action import K8sAction
 
 
@@ -22,10 +21,8 @@ class ActionModule(K8sAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module of the same name."""
-        try:
+        with failed_task():
             files = kubeconfig_files(self._task.args.get("kubeconfig") or "", os.environ)
-        except GitopsError as error:
-            raise AnsibleActionFail(str(error)) from None
         copies = [self._loader.get_real_file(path) for path in files]
         self._task.args = self._task.args | {"kubeconfig": os.pathsep.join(copies)}
         result = super().run(tmp, task_vars)

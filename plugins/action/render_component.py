@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 from ansible_collections.monorepo.gitops.plugins.module_utils import _paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
@@ -107,8 +106,10 @@ class ActionModule(ControllerAction):
             write = not self._task.check_mode
             diff = write_tree(folder / _paths.BASE, base, write)
             diff += write_tree(own, overlay, write, _paths.CUSTOM)
-        except (GitopsError, OSError) as error:
-            raise AnsibleActionFail(f"{args['name']}: {error}") from None
+        except GitopsError as error:
+            raise GitopsError(f"{args['name']}: {error}", **error.result) from None
+        except OSError as error:
+            raise GitopsError(f"{args['name']}: {error}") from None
         files = [entry["after_header"] for entry in diff]
         return {"changed": bool(diff), "files": files, "stand_in": stood_in, "diff": diff}
 

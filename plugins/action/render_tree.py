@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import render_folder, renderer, write_tree
 
@@ -36,6 +35,6 @@ class ActionModule(ControllerAction):
                 source = Path(entry["src"])
                 files = render_folder(source, renderer(self._templar, task_vars, source), entry["manifests"])
                 diff += write_tree(Path(entry["dest"]), files, not self._task.check_mode)
-        except (GitopsError, OSError, UnicodeError) as error:
+        except (OSError, UnicodeError) as error:
             raise AnsibleActionFail(str(error)) from None
         return {"changed": bool(diff), "files": [entry["after_header"] for entry in diff], "diff": diff}

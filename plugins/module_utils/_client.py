@@ -1,7 +1,9 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The only module that imports kubernetes.core (client and authentication).
+"""The only importer of the client and the authentication of kubernetes.core.
+
+The base class of our action plugins, in plugin_utils/k8s_action.py, is made of its action plugin.
 
 For use within the collection monorepo.gitops only.
 """

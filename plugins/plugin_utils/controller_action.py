@@ -8,7 +8,9 @@ Used by action plugins of the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -34,14 +36,21 @@ class ControllerAction(ActionBase):
         """Run the action."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         args = validated(self._task.action, self.arguments, self._task.args).validated_parameters
-        try:
+        with failed_task():
             return result | self.call(args, task_vars or {})
-        except GitopsError as error:
-            raise AnsibleActionFail(str(error), result=error.result) from None
 
     def call(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return the result of the task."""
         raise NotImplementedError
+
+
+@contextlib.contextmanager
+def failed_task() -> Iterator[None]:
+    """Turn our exception into a failed task, whose result has what the exception brings."""
+    try:
+        yield
+    except GitopsError as error:
+        raise AnsibleActionFail(str(error), result=error.result) from None
 
 
 def validated(name: str, specification: dict[str, Any], args: Any, **relations: Any) -> ValidationResult:

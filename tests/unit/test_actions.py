@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,11 @@ import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.template import trust_as_template
 from ansible.utils.display import Display
+from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.checksums import content_of, with_checksums
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER
 
-from .running import run_action
+from .running import action_plugin, run_action
 
 
 def fails(message: str):
@@ -45,6 +47,32 @@ def documented(options: dict) -> dict:
         | ({"options": documented(option["suboptions"])} if "suboptions" in option else {})
         for name, option in options.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "prefix"),
+    [
+        ("render_tree", "render_folder", ""),
+        ("render_component", "render_folder", "shop: "),
+        ("cluster_connection", "kubeconfig_files", ""),
+    ],
+)
+def test_an_error_of_ours_keeps_its_result(tmp_path, monkeypatch, name, function, prefix):
+    def breaks(*_args):
+        raise GitopsError("it broke", files=["a"])
+
+    write(tmp_path / "a", {"base/a.yaml.j2": "", "overlay/a.yaml.j2": ""})
+    component = {"name": "shop", "layer": "services", "namespace": "services", "environment": "dev"}
+    arguments = {
+        "render_tree": {"trees": [{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}]},
+        "render_component": component | {"tree": str(tmp_path / "x"), "templates": str(tmp_path / "a")},
+        "cluster_connection": {},
+    }
+    action = action_plugin(name, {}, **arguments[name])
+    monkeypatch.setattr(sys.modules[type(action).__module__], function, breaks)
+    with fails(f"{prefix}it broke") as raised:
+        action.run(task_vars={})
+    assert raised.value.result["files"] == ["a"]
 
 
 @pytest.mark.parametrize("name", ["gitops_plan", "render_component", "render_tree"])
