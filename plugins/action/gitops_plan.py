@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ansible.template import trust_as_template
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.plan import (
     check_definition,
     handwritten,
@@ -41,7 +42,13 @@ class ActionModule(ControllerAction):
             "changed": False,
             "components": [entry for entry in ordered if entry not in theirs],
             "handwritten": theirs,
+            "scheme": self._scheme(task_vars),
         }
+
+    def _scheme(self, task_vars: dict[str, Any]) -> str:
+        """Return the scheme that endpoints get, also what belongs to no component."""
+        templar = self._templar.copy_with_new_env(available_variables=engine_defaults(self._loader) | task_vars)
+        return str(templar.template(trust_as_template("{{ component_scheme }}")))
 
     def _definition(self, entry: str, task_vars: dict[str, Any]) -> dict[str, Any]:
         role = role_of(entry)

@@ -73,6 +73,10 @@ components:
     role: {description: Full name of the role., type: str}
     role_path: {description: Folder of the role., type: str}
     stages: {description: Files with KWOK Stages for the rehearsal cluster., type: list, elements: str}
+scheme:
+  description: Scheme of what the Gateway serves, C(http) or C(https).
+  returned: success
+  type: str
 handwritten:
   description: The entries of components that people wrote, in the same order.
   returned: success

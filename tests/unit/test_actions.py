@@ -111,7 +111,7 @@ shop_component:
         }
         result = run_action("gitops_plan", variables, components=["acme.platform.shop", "acme.platform.bank"])
         bank, planned = result.pop("components")
-        assert result == {"changed": False, "handwritten": []}
+        assert result == {"changed": False, "handwritten": [], "scheme": "http"}
         assert (bank["name"], bank["namespaces"], bank["stages"]) == ("bank", ["bank"], [])
         assert planned == {
             "name": "shop",
@@ -140,7 +140,9 @@ shop_component:
     )
     def test_the_scheme_of_an_endpoint_is_that_of_the_engine(self, variables, scheme):
         inputs = {"gitops_domain": "example.com", "gitops_gateway_name": "shared"} | variables
-        (component,) = run_action("gitops_plan", inputs, components=["maildev"])["components"]
+        result = run_action("gitops_plan", inputs, components=["maildev"])
+        (component,) = result["components"]
+        assert result["scheme"] == scheme
         assert [entry["url"] for entry in component["endpoints"]] == [f"{scheme}://maildev.example.com"]
 
     def test_what_people_wrote_may_have_an_entry_and_is_no_component_to_render(self):

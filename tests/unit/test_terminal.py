@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 from rendering import ROOT
 
@@ -64,6 +65,32 @@ def test_the_endpoints_of_a_rehearsal_are_marked_as_simulated(tmp_path):
     (tmp_path / "real").mkdir()
     assert "HTTP (simulated)" in reported(tmp_path, "-e", "cluster_kind=rehearsal")[0]
     assert "simulated" not in reported(tmp_path / "real", "-e", "cluster_kind=existing")[0]
+
+
+CLUSTER = {"server": "https://1.2.3.4", "uid": "u", "context": "c", "kubeconfig": "/k"}
+KUBECTL = "KUBECONFIG=/k kubectl --context c"
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "where"),
+    [
+        ("existing", "https://argocd.example.com", "https://argocd.example.com"),
+        (
+            "existing",
+            "",
+            f"http://127.0.0.1:8080 during {KUBECTL} port-forward -n argocd service/argocd-server 8080:80",
+        ),
+        (
+            *("rehearsal", "http://argocd.example.com"),
+            f"http://127.0.0.1:8080 during {KUBECTL} port-forward -n argocd service/argocd-server 8080:80",
+        ),
+    ],
+)
+def test_a_run_ends_with_the_way_to_argo_cd_and_no_more_than_people_read(tmp_path, kind, url, where):
+    text, _report = reported(tmp_path, "-e", f"cluster_kind={kind}", report_argocd_ui=url, report_cluster=CLUSTER)
+    assert f"Argo CD: {KUBECTL} get applications -n argocd\n" in text
+    assert f"UI of Argo CD: {where}\n" in text
+    assert len(text.splitlines()) < 50
 
 
 def test_a_check_names_no_report_that_it_did_not_write(tmp_path):
