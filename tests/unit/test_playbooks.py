@@ -18,7 +18,8 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.monorepo.gitops.plugins.action.gitops_inputs import RESULTS
-from ansible_collections.monorepo.gitops.plugins.modules import git_promote
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options
+from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait, git_promote
 from rights import MODULES
 from rights import PLAYBOOKS as PLAYBOOKS_WITH_A_ROLE
 
@@ -34,6 +35,17 @@ def test_the_time_limits_of_a_run(kind, expected):
     limits = [trust_as_template(defaults[f"gitops_{name}_timeout"]) for name in ("converge", "degraded")]
     templar = Templar(DataLoader(), {"cluster_kind": kind})
     assert [templar.template(text) for text in limits] == expected
+
+
+def test_what_a_run_sets_of_its_wait_is_by_default_what_the_module_has():
+    """So a user finds all of it among the variables, and one that is not set changes nothing."""
+    (wait, *_others) = yaml.safe_load((TASKS / "converge.yml").read_text())
+    arguments = wait["monorepo.gitops.argocd_app_wait"]
+    defaults = yaml.safe_load((ROOT / "roles" / "gitops" / "defaults" / "main.yml").read_text())
+    options = yaml.safe_load(argocd_app_wait.DOCUMENTATION)["options"]
+    for name in ("untouched_timeout", "refresh_timeout", "resync_limit"):
+        assert arguments[name] == f"{{{{ gitops_{name} }}}}"
+        assert defaults[f"gitops_{name}"] == options[name]["default"] == getattr(Options, name)
 
 
 def test_the_time_limit_of_the_rollout():

@@ -242,6 +242,9 @@ PLAY = """
     gitops_allow_paused: false
     gitops_converge_timeout: 30
     gitops_degraded_timeout: 0
+    gitops_untouched_timeout: 120
+    gitops_refresh_timeout: 60
+    gitops_resync_limit: 3
     gitops_accepted_health: [Healthy]
     gitops_plan: {components: [], handwritten: []}
     gitops_comparison: {volumes: [], leftovers: []}
