@@ -39,7 +39,7 @@ SAID: dict[str, Said] = {
             '"http://127.0.0.1:1/v2/missing/manifests/1": dial tcp 127.0.0.1:1: connect: connection refused '
             "(since 2026-01-01T00:00:00Z)"
         ),
-        "see whether its node reaches the registry",
+        "check whether its node reaches the registry",
         final=False,
     ),
     "wrong-command": Said(
@@ -57,7 +57,7 @@ SAID: dict[str, Said] = {
             'Deployment missing-secret/web: Pod web-7567fdb79c-bbbbb: container main: secret "missing" not '
             "found (since 2026-01-01T00:00:00Z)"
         ),
-        "see what should make it, or correct its name in Git",
+        "find out what should create it, or correct its name in Git",
         final=False,
     ),
     "missing-secret-volume": Said(
@@ -66,7 +66,7 @@ SAID: dict[str, Said] = {
             'Deployment missing-secret-volume/web: Pod web-784f65d654-bbbbb: volume "data": secret "missing" '
             "not found (since 2026-01-01T00:00:00Z)"
         ),
-        "see what should make it, or correct its name in Git",
+        "find out what should create it, or correct its name in Git",
         final=False,
     ),
     "missing-config-map": Said(
@@ -75,7 +75,7 @@ SAID: dict[str, Said] = {
             'Deployment missing-config-map/web: Pod web-6cd5d78b76-bbbbb: container main: configmap "missing"'
             " not found (since 2026-01-01T00:00:00Z)"
         ),
-        "see what should make it, or correct its name in Git",
+        "find out what should create it, or correct its name in Git",
         final=False,
     ),
     "missing-config-map-volume": Said(
@@ -84,7 +84,7 @@ SAID: dict[str, Said] = {
             'Deployment missing-config-map-volume/web: Pod web-5b89c6fb48-bbbbb: volume "data": configmap '
             '"missing" not found (since 2026-01-01T00:00:00Z)'
         ),
-        "see what should make it, or correct its name in Git",
+        "find out what should create it, or correct its name in Git",
         final=False,
     ),
     "missing-key": Said(
@@ -93,7 +93,7 @@ SAID: dict[str, Said] = {
             "Deployment missing-key/web: Pod web-9d4f7cfbd-bbbbb: container main: couldn't find key password "
             "in Secret missing-key/settings (since 2026-01-01T00:00:00Z)"
         ),
-        "see what should make it, or correct its name in Git",
+        "find out what should create it, or correct its name in Git",
         final=False,
     ),
     "missing-key-volume": Said(
@@ -102,7 +102,7 @@ SAID: dict[str, Said] = {
             'Deployment missing-key-volume/web: Pod web-7655ff577-bbbbb: volume "data": references '
             "non-existent secret key: password (since 2026-01-01T00:00:00Z)"
         ),
-        "see what should make it, or correct its name in Git",
+        "find out what should create it, or correct its name in Git",
         final=False,
     ),
     "failing-init-container": Said(
@@ -197,7 +197,7 @@ SAID: dict[str, Said] = {
     "no-room": Said(
         "unscheduled",
         (
-            "Deployment no-room/web: Pod web-6d6776f457-bbbbb: no node takes it: 0/2 nodes are available: 1 "
+            "Deployment no-room/web: Pod web-6d6776f457-bbbbb: no node can run it: 0/2 nodes are available: 1 "
             "Insufficient memory, 1 node(s) didn't match Pod's node affinity/selector (since "
             "2026-01-01T00:00:00Z)"
         ),
@@ -211,7 +211,7 @@ SAID: dict[str, Said] = {
             "either by the external provisioner 'nobody.invalid/none' or manually by the system administrator"
             " (since 2026-01-01T00:00:00Z)"
         ),
-        "see whether its provisioner runs",
+        "check whether its provisioner runs",
         final=False,
     ),
     "unbound-claim-of-consumer": Said(
@@ -221,7 +221,7 @@ SAID: dict[str, Said] = {
             " created either by the external provisioner 'nobody.invalid/none' or manually by the system "
             "administrator (since 2026-01-01T00:00:00Z)"
         ),
-        "see whether its provisioner runs",
+        "check whether its provisioner runs",
         final=False,
     ),
     "missing-storage-class": Said(

@@ -38,7 +38,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 LOCAL = (
-    "gitops_repo_url is a folder of this machine: set what Argo CD reads, and gitops_repo_push_url for this machine."
+    "gitops_repo_url is a folder on this machine: set what Argo CD reads, and gitops_repo_push_url for this machine."
 )
 MOVED = "An Application or ApplicationSet that names a folder that is moved must follow it in the same commit."
 
@@ -181,7 +181,7 @@ class Description:
 
 
 def local(url: str) -> str:
-    """Return the URL of a repository; a folder of this machine by its full path."""
+    """Return the URL of a repository; a folder on this machine by its full path."""
     folder = Path(url).expanduser()
     return f"file://{folder.resolve()}" if "://" not in url and folder.is_dir() else url
 
@@ -195,7 +195,7 @@ def chosen(environment: str, found: dict[layout.Component, set[str]], url: str) 
             "and overlays: there is nothing to describe."
         )
     if environment and environment not in names:
-        raise GitopsError(f"overlay is {environment!r}, of which {url} has nothing: it has {', '.join(names)}.")
+        raise GitopsError(f"{url} has no overlay named {environment!r}; it has {', '.join(names)}.")
     if not environment and len(names) > 1:
         raise GitopsError(f"{url} has overlays of {', '.join(names)}: choose one, such as -e overlay={names[0]}.")
     return environment or names[0]

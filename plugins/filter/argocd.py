@@ -103,8 +103,8 @@ def host_network_warnings(config: dict[str, str], web_ports: list[int], kafka_po
     if config.get("gateway-api-hostnetwork-enabled") != "true":
         return []
     warnings = [
-        f"Cilium's Gateway is in host-network mode, where listener kafka may not get its port {kafka_port} and be "
-        "served at the port of another listener (cilium/cilium#45913): try it before clients do (docs/clusters.md)."
+        f"Cilium's Gateway is in host-network mode, where listener kafka may not get its port {kafka_port} and may "
+        "be served at the port of another listener (cilium/cilium#45913): try it before clients do (docs/clusters.md)."
     ]
     low = [str(port) for port in web_ports if int(port) < 1024]
     if low and config.get("envoy-keep-cap-netbindservice") != "true":

@@ -69,7 +69,7 @@ class LookupModule(LookupBase):
 
 
 def is_left(overlay: Path) -> bool:
-    """Return whether an overlay has, beside the additions of the user, at most what a run rendered and will remove."""
+    """Return whether an overlay has, besides the additions of the user, at most what a run rendered and will remove."""
     files = [
         path for path in overlay.rglob("*") if path.is_file() and path.relative_to(overlay).parts[0] != _paths.CUSTOM
     ]

@@ -68,7 +68,7 @@ notes:
     Challenges, StrimziPodSets and Backups, and to get those objects of the Applications that are not ready, and what
     they name, such as issuers, stores and Gateways, never Secrets. With O(events) or O(causes), to list Events there,
     with O(events) also in O(namespace). With O(log_lines), to get C(pods/log). Where automated sync is off, to get the
-    ConfigMap C(gitops-paused). Without one of these a warning says which one would tell more.
+    ConfigMap C(gitops-paused). Without one of these a warning says which one it would need to report more.
   - A kind that may not be read is a warning that names it; the tree is without it then.
   - A name that does not exist is not an error; it is listed in RV(missing).
   - Health of single resources is only there when Argo CD persists it (C(controller.resource.health.persist), which the
@@ -272,7 +272,7 @@ def pauses(module: Any, api: Api, found: list[Application]) -> dict[str, str]:
 
 
 class Describer:
-    """Describes Applications; `lacking` has the rights that would tell more."""
+    """Describes Applications; `lacking` has the rights with which more could be reported."""
 
     def __init__(self, module: Any, api: Api) -> None:
         self.params, self.api, self.trees = module.params, api, Trees(api)

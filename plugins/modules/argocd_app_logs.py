@@ -47,10 +47,10 @@ options:
     description: Only containers of this name. Without it all, but no init containers that have succeeded.
     type: str
   since:
-    description: Only lines of these last seconds.
+    description: Only lines that are at most this many seconds old.
     type: int
   tail:
-    description: The newest lines of each container.
+    description: How many of the newest lines of each container are shown.
     type: int
     default: 100
   previous:
@@ -64,7 +64,7 @@ options:
     type: str
   follow:
     description:
-      - For how many seconds lines that are written meanwhile are shown, at most 3600. On a local connection they are
+      - For how many seconds new lines are shown, at most 3600. On a local connection they are
         shown as they come, in addition to the result.
     type: int
     default: 0

@@ -33,7 +33,7 @@ options:
     description:
       - V(paused) switches automated sync off.
       - V(resumed) restores the policy that was there before. Where a record does not fit any more, because the
-        Application was deleted, made anew, or its automated sync was switched on by somebody else, the record is
+        Application was deleted, recreated, or its automated sync was switched on by somebody else, the record is
         removed with a warning, and the Application is left alone.
     type: str
     choices: [paused, resumed]

@@ -188,7 +188,7 @@ def changes(api: Api, params: dict[str, Any]) -> list[Change]:
 def carry_out(api: Api, params: dict[str, Any], check: bool) -> tuple[list[Change], Written]:
     """Write until every Application has its specification; return them, and what was written by name: from, and to.
 
-    What somebody else writes between two attempts is none of our changes, even if it is what was wanted.
+    What somebody else writes between two attempts is not one of our changes, even if it is what was wanted.
     """
     written: Written = {}
 

@@ -15,7 +15,7 @@ description:
   - A status that is older than the wait never counts. The module asks the controller to compare with Git, and accepts
     a status only when the controller has answered that very request; on Argo CD 3.6 the annotation
     C(refresh-timestamp) proves it, otherwise a second request does.
-  - What somebody changes in the cluster beside Git counts as soon as Argo CD's own watch has seen it; no refresh makes
+  - What somebody changes in the cluster outside Git counts as soon as Argo CD's own watch has seen it; no refresh makes
     Argo CD read it sooner. So an answer that needed no change must stay true for as long as the controller took to give
     it, at least 0.3 and at most 5 seconds.
   - A failure that Argo CD cannot recover from by itself is reported at once, with resource and message.
@@ -188,8 +188,8 @@ notes:
     the ConfigMap C(argocd-cm) has C(globalProjects), which may have windows, too.
   - Why an object is not ready is looked for in what its controller made for it and in what it needs, where it has not
     been ready for some seconds. With the rights to get such objects and to list pods and what else belongs to them,
-    and Events, with O(log_lines) also to get C(pods/log), the reason says the lowest cause; without, which of these
-    rights would tell more.
+    and Events, with O(log_lines) also to get C(pods/log), the reason says the lowest cause; without, with which of
+    these rights more could be reported.
   - A failure has a line for each Application, the 20 worst, and the page or command that goes on from there, such as
     C(docs/runbooks/not_healthy.md) below the folder of this collection.
   - "Error C(names, label_selectors and applicationsets are empty): a variable that should name Applications is empty."

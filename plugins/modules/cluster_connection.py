@@ -95,7 +95,7 @@ environment:
   type: str
 unproven:
   description:
-    - Why nobody knows whether this is the cluster of the inventory, in the words of the API server. Empty unless the
+    - Why it is unknown whether this is the cluster of the inventory, in the words of the API server. Empty unless the
       ConfigMap may not be read and O(uid) is empty.
   returned: success
   type: str

@@ -74,7 +74,7 @@ notes:
   - "Error C(still have objects): objects of a kind that the environment brought belong to somebody else. Each
     CustomResourceDefinition is looked at just before it is deleted. An object that is created in the milliseconds
     between goes with it, because the API server knows no precondition for that."
-  - "Error C(appeared after what is removed was shown), C(something else needs it now), C(appeared during the removal):
+  - "Error C(appeared after the removal was shown), C(something else needs it now), C(appeared during the removal):
     somebody changed the cluster in the meantime. Everything else was removed; run again in check mode to see what is
     left."
 seealso:

@@ -176,7 +176,7 @@ def deployed(history: History, params: dict[str, Any]) -> tuple[str, dict[str, l
     commit = history.followed(params["revision"])
     overlays = policy.overlays(history.files(commit), environment)
     if not overlays:
-        raise GitopsError(f"Git has nothing of {environment} yet: run site.yml first.")
+        raise GitopsError(f"Git has nothing for {environment} yet: run site.yml first.")
     named: dict[str, list[str]] = {}
     with history.exported(commit, environment, overlays.values()) as folder:
         command = params["command"] or find_command()

@@ -155,7 +155,7 @@ def publish_changes(clone: Clone, module: Any) -> dict[str, Any]:
     if params["tree"] and params["tree"] != clone.staged_tree():
         raise GitopsError(
             "Nothing was committed. The working tree is not the one that was compared: another run for this repository "
-            "works in the same clone. Run again when it has finished."
+            "is working in the same clone. Run again when it has finished."
         )
     removed = remove(clone, params["environment"], params["removals"])
     staged = clone.staged()

@@ -161,15 +161,16 @@ notes:
     inventory names. Correct the inventory, or pass the word."
   - "Error C(... would delete components ...): name them in O(removals), or add them to O(components)."
   - "Error C(Objects that hold data would be deleted ...): keep them, or name them in O(volume_removals)."
-  - "Error C(What lives cannot take a value ...): an object in the cluster cannot get the value that it would get; the
-    message says what to do instead. The fields are those of the API server and those that components name."
+  - "Error C(A live object cannot accept a changed value ...): an object in the cluster cannot get the
+    value that it would get; the message says what to do instead. The fields are those of the API server and those that
+    components name."
   - "Error C(Git has files of ... that no run wrote ...): the message says what its built objects would change in the
     cluster. Name the component in O(adopt), or leave it out of O(components)."
   - "Error C(Somebody changed what a run rendered ...): a checksum in the header of each rendered file shows that. Move
     the change to the inventory, or name the word of the message in O(adopt). A file that was rendered without a
     checksum counts as unchanged."
   - "Error C(Both layers have a component ...): there can be one Application of that name."
-  - "Error C(argocd_impersonation counts for all of Argo CD ...): the Applications of others would fail."
+  - "Error C(argocd_impersonation applies to all of Argo CD ...): the Applications of others would fail."
   - "Error C(The ApplicationSet controller runs with the policy ...): the controller's own setting wins over
     C(applicationsSync), which Argo CD documents under Controlling Resource Modification."
 seealso:

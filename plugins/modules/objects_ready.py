@@ -111,8 +111,8 @@ notes:
   - Needs the rights C(get) for the objects with a name, C(list) for those without, and C(list) of namespaces for
     O(objects[].namespaces). Where something is not ready, the lowest cause is looked for in what belongs to it, such as
     pods, and in Events, as far as they may be listed.
-  - "Error C(the cluster does not know the kind): the operator that brings it is not installed."
-  - "Error C(condition ... is missing, no controller has answered): the operator does not run, or does not watch the
+  - "Error C(the cluster does not know the kind): the operator that provides it is not installed."
+  - "Error C(condition ... is missing: no controller has reported it): the operator does not run, or does not watch the
     namespace."
 seealso:
   - module: kubernetes.core.k8s_info

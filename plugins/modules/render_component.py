@@ -128,7 +128,7 @@ options:
       - What the labels of O(namespaces) do about pods that do not keep to the Pod Security Standard C(restricted), or
         to the less strict one that C(pod_security) of O(components) allows. V(enforce) refuses them, V(warn) only
         warns, V(none) makes no labels. Templates have the labels by namespace as C(component_namespace_labels), for
-        one that the official manifest brings.
+        one that the official manifest contains.
     type: str
     choices: [none, warn, enforce]
     default: none

@@ -14,7 +14,7 @@ description:
   - Finds the passwords that External Secrets generates, those of the owners of CloudNativePG's databases, of Kafka's
     users with C(scram-sha-512), and of Argo CD's redis and C(admin). Not those that somebody provides, and no
     certificates.
-  - The age is that of the ExternalSecret, which is made anew with its Secret; otherwise that of the annotation
+  - The age is that of the ExternalSecret, which is recreated with its Secret; otherwise that of the annotation
     C(monorepo.gitops/rotated-at), or of the object. Argo CD itself knows when the password of C(admin) was changed.
 extends_documentation_fragment:
   - monorepo.gitops.auth
@@ -23,7 +23,7 @@ extends_documentation_fragment:
   - monorepo.gitops.attributes.read_only
 options:
   max_age:
-    description: Days from which on a credential is due.
+    description: Age in days from which a credential is due.
     type: int
     default: 0
   secrets:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: secret_regenerate
-short_description: Let a generated credential be made again (internal)
+short_description: Let a generated credential be regenerated (internal)
 version_added: "1.0.0"
 author:
   - The monorepo.gitops authors (@monorepo)
@@ -14,8 +14,8 @@ description:
   - External Secrets writes a Secret with C(refreshPolicy=CreatedOnce) and C(creationPolicy=Orphan) once in the life of
     its ExternalSecret, also when the Secret is deleted. A new ExternalSecret writes it again, if there is none.
   - So this deletes the Secret, and then the ExternalSecret. Whether that one comes back by automated sync or by
-    M(monorepo.gitops.argocd_app_sync), Argo CD makes it again.
-  - With O(made_by) the Secret is deleted, and its operator makes it again with a new password; the annotation
+    M(monorepo.gitops.argocd_app_sync), Argo CD recreates it.
+  - With O(made_by) the Secret is deleted, and its operator recreates it with a new password; the annotation
     C(monorepo.gitops/rotated-at) of O(owner) keeps the time. Argo CD's redis gets a new password at once. That of
     C(admin) is removed, and C(argocd-server) makes a new one when it starts.
 extends_documentation_fragment:
@@ -55,7 +55,7 @@ notes:
   - Needs the rights to list ExternalSecrets in all namespaces, to get the Application, and to get and delete the Secret
     and the ExternalSecret. With O(made_by) to get and delete the Secret and to patch Clusters of CloudNativePG or
     KafkaUsers, or to patch the Secret of Argo CD, which no role of C(access.yml) allows.
-  - "Error C(belongs to no Application), C(no longer has ... in Git): nothing would make the ExternalSecret again.
+  - "Error C(belongs to no Application), C(no longer has ... in Git): nothing would recreate the ExternalSecret.
     Delete and create it by hand."
 seealso:
   - module: monorepo.gitops.argocd_app_sync
@@ -68,7 +68,7 @@ EXAMPLES = r"""
     secret: minio/minio-root
   register: deleted
 
-- name: Make it again
+- name: Recreate it
   monorepo.gitops.argocd_app_sync:
     names: ["{{ deleted.secrets[0].application }}"]
     only_out_of_sync: true

@@ -15,7 +15,7 @@ description:
     available. Argo CD does not report the annotation that this leaves as out of sync.
   - A StatefulSet replaces no pod until the one before it is ready, so a pod of an older revision that never starts is
     deleted, and a warning names it.
-  - A Job that uses O(secret) and has ended is deleted, and Argo CD makes it again. One that has not ended is left, and
+  - A Job that uses O(secret) and has ended is deleted, and Argo CD recreates it. One that has not ended is left, and
     so are hooks, what belongs to a CronJob, and what belongs to no Application; RV(not_restarted) says why.
 extends_documentation_fragment:
   - monorepo.gitops.auth

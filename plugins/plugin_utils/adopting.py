@@ -53,7 +53,7 @@ class Adopting:
             self.found[found.label] = found
             self._build(found)
             if names.count(found.name) > 1:
-                found.reason = "both layers have a component of this name, and no run goes on: rename one of them"
+                found.reason = "both layers have a component of this name, and no run can continue: rename one of them"
         while self._step():
             pass
         return [self.found[label] for label in sorted(self.found)]

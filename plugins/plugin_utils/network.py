@@ -91,7 +91,7 @@ def groups_of(component: dict[str, Any]) -> dict[str, Pods]:
     for name, entry in (component.get("pods") or {}).items():
         if name in SPECIAL or not isinstance(entry, dict) or not entry.get("labels"):
             raise GitopsError(
-                f"pods of component {component['name']!r}: {name!r} needs `labels`, and a name that is none of "
+                f"pods of component {component['name']!r}: {name!r} needs `labels`, and its name must not be any of "
                 f"{', '.join(SPECIAL)}."
             )
         kept = bool(entry.get("kept", False))
@@ -125,7 +125,7 @@ def _flow(flow: dict[str, Any], place: str, groups: dict[str, dict[str, Pods]], 
         return
     ports = [port for port in flow.get("ports") or [] if str(port).isdigit() and 0 < int(port) < 65536]
     if len(ports) != len(flow.get("ports") or []):
-        raise GitopsError(f"{place}: {flow['ports']!r} must be numbers: on k3s a named port may open all.")
+        raise GitopsError(f"{place}: {flow['ports']!r} must be numbers: on k3s a named port may open all ports.")
     if not ports and not (isinstance(target, Special) and target.name in ("api-server", "dns")):
         raise GitopsError(f"{place}: {flow!r} names no `ports`.")
     addresses = tuple(str(entry) for entry in flow.get("addresses") or [])
@@ -139,7 +139,7 @@ def _end(end: Any, side: str, place: str, groups: dict[str, dict[str, Pods]], ow
             return Block(str(end["cidr"]))
         if "namespace" in end and end.keys() <= {"namespace", "labels"}:
             return Others(end["namespace"], dict(end.get("labels") or {}))
-        raise GitopsError(f"{place}: {side} {end!r} must have `cidr`, or `namespace` and perhaps `labels`.")
+        raise GitopsError(f"{place}: {side} {end!r} must have `cidr`, or `namespace` and optionally `labels`.")
     if end in SPECIAL:
         if side not in SPECIAL[end]:
             raise GitopsError(f"{place}: {end!r} cannot be `{side}`.")

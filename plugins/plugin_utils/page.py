@@ -28,13 +28,13 @@ TITLES = {
 }
 # For readers who do not work with Argo CD.
 WORDS = {
-    "Argo CD": "The program that installs in the cluster what is in Git, and keeps it so.",
+    "Argo CD": "The program that installs in the cluster what is in Git, and keeps it that way.",
     "Application": "What Argo CD installs and follows as one, such as a database or a service.",
     "Synced": "The cluster has what is in Git. OutOfSync: something differs; a change was refused, or is on its way.",
     "Healthy": "It works. Progressing: it is starting. Degraded, Missing: it does not work.",
     "Commit": "A version of the files in Git.",
     "Image": "The packaged program that a container runs.",
-    "Promotion": "Lets an environment follow a newer commit, once people have decided so.",
+    "Promotion": "Lets an environment follow a newer commit, once people have decided to.",
 }
 LAYERS = {"infra": "Infrastructure", "services": "Services", "": "Other"}
 STATES = {

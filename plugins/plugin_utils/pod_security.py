@@ -47,6 +47,6 @@ def _exceptions(component: dict[str, Any]) -> list[tuple[str, str]]:
             )
         namespace = entry.get("namespace", own[0])
         if namespace not in own:
-            raise GitopsError(f"{place}: `namespace` is none of the component's, which are {', '.join(own)}.")
+            raise GitopsError(f"{place}: `namespace` must be one of the component's: {', '.join(own)}.")
         found.append((namespace, entry["level"]))
     return found

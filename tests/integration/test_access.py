@@ -65,7 +65,7 @@ def test_the_account_of_the_runbook_runs_its_playbooks_and_nothing_else(environm
     for playbook, *args in (["status"], ["sync", "-e", "app=maildev"], ["logs", "-e", "app=maildev"]):
         done = run(environment, playbook, *args, *account)
         assert done.returncode == 0, done.stdout[-3000:]
-        assert "would tell more" not in done.stdout
+        assert "more could be reported" not in done.stdout
         assert "forbidden" not in done.stdout
     for playbook, right in (("pause", 'get resource "applicationsets"'), ("restart", 'get resource "applications"')):
         done = run(environment, playbook, "-e", "app=maildev", *account)
@@ -124,7 +124,7 @@ def without(module, scope, entry, resource, verb):
     return Rights(**table.of_modules({module: left}, {}, [module]))
 
 
-# What would tell more about an Application whose pods do not start.
+# With these rights more could be reported about an Application whose pods do not start.
 TELLS = {("argocd_app_info", "list", resource) for resource in ("pods", "replicasets", "events")}
 CASES = [(module, *right) for module in USES for right in each_right(module)]
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tree that people wrote, deployed by its own ApplicationSets, is taken over without one deleted object."""
+"""A tree that people wrote, deployed by its own ApplicationSets, is taken over without deleting any object."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ FURTHER = [
     ({"cluster_kind": "kind"}, 'cluster_kind is "kind", which is not one of rehearsal, existing (given with -e).'),
     (
         {"maildev_hots": "x"},
-        "maildev_hots is not a variable of this collection (given with -e). Do you mean maildev_host?",
+        "maildev_hots is not a variable of this collection (given with -e). Did you mean maildev_host?",
     ),
 ]
 
@@ -103,7 +103,7 @@ FURTHER = [
         ),
         (
             {"gitops_domian": "example.com"},
-            "gitops_domian is not a variable of this collection (given with -e). Do you mean gitops_domain?",
+            "gitops_domian is not a variable of this collection (given with -e). Did you mean gitops_domain?",
         ),
         ({"gitops_components": ["acme.platform.shop"]}, "shop_token is not set: Token of the shop."),
         *(pytest.param(*case, marks=pytest.mark.long("variants")) for case in FURTHER),

@@ -133,7 +133,7 @@ def test_a_run_stops_before_the_commit_at_what_lives_and_cannot_change(complete)
     )
     assert done.returncode != 0
     said = re.sub(r"\s+", " ", done.stdout)
-    assert "Nothing was written. What lives cannot take a value. common: " in said
+    assert "Nothing was written. A live object cannot accept a changed value. common: " in said
     assert "spec.storage.size of Cluster services/cnpg-cluster is 4Gi and would be 1Gi. Volumes only grow: " in said
     assert "kafka: spec.replicas of KafkaNodePool kafka/dual-role is 1 and would be 3. The brokers are " in said
     assert "NUM_HISTORY_SHARDS.value of Deployment services/temporal is 4 and would be 8. Temporal has written " in said

@@ -196,7 +196,7 @@ ATTEMPTS = {
     "namespace-itself": ("services", PRIVILEGED, 'cannot get resource "namespaces"'),
     "role-of-a-layer-without": ("services", role("services"), 'cannot get resource "roles"'),
     "role": ("infra", role("cert-manager"), "attempting to grant RBAC permissions not currently held"),
-    "binding": ("infra", BINDING, "whoever syncs may not write it, or does not have the rights that it gives"),
+    "binding": ("infra", BINDING, "whoever syncs may not write it, or does not have the rights that it grants"),
     "application": (
         "infra",
         {
@@ -301,7 +301,7 @@ def test_applications_of_others_without_an_account_stop_the_run(impersonating):
     try:
         done = impersonating.site()
         assert message(done, impersonating).startswith(
-            "Nothing was written. argocd_impersonation counts for all of Argo CD, and Application elsewhere would fail"
+            "Nothing was written. argocd_impersonation applies to all of Argo CD, and Application elsewhere would fail"
         )
     finally:
         api.request("DELETE", f"{ARGO}/applications/elsewhere")

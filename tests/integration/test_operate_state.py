@@ -108,7 +108,7 @@ def test_images_are_listed_and_pinned_by_what_runs(operated):
         assert changed(run(operated, "images", "-e", "digests=image_digests.yml")) == []
     assert f"Written: reports/{NAME}/images.cdx.json" in listed
     assert "Written: image_digests.yml" in pinned
-    assert "Nobody knows the digest of maildev/maildev:2.2.1" in pinned
+    assert "The digest of maildev/maildev:2.2.1 is unknown" in pinned
     bom = json.loads((folder / "reports" / NAME / "images.cdx.json").read_text())
     assert {"quay.io/argoproj/argocd", "maildev/maildev", image.partition(":")[0]} <= {
         entry["name"] for entry in bom["components"] if entry["type"] == "container"
@@ -145,7 +145,7 @@ def test_an_environment_comes_back_from_a_backup_on_an_empty_cluster(operated):
     assert left == {"default", "kube-node-lease", "kube-public", "kube-system"}
     crds = operated.live("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]
     assert {item["spec"]["group"] for item in crds} == {"kwok.x-k8s.io"}
-    assert f"The cluster has nothing of environment {NAME}." in words(run(operated, "decommission"))
+    assert f"The cluster has nothing that belongs to environment {NAME}." in words(run(operated, "decommission"))
 
     backup = vault | {"$BACKUP": str(file.relative_to(operated.inventory.parent.parent))}
     _checked, restored, again = carry_out(operated, "restore", **backup)

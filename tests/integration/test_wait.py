@@ -627,7 +627,7 @@ def test_what_cannot_get_better_is_final_long_before_argo_cd_gives_up(environmen
     ready, results, waiter = wait(environment, 60, revisions=(commit,), resync_failed=True)
     rounds.state["rounds-a"]["more"] = []
     assert not ready
-    words = "no CustomResourceDefinition in the cluster brings Nothing.nobody.example"
+    words = "no CustomResourceDefinition in the cluster defines Nothing.nobody.example"
     assert results["rounds-a"]["reason"].endswith(words), told(waiter)
     ready, results, waiter = wait(environment, 60, revisions=(rounds.push("repaired"),), resync_failed=True)
     assert ready, told(waiter)

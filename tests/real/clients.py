@@ -58,7 +58,7 @@ class Client:
         self.cluster.kubectl("wait", "--for=condition=Ready", f"pod/{self.name}", "-n", NAMESPACE, "--timeout=60s")
 
     def restart(self) -> None:
-        """Make the pod anew, with what its Secrets have by now."""
+        """Recreate the pod, with what its Secrets have by now."""
         self.remove()
         self.start()
 

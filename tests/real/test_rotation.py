@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Credentials and certificates that are made anew: what was valid before is refused, and nothing stands still.
+"""Credentials and certificates that are regenerated: what was valid before is refused, and nothing stands still.
 
 The operators that make them are simulated on a node of this suite; who takes them up is not: PostgreSQL with its
 operator, the Job that makes users of MinIO (which is a stub there), Temporal.

@@ -362,7 +362,7 @@ def test_the_applications_of_others_need_an_account_for_their_destination():
     ]
     assert living.without_account(applications, PROJECTS) == ["elsewhere", "lost", "of-default", "other-cluster"]
     assert living.refusal(["elsewhere"]) == (
-        "argocd_impersonation counts for all of Argo CD, and Application elsewhere would fail at once, because no "
+        "argocd_impersonation applies to all of Argo CD, and Application elsewhere would fail at once, because no "
         "entry of destinationServiceAccounts in the AppProject is for the destination: add one. Or set "
         'application.sync.impersonation.enforced to "false" in argocd_cm, and Argo CD syncs them with its own rights, '
         "for which argocd_controller_read_only must be false."

@@ -125,7 +125,8 @@ class TestFilesThatNoRunWrote:
 
     def test_what_the_cluster_refuses_stops_the_run_also_when_they_are_adopted(self, clone, cluster):
         assert refused(clone, cluster, adopt=["maildev"]).startswith(
-            "Nothing was written. What lives cannot take a value. maildev: spec.selector of Deployment maildev/web is "
+            "Nothing was written. A live object cannot accept a changed value. maildev: spec.selector of Deployment "
+            "maildev/web is "
         )
 
     @pytest.mark.parametrize("entry", ["maildev", "infra/maildev", "monorepo.gitops.maildev"])

@@ -600,7 +600,8 @@ def test_a_silent_controller_is_a_failure_only_where_it_has_no_pod():
         return entry.verdict.state, entry.verdict.reason
 
     stopped = "StatefulSet argocd/argocd-application-controller"
-    assert told(161.0) == (WAIT, f"{SILENT}, which nothing explains: does it run, and serve this namespace and shard?")
+    unknown = "for no known reason: is it running, and does it serve this namespace and shard?"
+    assert told(161.0) == (WAIT, f"{SILENT}, {unknown}")
     assert told(161.0, Evidence()) == (
         WAIT,
         f"{SILENT}, although its pod is ready: it is busy, or does not serve this namespace or shard",

@@ -268,7 +268,7 @@ def test_what_people_have_paused_is_named_and_not_waited_for(api_server):
     found = {entry["name"]: entry for entry in result["applications"]}
     assert result["msg"].startswith(f"1 of 2 Applications are ready.\nApplication maildev: {PAUSED}")
     assert result["msg"].endswith(
-        "OutOfSync (Deployment maildev/maildev): resume it, or allow that it is paused (on_paused).\n"
+        "OutOfSync (Deployment maildev/maildev): resume it, or allow it to be paused (on_paused).\n"
         "What to do: docs/runbooks/pause.md"
     )
     assert (found["gateway"]["paused"], found["gateway"]["state"]) == ("", "ready")

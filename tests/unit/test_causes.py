@@ -142,7 +142,7 @@ def test_a_right_that_is_lacking_comes_last():
             False,
             "kubectl describe deployment -n shop web",
         ),
-        Finding("the right to list pods in namespace shop would tell more"),
+        Finding("with the right to list pods in namespace shop, more could be reported"),
     ]
     assert counted["read"] == 4
 

@@ -220,9 +220,9 @@ def test_a_value_that_the_living_object_cannot_take_stops_the_run_before_the_com
     cluster = running(clone, [(TOPIC, {"metadata": {}}), (identity, before)])
     write(clone, "maildev", manifest("Service", "maildev"), after)
     assert refused(clone, cluster) == (
-        "Nothing was written. What lives cannot take a value. maildev: spec.selector of Deployment maildev/web is "
-        "app=a and would be app=b. Keep it, or remove the component in one run (gitops_removals) and add it in the "
-        "next."
+        "Nothing was written. A live object cannot accept a changed value. maildev: spec.selector of Deployment "
+        "maildev/web is app=a and would be app=b. Keep it, or remove the component in one run (gitops_removals) and "
+        "add it in the next."
     )
     write(clone, "maildev", manifest("Service", "maildev"), before)
     assert compare(clone, cluster)["counts"]["changed"] == 1

@@ -120,7 +120,7 @@ def test_some_can_be_chosen_and_a_name_that_nothing_generates_is_refused(api_ser
     assert read(server, secrets=["argocd/argocd-redis", "shop/login"])["msg"] == (
         "No credential shop/login is generated in this cluster, only argocd/argocd-redis, argocd/argocd-secret."
     )
-    with pytest.raises(GitopsError, match=re.escape("only none.")):
+    with pytest.raises(GitopsError, match=re.escape("nor any other.")):
         credentials.only([], ["a/b"])
 
 

@@ -216,7 +216,7 @@ def test_a_name_is_taken_unless_it_is_that_of_the_same_restore():
     same = restored(cluster(storage={"size": "8Gi"}), others=[first], time="2026-11-27T02:55:00Z")
     assert same["metadata"] == first["metadata"]
     taken = (
-        "new_cluster is copy, and Cluster services/copy exists already with something else. A restore never writes "
+        "new_cluster is copy, and Cluster services/copy already exists with other contents. A restore never writes "
         "over a database: give another name."
     )
     assert refused(others=[first], time="2026-11-27T02:54:00Z") == taken

@@ -301,5 +301,5 @@ def test_what_is_said_of_several_objects():
     # Its numbers of pods are known already.
     assert explained(Answers(objects, ("pods",)), [objects[0]]) == (
         [None],
-        "the right to list pods in namespace shop would tell more",
+        "with the right to list pods in namespace shop, more could be reported",
     )

@@ -277,7 +277,7 @@ def test_only_what_was_shown_is_deleted(api_server):
     result = decommission(server, volumes=True, crds=True, shown=shown)
     assert result["argocd_removed"] is True
     assert result["msg"] == (
-        "Not everything was removed. This appeared after what is removed was shown, and stays: Namespace late, "
+        "Not everything was removed. This appeared after the removal was shown, and stays: Namespace late, "
         "CustomResourceDefinition late.x.io."
     )
     assert "DELETE /api/v1/namespaces/argocd" in server.asked()
@@ -291,7 +291,7 @@ def test_an_application_that_appeared_after_that_stays_with_argocd(api_server):
     late = application("late")
     cluster.lists[f"{ARGO}/applications"].append(late)
     assert decommission(server, crds=True, shown=shown)["msg"] == (
-        "Not everything was removed. This appeared after what is removed was shown, and stays: Application "
+        "Not everything was removed. This appeared after the removal was shown, and stays: Application "
         "argocd/late, ConfigMap argocd/monorepo-gitops. This was shown and stays, because something else needs it now: "
         "Namespace argocd, ClusterRoleBinding argocd, ClusterRole argocd, CustomResourceDefinition "
         "applications.argoproj.io."
@@ -307,7 +307,7 @@ def test_one_with_the_name_of_what_was_shown_is_another_one(api_server):
     cluster.lists[f"{ARGO}/applications"][0]["metadata"]["uid"] = "anew"
     result = decommission(server, shown=shown)
     assert result["msg"].startswith(
-        "Not everything was removed. This appeared after what is removed was shown, and stays: Application argocd/minio"
+        "Not everything was removed. This appeared after the removal was shown, and stays: Application argocd/minio"
     )
     assert f"DELETE {HERE}/applications/minio" not in server.asked()
 

@@ -148,7 +148,7 @@ def test_what_is_not_in_git_is_listed_too(images):
 @pytest.mark.parametrize(
     ("answer", "options", "message"),
     [
-        ((200, {"items": []}), {"environment": "test"}, "Git has nothing of test yet: run site.yml first."),
+        ((200, {"items": []}), {"environment": "test"}, "Git has nothing for test yet: run site.yml first."),
         (
             (403, {"message": "pods is forbidden"}),
             {"digests": "digests.yml"},

@@ -190,7 +190,7 @@ def test_only_grpc_says_that_the_repo_server_is_not_reached():
             "error running kubectl auth reconcile: error running kubectl auth reconcile: runtime error: invalid memory "
             "address or nil pointer dereference",
             "the API server has refused it, and Argo CD does not say why: whoever syncs may not write it, or does not "
-            "have the rights that it gives",
+            "have the rights that it grants",
         ),
     ],
 )

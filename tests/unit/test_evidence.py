@@ -125,7 +125,7 @@ def cluster_with(*versions, kind=KIND):
 
 
 def test_the_versions_that_the_cluster_serves_are_named():
-    absent = Evidence("no CustomResourceDefinition in the cluster brings Certificate.cert-manager.io", final=True)
+    absent = Evidence("no CustomResourceDefinition in the cluster defines Certificate.cert-manager.io", final=True)
     assert served(cluster_with("v1", "v1beta1"), NO_VERSION) == Evidence(
         "the cluster serves Certificate.cert-manager.io in v1, v1beta1", final=True
     )

@@ -117,7 +117,7 @@ def test_a_copy():
     said = of_secret(secret(**{"ca.crt": "old hunter2"}), original, same_data=copy_of)
     assert said.startswith("Secret minio/s: its ca.crt is not that of Secret kafka/s.")
     said = of_secret(secret(**{"ca.crt": "hunter2"}), same_data=copy_of)
-    assert said.startswith("Secret minio/s: Secret kafka/s, of which it is a copy, cannot be read.")
+    assert said.startswith("Secret minio/s: its source Secret kafka/s cannot be read.")
 
 
 def test_every_namespace_that_matches_but_that_of_the_original():
@@ -161,7 +161,7 @@ def test_a_condition_that_must_be_there():
     api = Api(**{"clusterissuers/ca": issuer})
     assert sentences(api, **expected) == [""]
     assert sentences(api, **expected, conditions=("Ready",)) == [
-        "ClusterIssuer ca: condition Ready is missing, no controller has answered. "
+        "ClusterIssuer ca: condition Ready is missing: no controller has reported it. "
         "kubectl describe clusterissuers.cert-manager.io ca"
     ]
     assert sentences(api, **expected, conditions=("Ready",), ready=False)[0]

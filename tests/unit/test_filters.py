@@ -130,8 +130,8 @@ def test_a_gateway_class_without_a_controller_is_a_problem(name, found, problem)
 
 HOST_NETWORK = {"gateway-api-hostnetwork-enabled": "true"}
 PASSTHROUGH = (
-    "Cilium's Gateway is in host-network mode, where listener kafka may not get its port 9094 and be served at the "
-    "port of another listener (cilium/cilium#45913): try it before clients do (docs/clusters.md)."
+    "Cilium's Gateway is in host-network mode, where listener kafka may not get its port 9094 and may be served at "
+    "the port of another listener (cilium/cilium#45913): try it before clients do (docs/clusters.md)."
 )
 PRIVILEGED = (
     "Cilium's Gateway is in host-network mode and cannot open port 80 and 443: set "

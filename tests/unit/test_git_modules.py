@@ -210,7 +210,7 @@ class TestPublish:
         assert publish_dev(tree=compared) == {
             "failed": True,
             "msg": "Nothing was committed. The working tree is not the one that was compared: another run for this "
-            "repository works in the same clone. Run again when it has finished.",
+            "repository is working in the same clone. Run again when it has finished.",
         }
         write(clone, KAFKA, "a: 1")
         assert publish_dev(tree=compared)["changed"]

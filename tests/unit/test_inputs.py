@@ -61,11 +61,11 @@ def complaints(**variables):
         ),
         (
             {"gitops_domian": "x"},
-            "gitops_domian is not a variable of this collection. Do you mean gitops_domain?",
+            "gitops_domian is not a variable of this collection. Did you mean gitops_domain?",
         ),
         ({"gitops_color": "red"}, "gitops_color is not a variable of this collection."),
-        ({"kafka_topisc": []}, "kafka_topisc is not a variable of this collection. Do you mean kafka_topics?"),
-        ({"report_foldr": "x"}, "report_foldr is not a variable of this collection. Do you mean report_folder?"),
+        ({"kafka_topisc": []}, "kafka_topisc is not a variable of this collection. Did you mean kafka_topics?"),
+        ({"report_foldr": "x"}, "report_foldr is not a variable of this collection. Did you mean report_folder?"),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
 )
@@ -263,7 +263,7 @@ def test_what_a_component_of_another_collection_requires_must_be_set(role):
     values = {"gitops_domain": "x", "shop_host": "x", "shop_token": trust_as_template("{{ later }}"), "shop_any": "y"}
     assert complaints(**given, **values) == []
     assert complaints(**given, **values, shop_tokne="x") == [
-        "shop_tokne is not a variable of this collection. Do you mean shop_token?"
+        "shop_tokne is not a variable of this collection. Did you mean shop_token?"
     ]
     # It cannot change what our variables are.
     assert complaints(**given, **values, argocd_version="v1") == []
@@ -343,7 +343,7 @@ def test_names_that_are_somebody_elses_are_left_alone():
 
 @pytest.mark.parametrize(("name", "meant"), MISSPELT.items())
 def test_a_misspelt_name_stops_and_what_is_meant_is_something_that_a_user_may_set(name, meant):
-    hint = f" Do you mean {meant}?" if meant else ""
+    hint = f" Did you mean {meant}?" if meant else ""
     assert complaints(gitops_components=COMPONENTS, **{name: "x"}) == [
         f"{name} is not a variable of this collection.{hint}"
     ]
@@ -398,7 +398,7 @@ def test_a_variable_of_the_inventory_is_no_argument(given_with_e):
 @pytest.mark.parametrize(
     ("extra", "sentence"),
     [
-        ({"apps": "maildev"}, "apps is not an argument of this playbook (given with -e). Do you mean app?"),
+        ({"apps": "maildev"}, "apps is not an argument of this playbook (given with -e). Did you mean app?"),
         ({"tail": "many"}, 'tail is "many", which is not a whole number (given with -e).'),
     ],
 )

@@ -101,7 +101,7 @@ def test_folders_that_move(files, folders):
             [
                 (
                     "apps/a;reboot",
-                    "a name in its path has characters that no command of this list may have: move it by hand",
+                    "a name in its path has characters that no command in this list may contain: move it by hand",
                 )
             ],
         ),

@@ -298,7 +298,7 @@ def of_web(*flows: dict[str, Any], more: tuple[dict[str, Any], ...] = ()) -> lis
         ),
         (
             {"from": "gateway", "to": "server", "ports": ["web"]},
-            "flows of component 'web': ['web'] must be numbers: on k3s a named port may open all.",
+            "flows of component 'web': ['web'] must be numbers: on k3s a named port may open all ports.",
         ),
         (
             {"from": "gateway", "to": "server"},
@@ -311,7 +311,7 @@ def of_web(*flows: dict[str, Any], more: tuple[dict[str, Any], ...] = ()) -> lis
         ),
         (
             {"from": {"name": "x"}, "to": "server", "ports": [1]},
-            "flows of component 'web': from {'name': 'x'} must have `cidr`, or `namespace` and perhaps `labels`.",
+            "flows of component 'web': from {'name': 'x'} must have `cidr`, or `namespace` and optionally `labels`.",
         ),
     ],
 )
@@ -322,8 +322,8 @@ def test_a_flow_that_is_wrong_is_refused(flow, message):
 
 def test_a_group_of_pods_without_labels_is_refused():
     message = (
-        "pods of component 'web': 'server' needs `labels`, and a name that is none of api-server, dns, gateway, host, "
-        "metrics, outside."
+        "pods of component 'web': 'server' needs `labels`, and its name must not be any of api-server, dns, gateway, "
+        "host, metrics, outside."
     )
     with pytest.raises(GitopsError, match=f"^{re.escape(message)}$"):
         flows_of([WEB | {"pods": {"server": {}}}])

@@ -125,7 +125,7 @@ RECORDED = f"Application web is recorded as paused since {SINCE} by anna, but "
     ("item", "why"),
     [
         (application(), "its automated sync was switched on again"),
-        (application(automated=OFF, uid="2"), "it was deleted and made anew"),
+        (application(automated=OFF, uid="2"), "it was deleted and recreated"),
         (None, "it does not exist any more"),
     ],
 )
@@ -271,7 +271,7 @@ def test_a_run_neither_waits_for_what_is_paused_nor_syncs_it():
     found = decided(paused_like("manual_out_of_sync"))
     assert (found.verdict.state, found.verdict.code, found.action) == (FAILED, "paused", Action.NONE)
     assert found.verdict.reason.startswith(f"{TEXT}; OutOfSync (")
-    assert found.verdict.reason.endswith("): resume it, or allow that it is paused (on_paused)")
+    assert found.verdict.reason.endswith("): resume it, or allow it to be paused (on_paused)")
 
 
 def test_what_cannot_go_on_without_automated_sync_is_neither_waited_for_nor_mended():

@@ -131,7 +131,8 @@ def test_a_name_is_a_role_of_this_collection_and_a_full_name_is_a_role_of_anothe
         ),
         (
             {"name": "legacy", "layer": "infra", "role": "x"},
-            "the entry of 'legacy' has role; one that people wrote has name, layer, depends_on, endpoints and kinds.",
+            "the entry of 'legacy' has unknown keys: role; a handwritten component may have name, layer, depends_on, "
+            "endpoints and kinds.",
         ),
     ],
 )

@@ -164,7 +164,7 @@ def test_the_labels_say_what_happens(mode, keys):
             BASELINE | {"level": "restricted"},
             ": `level` must be baseline or privileged; without an entry it is restricted.",
         ),
-        (BASELINE | {"namespace": "z"}, ": `namespace` is none of the component's, which are x, y."),
+        (BASELINE | {"namespace": "z"}, ": `namespace` must be one of the component's: x, y."),
     ],
 )
 def test_what_a_component_needs_wrongly_is_refused(entry, message):

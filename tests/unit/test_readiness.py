@@ -55,7 +55,7 @@ LEAVING = {"name": "one", "deletionTimestamp": "2026-11-28T09:00:00Z", "finalize
         ),
         (
             item(("gateway.networking.k8s.io/v1", "Gateway")),
-            "condition Programmed is missing, no controller has answered",
+            "condition Programmed is missing: no controller has reported it",
         ),
         (item(("gateway.networking.k8s.io/v1", "Gateway"), status=conditions(Programmed="True")), ""),
         (
@@ -67,7 +67,7 @@ LEAVING = {"name": "one", "deletionTimestamp": "2026-11-28T09:00:00Z", "finalize
                     {"name": "c.example.com", "clientConfig": {"url": "https://c.example.com"}},
                 ],
             ),
-            "no CA certificate in a.example.com, so the API server refuses what they check",
+            "no CA certificate in a.example.com, so the API server rejects the requests that they check",
         ),
         (
             item(CLUSTER, spec={"instances": 3}, status={"phase": "Waiting", "phaseReason": "a replica joins"}),

@@ -92,7 +92,7 @@ def test_an_environment_must_be_chosen_where_there_are_several(seed):
     assert str(error.value) == f"file://{seed} has overlays of dev, prod: choose one, such as -e overlay=dev."
     with pytest.raises(AnsibleActionFail) as error:
         describe(seed, environment="test")
-    assert str(error.value) == f"overlay is 'test', of which file://{seed} has nothing: it has dev, prod."
+    assert str(error.value) == f"file://{seed} has no overlay named 'test'; it has dev, prod."
 
 
 # --- other repositories -----------------------------------------------------------------------------------------------
@@ -114,12 +114,12 @@ def test_a_repository_of_strangers_becomes_an_inventory_without_components(tmp_p
         f"---\n# The environment dev of file://{tmp_path} at {commit}.\n# {LOCAL}\n"
         f"gitops_environment: dev\ngitops_repo_url: file://{tmp_path}\n"
         "# These are rendered by roles.\ngitops_components: []\n"
-        "# These stay as people wrote them, and need no entry unless it says so:\n"
+        "# These stay as people wrote them, and need no entry unless a line says so:\n"
         "#   services/legacy: no role has this name\n"
     )
     assert found["summary"] == (
-        f"file://{tmp_path} at {commit}, environment dev: 0 of 1 components can be rendered by roles, without one "
-        "deleted object."
+        f"file://{tmp_path} at {commit}, environment dev: 0 of 1 components can be rendered by roles, without "
+        "deleting any object."
     )
     check(found)
 
@@ -132,7 +132,7 @@ def test_a_repository_of_strangers_becomes_an_inventory_without_components(tmp_p
         ({"argocd/infra/x/envs/prod/x.yaml": "a: b"}, "it has no overlay of dev"),
         (
             {"argocd/infra/legacy/envs/dev/x.yaml": "a: b"},
-            "both layers have a component of this name, and no run goes on: rename one of them",
+            "both layers have a component of this name, and no run can continue: rename one of them",
         ),
     ],
 )
@@ -233,7 +233,7 @@ def test_what_cannot_be_moved_stays_in_the_copy_and_is_listed(tmp_path):
     subprocess.run(["bash", "-euc", "\n".join(found["moves"])], cwd=tmp_path / "repository", check=True)
     code, output = play(tmp_path, repository=str(tmp_path / "repository"), overlay="dev")
     assert code == 0, output
-    said = ["", "What no command brings to the layout of this collection:", *found["left"], "", *found["notes"], ""]
+    said = ["", "What no command can move to the layout of this collection:", *found["left"], "", *found["notes"], ""]
     assert "\n".join(said) in "\n".join(line.strip() for line in output.splitlines())
 
 

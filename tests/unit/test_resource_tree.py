@@ -149,7 +149,7 @@ def test_another_cluster_is_not_looked_at():
     assert trees.events(found, trees.of(found)) == []
     assert answers.asked == ["/api/v1/namespaces/argocd/events"]
     assert list(trees.unreadable.values()) == [
-        "Application web is on another cluster: its tree has only what Argo CD tells"
+        "Application web is on another cluster: its tree shows only what Argo CD reports"
     ]
 
 

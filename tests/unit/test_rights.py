@@ -50,7 +50,7 @@ def test_the_rights_of_a_sync():
         (
             ["sync", "site"],
             False,
-            "playbooks names site, for which there is no role: use some of backup, images, logs, pause, promote, "
+            "playbooks lists site, which has no predefined role: choose from backup, images, logs, pause, promote, "
             "refresh, regenerate_secret, restart, resume, rollback, set, status, sync, terminate, verify. Others need "
             "cluster-admin, or rights that depend on the components.",
         ),

@@ -50,7 +50,7 @@ def test_check_mode_deletes_nothing(api_server):
 
 def test_a_secret_that_nothing_generates_is_refused_with_those_that_are(api_server):
     assert regenerate(api_server("secrets_list"), secret="services/cnpg-cluster-tls")["msg"] == (
-        "No ExternalSecret generates Secret services/cnpg-cluster-tls; those that can be made anew are "
+        "No ExternalSecret generates Secret services/cnpg-cluster-tls; those that can be regenerated are "
         "minio/minio-root, services/cnpg-cluster-admin, services/drizzle-gateway. If its ExternalSecret is missing, "
         "sync the Application that has it first."
     )
@@ -106,8 +106,7 @@ def test_a_name_in_several_namespaces_needs_one():
 
 ENTRY = {"kind": "ExternalSecret", "namespace": "minio", "name": "root"}
 GONE = (
-    "Nothing was done. Application minio no longer has ExternalSecret minio/root in Git, so nothing would make it "
-    "again."
+    "Nothing was done. Application minio no longer has ExternalSecret minio/root in Git, so nothing would recreate it."
 )
 
 
@@ -118,7 +117,7 @@ GONE = (
             "",
             None,
             False,
-            "Nothing was done. ExternalSecret minio/root belongs to no Application, so nothing would make it again.",
+            "Nothing was done. ExternalSecret minio/root belongs to no Application, so nothing would recreate it.",
         ),
         (
             "minio",

@@ -159,14 +159,15 @@ def test_what_is_broken_is_named_also_where_no_cause_is_known():
         {"kind": "Deployment", "namespace": "a", "name": name, "status": "Synced", "health": {"status": status}}
         for name, status in (("xy", "Degraded"), ("x", "Degraded"), ("z", "Progressing"))
     ]
-    cause, right = Finding("Deployment a/xy: Pod xy-1: ErrImagePull"), Finding("the right to list pods would tell more")
+    cause = Finding("Deployment a/xy: Pod xy-1: ErrImagePull")
+    right = Finding("with the right to list pods, more could be reported")
     assert verdict(application, Request(), Seen(causes=(cause, right))).reason == (
         f"Degraded: {cause.text}; Deployment a/x is Degraded; {right.text}"
     )
     found = verdict(application, Request(), Seen(causes=(right,)))
     assert found.reason == (
         "Degraded: Deployment a/xy Degraded, Deployment a/x Degraded, Deployment a/z Progressing; "
-        "the right to list pods would tell more"
+        "with the right to list pods, more could be reported"
     )
     assert found.cause == ""
 
@@ -253,7 +254,7 @@ def test_what_the_attempt_before_said_is_not_forgotten():
     found = verdict(application, Request(), Seen(failure=failure_of(application, attempts=1)))
     assert (found.state, found.reason) == (
         WAIT,
-        f"syncing: Retrying operation. Attempt #1; the attempt before failed: {INVALID}",
+        f"syncing: Retrying operation. Attempt #1; the previous attempt failed: {INVALID}",
     )
 
 
@@ -279,7 +280,7 @@ def test_a_kind_that_only_the_entry_of_the_resource_names_is_final_when_nothing_
     text = "Widget a/b: the server could not find the requested resource"
     failure = replace(failure_of(application, text), kinds=(missing,))
     assert judged(application, failure=failure) == (WAIT, "syncing")
-    nothing = {kind_question(missing): Evidence("no CustomResourceDefinition in the cluster brings it", final=True)}
+    nothing = {kind_question(missing): Evidence("no CustomResourceDefinition in the cluster defines it", final=True)}
     assert judged(application, failure=failure, evidence=nothing) == (FAILED, "rejected")
 
 
@@ -446,7 +447,7 @@ def test_the_name_of_a_branch_is_answered_with_what_is_needed():
     found = verdict(application, Request(revisions=("main",)))
     assert (found.state, found.code) == (FAILED, "revision")
     assert found.reason == (
-        f"main is its targetRevision, of which the status has the commit only, now {revision}: a commit is needed"
+        f"main is its targetRevision, but the status records only the commit (now {revision}): pass a commit"
     )
     assert judged(application, Request(revisions=("develop",))) == (WAIT, "revision")
 
@@ -456,10 +457,10 @@ def test_the_name_of_a_branch_is_answered_with_what_is_needed():
     [
         ({"chart": "web", "targetRevision": "1.2.x"}, "1.2.30", "1.2.30", (READY, "")),
         ({"chart": "web", "targetRevision": "1.2.x"}, "1.2.30", "1.2.3", (WAIT, "names another one")),
-        ({"chart": "web", "targetRevision": "1.2.x"}, "1.2.30", "1.2.x", (FAILED, "a version is needed")),
+        ({"chart": "web", "targetRevision": "1.2.x"}, "1.2.30", "1.2.x", (FAILED, "pass a version")),
         ({"repoURL": "oci://a/b", "targetRevision": "1"}, "sha256:ab12cd", "sha256:ab12", (READY, "")),
-        ({"repoURL": "oci://a/b", "targetRevision": "1"}, "sha256:ab12cd", "1", (FAILED, "a digest is needed")),
-        ({"repoURL": "https://a/b", "targetRevision": ""}, "ab12cd", "HEAD", (FAILED, "a commit is needed")),
+        ({"repoURL": "oci://a/b", "targetRevision": "1"}, "sha256:ab12cd", "1", (FAILED, "pass a digest")),
+        ({"repoURL": "https://a/b", "targetRevision": ""}, "ab12cd", "HEAD", (FAILED, "pass a commit")),
         ({"repoURL": "https://a/b", "targetRevision": "ab12"}, "ab12cd", "AB12", (READY, "")),
     ],
 )

@@ -134,7 +134,7 @@ def test_what_uses_a_secret_is_restarted_also_where_reflector_copies_it(api_serv
         (job("done"), ""),
         (job("done", status={"conditions": [{"type": "Failed", "status": "True"}]}), ""),
         (job("new", status={}), "has not ended: delete it when it has, so that Argo CD runs it with the new values"),
-        (job("later", status={}, suspend=True), "is suspended, and reads the new values when it goes on"),
+        (job("later", status={}, suspend=True), "is suspended, and reads the new values when it is resumed"),
         (
             job("nightly-1", owners=[{"kind": "CronJob", "name": "nightly"}]),
             "belongs to CronJob nightly, which makes the next one with the new values",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hand over the fields that somebody applied with kubectl, client-side, to the manager that applies server-side.
+"""Transfer ownership of the fields that kubectl applied client-side to the manager that applies server-side.
 
 The API server removes a field that left a manifest only when nobody else holds it. So what kubectl holds would stay
 forever. Pure functions over plain dictionaries.

@@ -95,7 +95,7 @@ def causes_of(application: Application, reader: Reader) -> list[Cause]:
 
 
 def findings_of(api: Api, application: Application, counted: Counter[str], log_lines: int = 0) -> list[Finding]:
-    """Return the causes for a verdict, and last which rights would tell more."""
+    """Return the causes for a verdict, and last with which rights more could be reported."""
     reader = Reader(api, log_lines, counted=counted)
     found = [cause.finding for cause in causes_of(application, reader)]
     lacking = lacking_text(list(reader.lacking))

@@ -39,7 +39,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._objects.finding i
 
 NOT_IDLE = (Code.SYNCING, Code.SUPERSEDED, Code.SETTLING, Code.SYNC_FAILED, Code.RESYNC)
 # What is said of a controller that stays silent, by what its pods say.
-UNKNOWN_ADVICE = "which nothing explains: does it run, and serve this namespace and shard?"
+UNKNOWN_ADVICE = "for no known reason: is it running, and does it serve this namespace and shard?"
 READY_ADVICE = "although its pod is ready: it is busy, or does not serve this namespace or shard"
 # Seconds between refreshes of an Application that is idle but not ready: the controller may have missed an event.
 BACK_OFF = {
@@ -255,7 +255,7 @@ def _judge_paused(found: Verdict, paused: str, allowed: bool) -> Verdict:
     if found.state == WAIT and found.code in GOES_ON:
         return replace(found, code=Code.PAUSED, reason=reason)
     return replace(
-        found, state=FAILED, code=Code.PAUSED, reason=f"{reason}: resume it, or allow that it is paused (on_paused)"
+        found, state=FAILED, code=Code.PAUSED, reason=f"{reason}: resume it, or allow it to be paused (on_paused)"
     )
 
 

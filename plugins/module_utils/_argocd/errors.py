@@ -23,7 +23,7 @@ class Nature(Enum):
 
     PASSING = "a server is not reached, is busy or is starting: the manifests are not the cause"
     FINAL = "the same input leads to the same error"
-    ABSENT = "the API server does not serve a kind, which another component may bring"
+    ABSENT = "the API server does not serve a kind that another component may provide"
     OPEN = "either is possible"
 
 
@@ -125,7 +125,7 @@ CRASHED = re.compile(
 )
 REFUSED_ROLE = (
     "the API server has refused it, and Argo CD does not say why: whoever syncs may not write it, or does not have the "
-    "rights that it gives"
+    "rights that it grants"
 )
 
 

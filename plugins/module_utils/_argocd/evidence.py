@@ -266,7 +266,7 @@ def served(api: Api, missing: Missing) -> Evidence | None:
     if not versions and not group:
         return Evidence(f"the API server has no {named}", final=True)
     if not versions:
-        return Evidence(f"no CustomResourceDefinition in the cluster brings {named}", final=True)
+        return Evidence(f"no CustomResourceDefinition in the cluster defines {named}", final=True)
     if not wanted or wanted in versions:
         return Evidence()
     return Evidence(f"the cluster serves {named} in {', '.join(versions)}", final=True)

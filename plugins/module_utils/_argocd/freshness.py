@@ -80,7 +80,7 @@ class Barrier:
         return now - since >= ASK_AGAIN[min(self.repeats, len(ASK_AGAIN) - 1)]
 
     def reset(self) -> None:
-        """Start over with an Application that was made anew."""
+        """Start over with an Application that was recreated."""
         self.proof, self.stamped, self.answered_at = Proof.NONE, False, None
 
     def new_stamp(self) -> str:

@@ -32,7 +32,7 @@ def revisions_of_deployment(entry: Deployment) -> list[str]:
 
 
 def find_deployment(application: Application, number: int | None, revision: str | None) -> Deployment:
-    """Return the deployment with an id or of a commit, without either the one before the last."""
+    """Return the deployment with an id or of a commit, without either the previous one."""
     history = history_of(application)
     name = application["metadata"]["name"]
     if number is None and revision is None:

@@ -92,7 +92,7 @@ def misfit(record: Record, application: Application | None) -> str:
     if application is None:
         return "it does not exist any more"
     if record["uid"] and application["metadata"].get("uid", "") != record["uid"]:
-        return "it was deleted and made anew"
+        return "it was deleted and recreated"
     return "its automated sync was switched on again" if is_automated(application) else ""
 
 

@@ -57,7 +57,7 @@ def plan_pause(
         if is_automated(item) and not is_deleted(item):
             record = plan.records[name] = write_record(item)
             plan.policies[name] = (item, off(item))
-        elif record and misfit(record, item):  # made anew without automated sync
+        elif record and misfit(record, item):  # recreated without automated sync
             plan.records[name] = record = None
         text = "" if record else "automated sync was off before"
         text = "is being deleted" if is_deleted(item) else text
@@ -109,7 +109,7 @@ class Pauses:
     def carry_out(self, decide: Callable[[dict[str, Record]], Plan], records_first: bool, check: bool) -> Plan:
         """Decide and write until nothing changed in between; return the plan, whose results are those of all tries.
 
-        What somebody else has done between two tries is none of our changes, even if it is what was wanted.
+        What somebody else has done between two tries is not one of our changes, even if it is what was wanted.
         """
         changed: set[str] = set()
 

@@ -63,4 +63,4 @@ def is_name(source: dict[str, Any], wanted: str) -> bool:
 def name_text(source: dict[str, Any], found: str, wanted: str) -> str:
     """Return what is needed instead of a name."""
     kind = form(source)
-    return f"{wanted} is its targetRevision, of which the status has the {kind} only, now {found}: a {kind} is needed"
+    return f"{wanted} is its targetRevision, but the status records only the {kind} (now {found}): pass a {kind}"

@@ -43,7 +43,8 @@ class Trees:
         """Return the tree as a list: each object, followed by those that it owns, with `depth` and `owner`."""
         name = application["metadata"]["name"]
         if not is_here(application):
-            self.unreadable[name] = f"Application {name} is on another cluster: its tree has only what Argo CD tells"
+            text = f"Application {name} is on another cluster: its tree shows only what Argo CD reports"
+            self.unreadable[name] = text
         entries = status_of(application).get("resources") or []
         nodes = [self._top(entry, is_here(application)) for entry in entries]
         known = {resource_name(node) for node in nodes}

@@ -97,7 +97,7 @@ FINAL_HOOK_SECONDS = 60.0
 # How long the repo-server may have no ready pod, or refuse connections: it may be restarting.
 GONE_SECONDS = 60.0
 # How a finding begins that names the right with which more would be known.
-LACKING = "the right to "
+LACKING = "with the right to "
 SINCE = re.compile(r" \(since [^)]*\)$")
 
 
@@ -190,7 +190,7 @@ def operation_text(application: Application, seen: Seen) -> str:
     text = with_details(f"{older if is_older else 'syncing'}: {doing}", application)
     # Argo CD empties the result when it tries again.
     forgotten = seen.failure.texts if not failed_resources(application) and not state.get("finishedAt") else ()
-    said = f"the attempt before failed: {listed(list(forgotten), NAMED_BROKEN)}" if forgotten else ""
+    said = f"the previous attempt failed: {listed(list(forgotten), NAMED_BROKEN)}" if forgotten else ""
     return "; ".join(filter(None, [text, said]))
 
 

@@ -160,7 +160,7 @@ def _schedule(text: str) -> Schedule:
     zone = ZONE.fullmatch(text)
     fields = (zone[2] if zone else text).split()
     if len(fields) != len(FIELDS):
-        raise ValueError(f"{text} has not {len(FIELDS)} fields")
+        raise ValueError(f"{text} does not have {len(FIELDS)} fields")
     found = [_field(field, *bounds) for field, bounds in zip(fields, FIELDS, strict=True)]
     minutes, hours, days, months, weekdays = (values for values, _star in found)
     return Schedule(
@@ -185,7 +185,7 @@ def _field(text: str, lowest: int, highest: int, names: tuple[str, ...]) -> tupl
         end = highest if is_star or (slash and not hyphen) else _value(last, lowest, names) if hyphen else begin
         every = _value(step, lowest, ()) if slash else 1
         if not (lowest <= begin <= end <= highest and every > 0):
-            raise ValueError(f"{part} is not within {lowest} and {highest}")
+            raise ValueError(f"{part} is not between {lowest} and {highest}")
         values.update(range(begin, end + 1, every))
         star = star or (is_star and every == 1)
     return values, star

@@ -98,12 +98,12 @@ denial = _refused(
 )
 webhook = _refused(
     r"failed calling webhook|failed to call webhook",
-    "see whether the pods of the webhook are ready",
+    "check whether the pods of the webhook are ready",
     lambda _text: False,
 )
 account = _refused(
     r"serviceaccount .* not found|error looking up service account",
-    "see what should make the ServiceAccount, or correct its name in Git",
+    "find out what should create the ServiceAccount, or correct its name in Git",
     lambda _text: False,
 )
 limits = _refused(
@@ -135,7 +135,7 @@ def by_hand(item: Manifest, _events: list[Manifest]) -> Found | None:
     wanted = spec.get("replicas", status.get("desiredNumberScheduled", 1))
     if (spec.get("updateStrategy") or {}).get("type") != "OnDelete" or updated >= wanted:
         return None
-    return Found("its update strategy is OnDelete, so that its pods stay", "delete its pods", mild=True)
+    return Found("its update strategy is OnDelete, so its pods stay", "delete its pods", mild=True)
 
 
 def suspended(item: Manifest, _events: list[Manifest]) -> Found | None:
@@ -187,9 +187,10 @@ def unprovisioned(item: Manifest, events: list[Manifest]) -> Found | None:
         # What may be verified if it takes long is not part of the cause.
         text = unwrapped(str(event.get("message") or "")).partition(". If volume creation is delayed")[0]
         if event.get("reason") in ("ProvisioningFailed", "FailedBinding", "ExternalProvisioning", "VolumeMismatch"):
-            what = "correct spec.storageClassName in Git" if "not found" in text else "see whether its provisioner runs"
+            absent = "not found" in text
+            what = "correct spec.storageClassName in Git" if absent else "check whether its provisioner runs"
             if event["reason"] == "FailedBinding":
-                what = "name a StorageClass in Git, or make a PersistentVolume"
+                what = "name a StorageClass in Git, or create a PersistentVolume"
             return Found(text, what, begun(item))
     if events and not spoken:
         return Found(str(events[0].get("message") or ""), "", begun(item), mild=True)
@@ -215,7 +216,7 @@ def no_address(item: Manifest, events: list[Manifest]) -> Found | None:
     said = next((str(event["message"]) for event in events if event.get("type") == "Warning"), "")
     who = "Ingress controller" if item["kind"] == "Ingress" else "load balancer"
     return Found(
-        said or f"no {who} has given it an address", f"see whether the cluster has a {who} for it", begun(item)
+        said or f"no {who} has given it an address", f"check whether the cluster has a {who} for it", begun(item)
     )
 
 

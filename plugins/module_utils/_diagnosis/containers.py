@@ -46,7 +46,7 @@ def image(pod: Manifest, events: list[Manifest]) -> Found | None:
         if reason == "InvalidImageName":
             text = unwrapped(container.waiting.get("message") or reason)
             what = "correct the name of the image in Git"
-            why = f"{container.label}: {reason}: image {name} has no valid name: {text}"
+            why = f"{container.label}: {reason}: {name} is not a valid image name: {text}"
             return Found(why, what, since(pod), final=True)
         if reason == "ErrImageNeverPull":
             text = unwrapped(container.waiting.get("message") or reason)
@@ -65,7 +65,7 @@ def _unpulled(pod: Manifest, container: Container, name: str, events: list[Manif
     whole, _sep, rest = text.partition(": ")
     text = rest if rest and whole.endswith(name) else text
     absent = bool(ABSENT.search(text)) and not REFUSING.search(text)
-    what = "correct its name in Git, or push it" if absent else "see whether its node reaches the registry"
+    what = "correct its name in Git, or push it" if absent else "check whether its node reaches the registry"
     if REFUSING.search(text):  # many registries say so of what they do not have, too
         what = "correct its name in Git, or give the pod a pull secret of its registry (imagePullSecrets)"
     # The first times, whatever builds it may not have pushed it yet.
@@ -91,7 +91,7 @@ def configuration(pod: Manifest, _events: list[Manifest]) -> Found | None:
         if container.waiting.get("reason") == "CreateContainerConfigError":
             text = str(container.waiting.get("message") or "its configuration is not valid")
             missing = "not found" in text or "couldn't find key" in text
-            what = "see what should make it, or correct its name in Git" if missing else command("describe", pod)
+            what = "find out what should create it, or correct its name in Git" if missing else command("describe", pod)
             return Found(f"{container.label}: {text}", what, since(pod))
     return None
 
@@ -195,7 +195,8 @@ def exited(pod: Manifest, container: Container, last: Manifest) -> str:
     reason, limit = last.get("reason"), limit_of(pod, container.name)
     if reason in (None, "Error"):
         # The kernel kills with this signal, too, and not every container runtime sees why.
-        reason = f"SIGKILL{f', perhaps by {limit} of memory' if limit else ''}" if last["exitCode"] == 137 else None
+        cause = f", perhaps because of {limit} of memory" if limit else ""
+        reason = f"SIGKILL{cause}" if last["exitCode"] == 137 else None
     return f"exited with {last['exitCode']}" + (f" ({reason})" if reason else "")
 
 

@@ -71,7 +71,7 @@ def external_secret(item: Manifest, events: list[Manifest]) -> Found | None:
     if found.get("status") == "True":
         return None
     said = next((str(event.get("message")) for event in events if event.get("reason") == "UpdateFailed"), "")
-    why = said or found.get("message") or "its operator has not answered"
+    why = said or found.get("message") or "its operator has not reported anything"
     return Found(str(why), describe(item), begun(item, "Ready"))
 
 
@@ -97,7 +97,7 @@ def gateway_class(item: Manifest, _events: list[Manifest]) -> Found | None:
     """Recognize that no controller has accepted a class of Gateways."""
     why = untrue_of(conditions_of(item), "Accepted")
     controller = (item.get("spec") or {}).get("controllerName")
-    return Found(f"{why} ({controller})", f"see whether {controller} runs", begun(item, "Accepted")) if why else None
+    return Found(f"{why} ({controller})", f"check whether {controller} runs", begun(item, "Accepted")) if why else None
 
 
 def told(item: Manifest, _events: list[Manifest] | None = None) -> Found | None:

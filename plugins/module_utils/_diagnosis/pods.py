@@ -124,10 +124,10 @@ def unscheduled(pod: Manifest, _events: list[Manifest]) -> Found | None:
     at = str(found.get("lastTransitionTime") or "")
     if found.get("reason") == "SchedulingGated":
         gates = ", ".join(entry["name"] for entry in (pod.get("spec") or {}).get("schedulingGates") or [])
-        return Found(f"it is not scheduled before its scheduling gates are removed: {gates}", "", at)
+        return Found(f"it is not scheduled until its scheduling gates are removed: {gates}", "", at)
     message = str(found.get("message") or found.get("reason") or "").partition(" preemption: ")[0]
     unbound = "unbound immediate PersistentVolumeClaims" in message
-    return Found(f"no node takes it: {message}", command("describe", pod), at, mild=unbound)
+    return Found(f"no node can run it: {message}", command("describe", pod), at, mild=unbound)
 
 
 def unplaced(pod: Manifest, _events: list[Manifest]) -> Found | None:
@@ -151,7 +151,7 @@ def mount(pod: Manifest, events: list[Manifest]) -> Found | None:
     text = next((entry for entry in texts if not entry.startswith("Unable to attach or mount")), texts[0])
     text = re.sub(r'^MountVolume\.\w+ failed for volume ("[^"]*") ?: ', r"volume \1: ", text)
     missing = "not found" in text or "non-existent" in text
-    what = "see what should make it, or correct its name in Git" if missing else command("describe", pod)
+    what = "find out what should create it, or correct its name in Git" if missing else command("describe", pod)
     return Found(unwrapped(text), what, since(pod))
 
 

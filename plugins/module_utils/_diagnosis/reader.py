@@ -39,7 +39,7 @@ OBJECTS_EXPLAINED = 20
 
 
 class Reader:
-    """Reads objects and events for a diagnosis, each list once. `lacking` has the rights that would tell more."""
+    """Reads objects and events for a diagnosis, each list once. `lacking` has the rights that would add to it."""
 
     def __init__(
         self, api: Api, log_lines: int = 0, requests: int = REQUESTS, counted: Counter[str] | None = None
@@ -145,12 +145,12 @@ def last_seen(event: Manifest) -> str:
 
 
 def lacking_text(lacking: list[str]) -> str:
-    """Return which rights would tell more, in one sentence without its full stop; nothing when none is lacking."""
-    return f"the right to {' and to '.join(lacking)} would tell more" if lacking else ""
+    """Return with which rights more could be reported, without its full stop; nothing when none is lacking."""
+    return f"with the right to {' and to '.join(lacking)}, more could be reported" if lacking else ""
 
 
 def explained(api: Api, items: list[Manifest]) -> tuple[list[Cause | None], str]:
-    """Return the lowest cause of each object, where there is more to say than its numbers, and what would tell more."""
+    """Return the lowest cause of each object, where its numbers do not say all, and with which rights more could be."""
     reader, found = Reader(api, requests=REQUESTS * OBJECTS_EXPLAINED), list[Cause | None]()
     for number, item in enumerate(items):
         metadata = item["metadata"]

@@ -32,7 +32,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness
 
 OBJECTS = 200
 # Which Secret a pod lacks its kubelet says; these are only seen by their absence.
-ABSENT = Found("it does not exist", "see what should make it, or correct its name in Git")
+ABSENT = Found("it does not exist", "find out what should create it, or correct its name in Git")
 
 
 def diagnose(top: Manifest, evidence: Evidence) -> Cause | None:

@@ -98,7 +98,7 @@ def refusal(names: list[str]) -> str:
     """Return why impersonation would break the Applications of others."""
     several = "s" if len(names) > 1 else ""
     return (
-        f"argocd_impersonation counts for all of Argo CD, and Application{several} {listed(names, NAMED)} would fail "
+        f"argocd_impersonation applies to all of Argo CD, and Application{several} {listed(names, NAMED)} would fail "
         "at once, because no entry of destinationServiceAccounts in the AppProject is for the destination: add one. "
         f'Or set {SWITCH}.enforced to "false" in argocd_cm, and Argo CD syncs them with its own rights, for which '
         "argocd_controller_read_only must be false."

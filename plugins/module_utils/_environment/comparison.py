@@ -171,7 +171,7 @@ class Comparison:
         names = sorted(self.revisions.changed & self.losses.staying & self.found.living.keys())
         found = [f"{name}: {text}" for name in names for text in self.effect.refused(name)]
         if found:
-            raise GitopsError(f"Nothing was written. What lives cannot take a value. {' '.join(found)}")
+            raise GitopsError(f"Nothing was written. A live object cannot accept a changed value. {' '.join(found)}")
 
     def _may_delete(self, entry: dict[str, Any]) -> bool:
         """Return whether a volume may be deleted; an old entry must not delete the new volume of a component."""

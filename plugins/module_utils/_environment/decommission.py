@@ -175,8 +175,8 @@ class Decommission:
 
     @cached_property
     def _all_steps(self) -> list[Step]:
-        # First, because they would make the Applications again; these stay without an owner.
-        steps = [Step(self.sets, "its Applications stay until their turn", "Orphan")]
+        # First, because they would recreate the Applications; these stay without an owner.
+        steps = [Step(self.sets, "its Applications stay until it is their turn", "Orphan")]
         present = self.known if self.scope.volumes else set(self.applications)
         for names in order.batches(present, self.scope.components):
             own = {name: self.applications[name] for name in names if name in self.applications}

@@ -96,7 +96,7 @@ class Removal:
             late, needed = listed(sorted(self.late), NAMED), ", ".join(map(label, self.needed))
             texts.append(f"{late} appeared during the removal, so this stays: {needed}.")
         if unseen := [label(item) for item in self.plan.unseen]:
-            texts.append(f"This appeared after what is removed was shown, and stays: {', '.join(unseen)}.")
+            texts.append(f"This appeared after the removal was shown, and stays: {', '.join(unseen)}.")
         if spared := [label(item) for item in self.plan.spared if still(self.api, item)]:
             texts.append(f"This was shown and stays, because something else needs it now: {', '.join(spared)}.")
         if self.used:

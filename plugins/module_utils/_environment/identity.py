@@ -52,7 +52,7 @@ class Facts:
     uid: str = ""
     recorded_version: str = ""
     own_version: str = ""
-    is_new: bool = False  # it has nothing of ours
+    is_new: bool = False  # it has nothing that is ours
     commits: list[str] = field(default_factory=list)  # commits that the Applications run
     unknown_commits: list[str] = field(default_factory=list)  # those missing in the history of the wanted revision
     lost_commits: list[str] = field(default_factory=list)  # those missing in the repository

@@ -108,7 +108,7 @@ def misspelt(names: Iterable[str], arguments: Options, place: Callable[[str], st
         similar = [argument for argument in arguments if alike(name, argument)]
         if similar:
             nearest = min(similar, key=lambda argument: distance(name, argument))
-            yield f"{name} is not an argument of this playbook{place(name)}. Do you mean {nearest}?"
+            yield f"{name} is not an argument of this playbook{place(name)}. Did you mean {nearest}?"
 
 
 def complete(arguments: Options, values: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def unknown(
         similar = [option for option, pair in pairs.items() if alike(*pair) and (ours or not ordinary(*pair))]
         if ours or similar:
             nearest = min(similar, key=lambda option: distance(*pairs[option]), default="")
-            hint = f" Do you mean {nearest}?" if nearest else ""
+            hint = f" Did you mean {nearest}?" if nearest else ""
             yield f"{name} is not a variable of this collection{place(name)}.{hint}"
 
 

@@ -132,7 +132,7 @@ def inventory(settings: dict[str, Any], components: list[Found], notes: list[str
     lines += ["# These are rendered by roles.", *dumped({"gitops_components": [entry.name for entry in roles]})]
     people = [entry for entry in components if entry.reason]
     if people:
-        lines.append("# These stay as people wrote them, and need no entry unless it says so:")
+        lines.append("# These stay as people wrote them, and need no entry unless a line says so:")
         lines += [line for entry in people for line in folded(f"{one_line(entry.label)}: {one_line(entry.reason)}")]
     for entry in roles:
         lines += dumped(entry.values)
@@ -160,7 +160,7 @@ def summary(source: str, commit: str, environment: str, components: list[Found])
     roles = sum(not entry.reason for entry in components)
     return (
         f"{one_line(source)} at {commit[:12]}, environment {environment}: {roles} of {len(components)} components can "
-        "be rendered by roles, without one deleted object."
+        "be rendered by roles, without deleting any object."
     )
 
 

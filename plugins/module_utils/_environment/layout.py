@@ -173,7 +173,7 @@ def layer_of(owner: Folder) -> str:
 def refusal(component: Component, owner: Folder, sources: list[tuple[Folder, str]], taken: set[Component]) -> str:
     """Return why a component cannot be moved."""
     if not all(is_plain("/".join(folder)) for folder in (owner, *(source for source, _place in sources))):
-        return "a name in its path has characters that no command of this list may have: move it by hand"
+        return "a name in its path has characters that no command in this list may contain: move it by hand"
     if not DNS_LABEL.fullmatch(component[1]):
         return f"{component[1]} cannot be the name of an Application: rename the folder"
     clash = next((entry for entry in sorted(taken) if entry[1] == component[1]), None)

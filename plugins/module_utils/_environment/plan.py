@@ -47,8 +47,8 @@ def handwritten(entry: dict[str, Any]) -> dict[str, Any]:
     unknown = sorted(str(key) for key in entry.keys() - {"name", "layer", "depends_on", "endpoints", "kinds"})
     if unknown:
         raise GitopsError(
-            f"gitops_components: the entry of {name!r} has {', '.join(unknown)}; one that people wrote has name, "
-            "layer, depends_on, endpoints and kinds."
+            f"gitops_components: the entry of {name!r} has unknown keys: {', '.join(unknown)}; a handwritten component "
+            "may have name, layer, depends_on, endpoints and kinds."
         )
     check_label("name", name, str(name))
     if layer not in LAYERS:

@@ -55,8 +55,8 @@ def of_playbooks(
     for name in names:
         if name not in playbooks:
             raise GitopsError(
-                f"playbooks names {name}, for which there is no role: use some of {', '.join(playbooks)}. Others need "
-                "cluster-admin, or rights that depend on the components."
+                f"playbooks lists {name}, which has no predefined role: choose from {', '.join(playbooks)}. Others "
+                "need cluster-admin, or rights that depend on the components."
             )
         if sync_only and name not in SYNC_ONLY:
             raise GitopsError(

@@ -113,7 +113,6 @@ def only(entries: list[Manifest], wanted: list[str]) -> list[Manifest]:
     """Return the credentials with these names, which are `<namespace>/<name>`; all of them without names."""
     names = [f"{item['namespace']}/{item['name']}" for item in entries]
     if missing := [name for name in wanted if name not in names]:
-        raise GitopsError(
-            f"No credential {' or '.join(missing)} is generated in this cluster, only {', '.join(names) or 'none'}."
-        )
+        others = f"only {', '.join(names)}" if names else "nor any other"
+        raise GitopsError(f"No credential {' or '.join(missing)} is generated in this cluster, {others}.")
     return [item for item, name in zip(entries, names, strict=True) if not wanted or name in wanted]

@@ -125,7 +125,7 @@ def restored(
     live = next((item for item in others if item["metadata"]["name"] == request.new_cluster), None)
     if live and origin(live) != origin(found):
         raise GitopsError(
-            f"new_cluster is {request.new_cluster}, and Cluster {title(live)} exists already with something else. A "
+            f"new_cluster is {request.new_cluster}, and Cluster {title(live)} already exists with other contents. A "
             "restore never writes over a database: give another name."
         )
     return found

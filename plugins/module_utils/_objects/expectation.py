@@ -186,7 +186,8 @@ def without_host(item: Manifest, wanted: tuple[str, ...]) -> str:
     """Return which host names a route does not have, or nothing."""
     found = (item.get("spec") or {}).get("hostnames") or []
     missing = [name for name in wanted if name not in found]
-    return f"it has no host name {', '.join(missing)}, only {', '.join(found) or 'none'}" if missing else ""
+    others = f", only {', '.join(found)}" if found else ""
+    return f"it has no host name {', '.join(missing)}{others}" if missing else ""
 
 
 def value_of(item: Manifest, key: str) -> str:
@@ -219,7 +220,7 @@ def other_data(reader: Reader, item: Manifest, origin: dict[str, Any]) -> str:
     plural = "secrets" if item["kind"] == "Secret" else "configmaps"
     status, found = reader.get(f"/api/v1/namespaces/{origin['namespace']}/{plural}/{origin['name']}")
     if status != 200:
-        return f"{label}, of which it is a copy, cannot be read"
+        return f"its source {label} cannot be read"
     mine, theirs = item.get("data") or {}, found.get("data") or {}
     different = [key for key in origin["keys"] if mine.get(key) != theirs.get(key)]
     return f"its {', '.join(different)} is not that of {label}" if different else ""

@@ -50,7 +50,7 @@ def pick(items: list[Manifest], wanted: str) -> Manifest:
     ]
     if not found:
         raise GitopsError(
-            f"No ExternalSecret generates Secret {wanted}; those that can be made anew are {listed(items)}. If its "
+            f"No ExternalSecret generates Secret {wanted}; those that can be regenerated are {listed(items)}. If its "
             "ExternalSecret is missing, sync the Application that has it first."
         )
     if len(found) > 1:
@@ -64,11 +64,11 @@ def listed(items: list[Manifest]) -> str:
 
 
 def refuse(item: Manifest, application: Manifest | None) -> None:
-    """Stop where nothing would make the ExternalSecret again after its deletion."""
+    """Stop where nothing would recreate the ExternalSecret after its deletion."""
     metadata, name = item["metadata"], application_of(item)
     what = f"ExternalSecret {metadata['namespace']}/{metadata['name']}"
     if not name:
-        raise GitopsError(f"Nothing was done. {what} belongs to no Application, so nothing would make it again.")
+        raise GitopsError(f"Nothing was done. {what} belongs to no Application, so nothing would recreate it.")
     if application is None:
         raise GitopsError(f"Nothing was done. {what} belongs to Application {name}, which does not exist.")
     if application["metadata"].get("deletionTimestamp"):
@@ -78,5 +78,5 @@ def refuse(item: Manifest, application: Manifest | None) -> None:
     found = [entry for entry in resources if (entry["kind"], entry.get("namespace"), entry["name"]) == key]
     if not found or found[0].get("requiresPruning"):
         raise GitopsError(
-            f"Nothing was done. Application {name} no longer has {what} in Git, so nothing would make it again."
+            f"Nothing was done. Application {name} no longer has {what} in Git, so nothing would recreate it."
         )

@@ -51,7 +51,7 @@ def untrue_of(conditions: list[Manifest], name: str, may_lack: bool = False) -> 
     """Return why one of these conditions is not True, or nothing."""
     found = [entry for entry in conditions if entry.get("type") == name]
     if not found:
-        return "" if may_lack else f"condition {name} is missing, no controller has answered"
+        return "" if may_lack else f"condition {name} is missing: no controller has reported it"
     if found[0].get("status") == "True":
         return ""
     why = found[0].get("message") or found[0].get("reason") or ""
@@ -155,7 +155,9 @@ def untrusted(configuration: Manifest) -> str:
         for entry in configuration.get("webhooks") or []
         if entry["clientConfig"].get("service") and not entry["clientConfig"].get("caBundle")
     ]
-    return f"no CA certificate in {', '.join(lacking)}, so the API server refuses what they check" if lacking else ""
+    if not lacking:
+        return ""
+    return f"no CA certificate in {', '.join(lacking)}, so the API server rejects the requests that they check"
 
 
 def unhealthy_database(cluster: Manifest) -> str:

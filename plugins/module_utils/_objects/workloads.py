@@ -83,7 +83,7 @@ def is_copy(secret: Manifest, namespace: str, name: str) -> bool:
 
 
 def why_left(job: Manifest) -> str:
-    """Return why a Job that uses a Secret is not deleted so that Argo CD makes it again; nothing where it is.
+    """Return why a Job that uses a Secret is not deleted so that Argo CD recreates it; nothing where it is.
 
     A Job that has not ended is somebody's work. Its pods read the Secret when their containers start, so a next attempt
     has the new values.
@@ -96,7 +96,7 @@ def why_left(job: Manifest) -> str:
     if any(hook in (metadata.get("annotations") or {}) for hook in HOOKS):
         return "is a hook, which only a sync runs again"
     if spec.get("suspend"):
-        return "is suspended, and reads the new values when it goes on"
+        return "is suspended, and reads the new values when it is resumed"
     return "" if has_ended(job) else "has not ended: delete it when it has, so that Argo CD runs it with the new values"
 
 

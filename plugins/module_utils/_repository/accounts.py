@@ -33,7 +33,7 @@ SHOWN: list[Rule] = [
 
 
 def facts(objects: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what the rights of an overlay depend on, beside the identities of its objects."""
+    """Return what the rights of an overlay depend on, besides the identities of its objects."""
     own = [item for item in objects if str(item.get("apiVersion", "")).partition("/")[0] == RBAC]
     return {
         "plurals": [_plural(item) for item in objects if item.get("kind") == "CustomResourceDefinition"],
