@@ -22,7 +22,7 @@ import yaml
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import APPLY
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.message import failure_message
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options, Request
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import Waiter
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.wait import LEAST_SECONDS, Waiter
 from ansible_collections.monorepo.gitops.plugins.module_utils._times import parse_time
 
 from .conftest import LONG, numbers
@@ -459,7 +459,7 @@ def test_the_answer_comes_right_after_the_decisive_status(environment, rounds):
 
         def _receive(self):
             self.turns += 1
-            self.pauses.append(self.board.agenda.idle_seconds())
+            self.pauses.append(self.board.agenda.idle_seconds(LEAST_SECONDS))
             super()._receive()
 
         def _take(self, message):
