@@ -10,6 +10,7 @@ the model when some order of the model's steps writes the same versions; the sea
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,9 @@ from .world import Setting, World
 
 STREAMS = Path(__file__).parent / "streams"
 NAME = "a"
-SEARCHES = 40  # in different orders, each until it knows so many states
-STATES = 250
+COURSES = 10_000  # how many are tried; with other random numbers what was recorded takes 2,100 at most
+TRIES = 3  # so many from one place count as much as one more version that was written
+LAST = 0.7  # how often what is last among the options, most often that time passes, is not what is tried first
 Facts = dict[str, Any]
 
 
@@ -103,8 +105,16 @@ class Course:
         later = [step.after for step in found if step.after > schedule.now]
         target = min([*later, schedule.now + 1.0])
         leap = Step("time", lambda: setattr(schedule, "now", target), 0.0, 0.0)
-        in_time = schedule.now < self.stream[-1].get("second", 0) + 2
-        return [*own, *steps, *([leap] if in_time else [])]
+        return [*own, *steps, *([leap] if target < self._second() + 2 else [])]
+
+    def _second(self) -> int:
+        """Return when the next version was seen.
+
+        Argo CD compares whole seconds of the clock. Those of a stream are counted from its beginning, which may have
+        been late in one, so what was seen in such a second may have been written in the next one of the clock.
+        """
+        ahead = [entry["second"] for entry in self.stream[self.place :] if "second" in entry]
+        return int(ahead[0] if ahead else max(entry.get("second", 0) for entry in self.stream))
 
     def _do(self, entry: Facts) -> None:
         """Do what was done when the stream was recorded."""
@@ -121,14 +131,20 @@ class Course:
 
     def key(self) -> Any:
         """Return what the future depends on."""
-        schedule, controller = self.world.schedule, self.world.controller
-        known = {name: item["metadata"]["resourceVersion"] for name, item in controller.copies.items()}
+        schedule, controller, store = self.world.schedule, self.world.controller, self.world.store
+        versions = [known(items[NAME]) for items in (controller.copies, store.items) if NAME in items]
         under_way = sorted(
             (entry.label, entry.after <= schedule.now, position(entry.process)) for entry in schedule.running
         )
         sent = [(channel.label, len(channel.items)) for channel in schedule.channels]
-        own = (controller.asked, controller.again, controller.refs, controller.live)
-        return repr((self.place, self.last, known, under_way, sent, own, self.world.cluster.live, int(schedule.now)))
+        own = (controller.asked, sorted(controller.again), controller.refs, controller.live)
+        return repr((self.place, self.last, versions, under_way, sent, own, self.world.cluster.live, int(schedule.now)))
+
+
+def known(item: Application) -> tuple[str, ...]:
+    """Return what tells a version from others of this number: the times that are compared."""
+    times = status_of(item).get("reconciledAt"), operation_state(item).get("finishedAt")
+    return (item["metadata"]["resourceVersion"], *map(str, times))
 
 
 def position(process: Any) -> list[Any]:
@@ -142,33 +158,35 @@ def position(process: Any) -> list[Any]:
 
 
 def reached(stream: list[Facts], setting: Setting) -> int:
-    """Return how much of a stream the model can write, as far as several searches in random order find out."""
-    farthest = 0
-    for number in range(SEARCHES):
-        farthest = max(farthest, _search(stream, setting, random.Random(number) if number else None))
-        if farthest == len(stream):
+    """Return how much of a stream the model can write, as far as a search finds out.
+
+    It goes on where most was written; but each course from there that leads no farther counts against that place, so
+    that an earlier choice, which may have been the wrong one, is tried otherwise, too.
+    """
+    farthest, seen, chance = 0, set(), random.Random(0)
+    left: dict[int, list[list[int]]] = {0: [[]]}  # choices that may be tried, by how much was written before the last
+    tries: Counter[int] = Counter()
+    for _course in range(COURSES):
+        places = [place for place, found in left.items() if found]
+        if not places:
             break
-    return farthest
-
-
-def _search(stream: list[Facts], setting: Setting, chance: random.Random | None) -> int:
-    """Go on where most of the stream was written, each time with something else that may come next."""
-    farthest, known = 0, set()
-    left: list[list[int]] = [[]]
-    while left and len(known) < STATES:
-        course = Course(stream, setting, left.pop())
+        place = max(places, key=lambda one: one - tries[one] / TRIES)
+        tries[place] += 1
+        found = left[place]
+        course = Course(stream, setting, found.pop(chance.randrange(len(found))))
         while course.fits:
             farthest = max(farthest, course.place)
+            if course.is_over:
+                return farthest
             key, numbers = course.key(), list(range(len(course.options())))
-            if course.is_over or key in known or not numbers:
+            if key in seen or not numbers:
                 break
-            known.add(key)
-            if chance:
-                chance.shuffle(numbers)
-            left += [[*course.choices, number] for number in numbers[1:]]
+            seen.add(key)
+            chance.shuffle(numbers)
+            if chance.random() < LAST:
+                numbers.sort(key=lambda number: number == len(numbers) - 1)
+            left.setdefault(course.place, []).extend([*course.choices, number] for number in numbers[1:])
             course.take(numbers[0])
-        if course.is_over:
-            break
     return farthest
 
 

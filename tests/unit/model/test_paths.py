@@ -9,6 +9,7 @@ import json
 
 import pytest
 
+from . import paths
 from .paths import STREAMS, reached
 from .world import Setting
 
@@ -35,3 +36,16 @@ def test_what_argo_cd_does_not_do_is_no_path_of_the_model():
     assert reached(early, Setting()) == asked + 2
     answered = {key: value for key, value in before.items() if key not in ("refresh", "stamp")}
     assert reached([*stream[: asked + 2], {"version": answered}], Setting()) == asked + 2
+
+
+def test_a_retry_before_its_time_and_a_new_sync_of_what_failed_are_no_paths_of_the_model(monkeypatch):
+    """See processRequestedAppOperation and autoSync in controller/appcontroller.go at v3.6.1."""
+    monkeypatch.setattr(paths, "COURSES", 500)  # all that there are would take long
+    stream = recorded("rejected")
+    paused = next(number for number, entry in enumerate(stream) if "between attempts" in entry.get("version", {}))
+    tried, retry = stream[: paused + 1], stream[paused + 1]
+    assert reached([*tried, retry], Setting()) == len(tried) + 1
+    assert reached([*tried, retry | {"second": tried[-1]["second"] - 1}], Setting()) == len(tried)
+    failed = stream[:-1]
+    begun = {key: failed[-1]["version"][key] for key in ("revision", "sync", "health")} | {"operation": True}
+    assert reached([*failed, stream[-1] | {"version": begun}], Setting()) == len(failed)
