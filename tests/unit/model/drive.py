@@ -164,6 +164,9 @@ class NothingMore:
     def look(self, *_args: Any) -> None:
         pass
 
+    def has_news(self) -> bool:
+        return False
+
     def finish(self, *_args: Any) -> None:
         pass
 
