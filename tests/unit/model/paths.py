@@ -30,7 +30,7 @@ from .world import Setting, World
 
 STREAMS = Path(__file__).parent / "streams"
 NAME = "a"
-COURSES = 10_000  # how many are tried; with other random numbers what was recorded takes 2,100 at most
+COURSES = 10_000  # how many are tried; with other random numbers what was recorded takes 2,200 at most
 TRIES = 3  # so many from one place count as much as one more version that was written
 LAST = 0.7  # how often what is last among the options, most often that time passes, is not what is tried first
 Facts = dict[str, Any]
@@ -151,7 +151,10 @@ def position(process: Any) -> list[Any]:
     """Return where a process is, and what it knows there."""
     found = []
     while process is not None and process.gi_frame:
-        local = {key: value for key, value in process.gi_frame.f_locals.items() if key != "self"}
+        # What has an address instead of a text follows from the others.
+        local = {
+            key: value for key, value in process.gi_frame.f_locals.items() if key != "self" and not callable(value)
+        }
         found.append((process.gi_frame.f_lineno, repr(local)))
         process = process.gi_yieldfrom
     return found
