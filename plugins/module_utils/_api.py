@@ -125,7 +125,7 @@ class Api:
         data = json.dumps(body).encode() if body is not None else None
         pool = self.client.rest_client.pool_manager
         try:
-            return pool.urlopen(method, url, body=data, headers=headers, **settings)
+            return pool.request(method, url, body=data, headers=headers, **settings)
         except Exception as error:  # urllib3 does not wrap the errors of its lower layers
             last = getattr(error, "reason", error) if isinstance(error, library().exceptions.MaxRetryError) else error
             raise UnavailableError(f"The API server {self.host} does not answer: {public(str(last))}") from error

@@ -141,7 +141,7 @@ def targets_of(section: str) -> Iterator[tuple[str, str, str]]:
         elif not line.startswith("|"):
             for clause in line.removeprefix("Targets: ").rstrip(".").split("; "):
                 if judgement := JUDGED.search(clause):
-                    what, _, measured = clause[: judgement.start()].rstrip(", ").partition(": ")
+                    what, _colon, measured = clause[: judgement.start()].rstrip(", ").partition(": ")
                     yield what, measured, judgement[0]
 
 

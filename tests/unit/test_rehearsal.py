@@ -225,7 +225,7 @@ def test_a_cluster_that_is_removed_leaves_no_lock(tmp_path):
 def test_who_waited_for_a_lock_that_was_removed_waits_for_the_next_one(tmp_path, monkeypatch, again):
     """Its file is not the one any more that other runs lock."""
     first, second, third = (
-        rehearsal.RehearsalCluster("dev", str(tmp_path), "/", "/launch.py", "argocd") for _ in range(3)
+        rehearsal.RehearsalCluster("dev", str(tmp_path), "/", "/launch.py", "argocd") for _number in range(3)
     )
     asked, entered, lock = queue.Queue(), threading.Event(), fcntl.flock
     monkeypatch.setattr(rehearsal.fcntl, "flock", lambda file, how: asked.put(file) or lock(file, how))
@@ -238,7 +238,7 @@ def test_who_waited_for_a_lock_that_was_removed_waits_for_the_next_one(tmp_path,
     with contextlib.ExitStack() as meanwhile:
         with first.locked():
             waiting.start()
-            for _ in (first, second):
+            for _who in (first, second):
                 asked.get(timeout=10)
             first.paths.lock().unlink()
             if again:

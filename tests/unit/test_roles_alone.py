@@ -94,14 +94,20 @@ def run(folder, *plays, options=()):
     )
 
 
-def complaint(role, entry, variables, inputs=INPUTS):
+def complaint(role, entry, variables, inputs=None):
     """Return what Ansible's check of an entry point says to its options and what the role computes, in this process."""
     loader = DataLoader()
     files = [role / folder / "main.yml" for folder in ("defaults", "vars")]
     defaults, own = [
         loader.load_from_file(str(file), trusted_as_template=True) if file.exists() else {} for file in files
     ]
-    known = (defaults or {}) | inputs | {"role_path": str(role), "ansible_check_mode": False} | (own or {}) | variables
+    known = (
+        (defaults or {})
+        | (INPUTS if inputs is None else inputs)
+        | {"role_path": str(role), "ansible_check_mode": False}
+        | (own or {})
+        | variables
+    )
     options = load(role / "meta" / "argument_specs.yml")["argument_specs"][entry]["options"]
     name, context = "ansible.builtin.validate_argument_spec", PlayContext()
     plugin = action_loader.get(
