@@ -15,7 +15,7 @@ NOT_MEASURED = "not measured"
 # What target() returns for a figure that was measured.
 JUDGED = re.compile(r"≤ [\d.]+(?: \w+)?: (?:met|missed)")
 # The Applications and ApplicationSets of Argo CD, of which a run that changes nothing patches annotations only.
-REFRESHED = re.compile(r"/apis/argoproj\.io/v1alpha1/namespaces/[^/]+/application(set)?s/")
+REFRESHED = re.compile(r"/apis/argoproj\.io/v1alpha1/namespaces/argocd/application(set)?s/")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from bench.figures import REFRESHED
 
 from .conftest import make, message
 
@@ -68,8 +69,7 @@ def test_a_second_run_changes_nothing(environment):
 
 def beside_refreshes(environment, before):
     """Return what was written since then, except for requests for a refresh by Argo CD."""
-    refresh = re.compile("patch /apis/argoproj.io/v1alpha1/namespaces/argocd/application(set)?s/")
-    return [entry for entry in environment.writes()[before:] if not refresh.match(entry)]
+    return [entry for entry in environment.writes()[before:] if not REFRESHED.match(entry.removeprefix("patch "))]
 
 
 VARIANT = pytest.mark.long("variants")
