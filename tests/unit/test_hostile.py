@@ -27,6 +27,9 @@ from hypothesis import strategies as st
 from .repositories import git
 from .running import run_module
 
+# Measuring coverage would double the time and add nothing: other tests cover the same branches.
+pytestmark = pytest.mark.no_cover
+
 CANARY = "executed"
 PIECES = [
     *(

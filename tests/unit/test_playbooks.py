@@ -23,6 +23,9 @@ from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait,
 from rights import MODULES
 from rights import PLAYBOOKS as PLAYBOOKS_WITH_A_ROLE
 
+# Measuring coverage would double the time and add nothing: other tests cover the same branches.
+pytestmark = pytest.mark.no_cover
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 BLOCK = ("block", "rescue", "always")
 TASKS = ROOT / "playbooks" / "tasks"

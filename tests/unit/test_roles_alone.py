@@ -25,6 +25,9 @@ from . import test_roles
 from .repositories import git
 from .test_roles import EXAMPLE, ROOT, load
 
+# Measuring coverage would double the time and add nothing: other tests cover the same branches.
+pytestmark = pytest.mark.no_cover
+
 # The example is not a role of this collection.
 ROLES, COMPONENTS = ([role for role in roles if role != EXAMPLE] for roles in (test_roles.ROLES, test_roles.COMPONENTS))
 

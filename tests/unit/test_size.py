@@ -24,6 +24,9 @@ from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait
 from .crowd import ARGOCD, Crowd
 from .running import run_module, unhurried
 
+# Measuring coverage would double the time and add nothing: other tests cover the same branches.
+pytestmark = pytest.mark.no_cover
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
