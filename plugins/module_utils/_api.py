@@ -67,6 +67,16 @@ def library() -> Any:
 
 
 @functools.cache
+def reader() -> Callable[[bytes], Any]:
+    """Return what reads JSON: orjson, where it is installed, takes a third of json's time."""
+    try:
+        loads: Callable[[bytes], Any] = importlib.import_module("orjson").loads
+    except ImportError:
+        return json.loads
+    return loads
+
+
+@functools.cache
 def policy_class() -> Any:
     """Return urllib3's Retry with a limit of the delay that the API server asks for; older versions have none."""
     base: Any = library().Retry
@@ -160,7 +170,7 @@ class Api:
         if is_away(response):
             raise UnavailableError(f"The API server {self.host} answers {response.status} to {method} {path}.")
         try:
-            return response.status, json.loads(response.data or b"{}")
+            return response.status, reader()(response.data or b"{}")
         except ValueError as error:
             if response.status == 404:  # the API server answers in plain text for an API group that does not exist
                 return 404, {"message": f"{path} does not exist"}
@@ -203,7 +213,8 @@ class Api:
             if response.status != 200:
                 yield {"type": "ERROR", "object": {"code": response.status}}
                 return
-            yield from (json.loads(line) for line in lines_of(response) if line.strip())
+            loads = reader()
+            yield from (loads(line) for line in lines_of(response) if line.strip())
         except UnavailableError:
             raise
         except Exception as error:  # a broken connection or an incomplete line

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 
 import pytest
@@ -24,14 +25,27 @@ def events(server):
     return [event["type"] for event in api_of(server).stream("/x", {"watch": "true"}, 5)]
 
 
+@pytest.fixture(params=["orjson", "json"])
+def _reader(request, monkeypatch):
+    """Run a test with the reader of JSON that is installed, and as if it were not."""
+    if request.param == "json":
+        monkeypatch.setitem(sys.modules, "orjson", None)
+    _api.reader.cache_clear()
+    assert _api.reader().__module__.startswith(request.param)
+    yield
+    _api.reader.cache_clear()
+
+
 ONE, TWO = (json.dumps({"type": kind}).encode() + b"\n" for kind in ("ADDED", "MODIFIED"))
 
 
+@pytest.mark.usefixtures("_reader")
 def test_an_event_may_come_in_two_parts_and_two_may_come_at_once(api_server):
     parts = [ONE + TWO, ONE[:5], ONE[5:] + b"\n", TWO, b""]
     assert events(api_server(lambda _method, _path: (200, parts))) == ["ADDED", "MODIFIED", "ADDED", "MODIFIED"]
 
 
+@pytest.mark.usefixtures("_reader")
 @pytest.mark.parametrize("parts", [[ONE], [ONE, b"{not JSON\n", b""]])
 def test_a_watch_that_breaks_is_an_api_server_that_is_away(api_server, parts):
     with pytest.raises(UnavailableError, match=r"^The watch of /x ended: "):
