@@ -58,7 +58,6 @@ RESULTS = {
     "gitops_started",
     "gitops_wait",
     "regenerate_restarted",
-    "rehearsal_cluster_build",
     "rehearsal_cluster_status",
 }
 

@@ -13,3 +13,4 @@ class ActionModule(K8sAction):
     """See K8sAction."""
 
     module = objects_ready
+    progress = True

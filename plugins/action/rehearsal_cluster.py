@@ -13,3 +13,4 @@ class ActionModule(ModuleAction):
     """See ModuleAction."""
 
     module = rehearsal_cluster
+    progress = True

@@ -13,3 +13,4 @@ class ActionModule(K8sAction):
     """See K8sAction."""
 
     module = workload_restart
+    progress = True

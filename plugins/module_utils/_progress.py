@@ -8,8 +8,12 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+
+QUIET_SECONDS = 2.0  # between two lines, whatever happens
+REPEAT_SECONDS = 15.0  # between two lines about the same
 
 
 def progress_to(path: str | None) -> Callable[[str], None]:
@@ -21,3 +25,30 @@ def progress_to(path: str | None) -> Callable[[str], None]:
                 file.write(f"{line}\n")
 
     return append
+
+
+def silent(_line: str) -> None:
+    """Show nothing."""
+
+
+class Progress:
+    """What a task waits for: a line every 15 seconds, or sooner when it waits for something else."""
+
+    def __init__(self, say: Callable[[str], None] = silent) -> None:
+        self.say = say
+        self.started = self.looked_at = self.said_at = time.monotonic()
+        self.subject = ""
+
+    def is_due(self, now: float) -> bool:
+        """Return whether it is time to look what is waited for."""
+        if now - self.looked_at < QUIET_SECONDS:
+            return False
+        self.looked_at = now
+        return True
+
+    def tell(self, now: float, subject: str, text: Callable[[], str] | None = None) -> None:
+        """Show a line when the subject is another one; `text` says more than that, and is asked for only then."""
+        if subject == self.subject and now - self.said_at < REPEAT_SECONDS:
+            return
+        self.subject, self.said_at = subject, now
+        self.say(f"{now - self.started:4.0f} s: {text() if text else subject}")

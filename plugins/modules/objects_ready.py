@@ -20,6 +20,7 @@ description:
     says so.
 extends_documentation_fragment:
   - monorepo.gitops.auth
+  - monorepo.gitops.argocd.progress
   - monorepo.gitops.attributes
   - monorepo.gitops.attributes.read_only
 options:
@@ -161,6 +162,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._objects.expectati
     Reader,
     judge,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import Progress, progress_to
 
 POLL_SECONDS = 1.0
 LISTS = ("namespaces", "label_selectors", "conditions", "hostnames")
@@ -178,19 +180,25 @@ def ask(client: Any, expected: list[Expectation]) -> list[Answer]:
     return [answer for entry in expected for answer in judge(reader, entry)]
 
 
-def patiently(client: Any, expected: list[Expectation], timeout: float) -> list[Answer]:
+def patiently(client: Any, expected: list[Expectation], timeout: float, progress: Progress) -> list[Answer]:
     """Read the objects until nothing falls short or the time is over. An API server that restarts comes back."""
-    deadline = time.monotonic() + timeout
+    deadline = progress.started + timeout
     while True:
-        over = time.monotonic() >= deadline
+        now = time.monotonic()
+        over = now >= deadline
         try:
             answers = ask(client, expected)
-        except UnavailableError:
+        except UnavailableError as error:
             if over:
                 raise
+            told = str(error)
         else:
-            if over or not any(answer.shortfall for answer in answers):
+            short = [answer for answer in answers if answer.shortfall]
+            if over or not short:
                 return answers
+            told = f"{len(answers) - len(short)} of {len(answers)} as expected; {short[0].label}: {short[0].shortfall}"
+        if progress.is_due(now):
+            progress.tell(now, told)
         time.sleep(POLL_SECONDS)
 
 
@@ -212,7 +220,8 @@ def with_cause(answer: Answer, cause: Cause) -> str:
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Read the objects and return the result of the module."""
     expected = [expectation(entry) for entry in module.params["objects"]]
-    answers = patiently(client, expected, module.params["wait_timeout"] if module.params["wait"] else 0)
+    timeout = module.params["wait_timeout"] if module.params["wait"] else 0
+    answers = patiently(client, expected, timeout, Progress(progress_to(module.params["progress_file"])))
     if short := [answer for answer in answers if answer.shortfall]:
         raise GitopsError("\n".join(sentences(client, short)))
     objects = [{"kind": answer.kind, "namespace": answer.namespace, "name": answer.name} for answer in answers]
@@ -245,6 +254,7 @@ def main() -> None:
             objects={"type": "list", "elements": "dict", "required": True, "options": options},
             wait={"type": "bool", "default": False},
             wait_timeout={"type": "int", "default": 120},
+            progress_file={"type": "path"},
         ),
         supports_check_mode=True,
     )

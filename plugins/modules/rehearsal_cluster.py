@@ -18,6 +18,7 @@ description:
   - The processes of Argo CD take their arguments and environment from the workloads, ConfigMaps and Secrets in the
     cluster, and run with tokens of their own ServiceAccounts.
 extends_documentation_fragment:
+  - monorepo.gitops.argocd.progress
   - monorepo.gitops.attributes
 options:
   name:
@@ -40,10 +41,10 @@ options:
     description: Folder that holds the state of all rehearsal clusters of this user.
     type: path
     required: true
-  binaries:
+  builder:
     description:
-      - Folder of the compiled binaries, as printed by C(build.py) of the role C(rehearsal_cluster). Required for all
-        states except V(present).
+      - Path of C(build.py) of the role C(rehearsal_cluster), which builds the programs of the cluster unless this user
+        has them already, also in check mode. Required for all states except V(present).
     type: path
   launcher:
     description: Path of C(launch.py) of the role C(rehearsal_cluster).
@@ -81,7 +82,7 @@ attributes:
     support: full
   check_mode:
     support: full
-    details: Reports whether anything would change, and starts nothing.
+    details: Reports whether anything would change, and starts nothing. It does build the programs.
   diff_mode:
     support: none
   idempotent:
@@ -89,6 +90,7 @@ attributes:
     details: A cluster in the requested state is left alone; V(restarted) always restarts.
 notes:
   - Needs Linux; root is not needed.
+  - The first build takes about 9 minutes on 2 cores; it needs the Go toolchain and access to Go modules, see the role.
   - "Error C(... exited): the last lines of the process's log are in the message; the log is in RV(folder)/logs."
 """
 
@@ -97,7 +99,7 @@ EXAMPLES = r"""
   monorepo.gitops.rehearsal_cluster:
     name: dev
     state_dir: ~/.local/state/monorepo.gitops
-    binaries: "{{ built.stdout_lines | last }}"
+    builder: "{{ role_path }}/files/build.py"
     launcher: "{{ role_path }}/files/launch.py"
 """
 
@@ -119,16 +121,20 @@ ports:
   returned: when the cluster exists
   type: dict
 binaries:
-  description: O(binaries) where given; else the folder of the build that the cluster, if any, was made with.
+  description: Folder of the programs; with O(state=present), of those that the cluster, if any, was made with.
   returned: always
   type: str
 """
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.configuration import build_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import ports_of
@@ -164,6 +170,23 @@ def apply_state(cluster: RehearsalCluster, params: dict[str, Any]) -> bool:
     return changed
 
 
+def build(builder: str, say: Callable[[str], None]) -> tuple[str, bool]:
+    """Build the programs if there are none, and return their folder and whether they were built."""
+    command = [sys.executable, builder]
+    folder, built = "", False
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            if line.startswith("/"):
+                folder = line.strip()
+            else:
+                say(line.rstrip())
+                built = True
+        errors = process.stderr.read().strip() if process.stderr else ""
+    if process.returncode:
+        raise GitopsError(errors or f"{builder} ended with {process.returncode}.")
+    return folder, built
+
+
 def run(module: Any) -> dict[str, Any]:
     """Bring the cluster into the wanted state and return the result of the module."""
     params = module.params
@@ -172,16 +195,18 @@ def run(module: Any) -> dict[str, Any]:
             f"components names single processes, and state {params['state']} is for the whole cluster: "
             "use restarted or stopped, or leave components out."
         )
-    keys = ("name", "state_dir", "binaries", "launcher", "argocd_namespace")
-    cluster = RehearsalCluster(**{key: params[key] or "" for key in keys})
+    say = progress_to(params["progress_file"])
+    binaries, built = ("", False) if params["state"] == "present" else build(params["builder"], say)
+    keys = ("name", "state_dir", "launcher", "argocd_namespace")
+    cluster = RehearsalCluster(binaries=binaries, **{key: params[key] for key in keys})
     changed = would_change(cluster, params["state"]) if module.check_mode else apply_state(cluster, params)
     return {
-        "changed": changed,
+        "changed": changed or built,
         "kubeconfig": str(cluster.paths.kubeconfig),
         "folder": str(cluster.paths.folder),
         "components": cluster.processes.status(),
         "ports": ports_of(cluster.paths.folder) if cluster.created() else {},
-        "binaries": params["binaries"] or (str(build_of(cluster.paths)) if cluster.created() else ""),
+        "binaries": binaries or (str(build_of(cluster.paths)) if cluster.created() else ""),
     }
 
 
@@ -193,15 +218,16 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": [*STATES, "present"], "default": "started"},
             "state_dir": {"type": "path", "required": True},
-            "binaries": {"type": "path"},
+            "builder": {"type": "path"},
             "launcher": {"type": "path", "required": True},
             "stages": {"type": "list", "elements": "path", "default": []},
             "storage_classes": {"type": "list", "elements": "str", "default": []},
             "components": {"type": "list", "elements": "str", "default": []},
             "argocd_namespace": {"type": "str", "default": "argocd"},
             "timeout": {"type": "int", "default": 60},
+            "progress_file": {"type": "path"},
         },
-        required_if=[("state", state, ("binaries",)) for state in STATES],
+        required_if=[("state", state, ("builder",)) for state in STATES],
         supports_check_mode=True,
     )
 

@@ -21,6 +21,7 @@ description:
 extends_documentation_fragment:
   - monorepo.gitops.auth
   - monorepo.gitops.argocd
+  - monorepo.gitops.argocd.progress
   - monorepo.gitops.attributes
 options:
   secret:
@@ -99,6 +100,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._apply.deleting im
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import GROUP as ARGO
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects import credentials, generated
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
 
 LETTERS = string.ascii_letters + string.digits
@@ -136,7 +138,7 @@ def run(module: Any, client: Any) -> dict[str, Any]:
     if not module.check_mode:
         # The Secret first: a pod that starts in between must not get the old one.
         for item in filter(None, (live[0], items[0] | {"apiVersion": f"{generated.GROUP}/v1", "kind": generated.KIND})):
-            delete(api, [item], params["wait_timeout"])
+            delete(api, [item], params["wait_timeout"], say=progress_to(params["progress_file"]))
     return {"changed": True, "secrets": states}
 
 
@@ -155,7 +157,8 @@ def rotate(module: Any, api: Api) -> dict[str, Any]:
     if params["made_by"] == credentials.ARGOCD:
         patch(api, secret_path(entry), {"metadata": {"annotations": time}, "data": new_data(name)})
     else:
-        delete(api, [secret] if secret else [], params["wait_timeout"])
+        say = progress_to(params["progress_file"])
+        delete(api, [secret] if secret else [], params["wait_timeout"], say=say)
         path = credentials.OWNERS[params["made_by"]].format(f"namespaces/{namespace}/")
         patch(api, f"{path}/{params['owner']}", {"metadata": {"annotations": time}})
     return result
@@ -191,6 +194,7 @@ def main() -> None:
             made_by={"type": "str", "choices": list(credentials.MAKERS), "default": credentials.EXTERNAL},
             owner={"type": "str"},
             wait_timeout={"type": "int", "default": 60},
+            progress_file={"type": "path"},
         ),
         required_if=[("made_by", maker, ("owner",)) for maker in credentials.OWNERS],
         supports_check_mode=True,

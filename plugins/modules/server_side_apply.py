@@ -176,10 +176,10 @@ def run(module: Any, client: Any) -> dict[str, Any]:
         concurrency=params["concurrency"],
         timeout=params["wait_timeout"],
     )
-    api = ApplyApi(client, settings.concurrency)
-    applier = Applier(api, settings, params["namespace"], progress_to(params["progress_file"]))
+    api, say = ApplyApi(client, settings.concurrency), progress_to(params["progress_file"])
+    applier = Applier(api, settings, params["namespace"], say)
     results = applier.apply(items)
-    waiter = Waiter(api, results)
+    waiter = Waiter(api, results, say)
     try:
         if params["wait"] and not module.check_mode:
             waiter.await_rolled_out(params["wait_timeout"])

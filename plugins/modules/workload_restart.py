@@ -20,6 +20,7 @@ description:
 extends_documentation_fragment:
   - monorepo.gitops.auth
   - monorepo.gitops.argocd
+  - monorepo.gitops.argocd.progress
   - monorepo.gitops.attributes
 options:
   application:
@@ -132,6 +133,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads
     chosen,
     why_left,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 
 
 def wanted(restart: Restart, params: dict[str, Any], check_mode: bool) -> list[dict[str, Any]]:
@@ -152,7 +154,7 @@ def wanted(restart: Restart, params: dict[str, Any], check_mode: bool) -> list[d
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Restart and return the result of the module."""
     params, started = module.params, time.monotonic()
-    restart = Restart(Api(client))
+    restart = Restart(Api(client), progress_to(params["progress_file"]))
     found = wanted(restart, params, module.check_mode)
     left = {label(item): why for item in found if item["kind"] == "Job" and (why := why_left(item))}
     items = [item for item in found if label(item) not in left]
@@ -184,6 +186,7 @@ def main() -> None:
             workloads={"type": "list", "elements": "dict", "options": names | {"kind": kind}},
             namespace={"type": "str", "default": "argocd"},
             wait_timeout={"type": "int", "default": 300},
+            progress_file={"type": "path"},
         ),
         mutually_exclusive=[("application", "secret", "workloads")],
         required_one_of=[("application", "secret", "workloads")],

@@ -12,10 +12,13 @@ import contextlib
 import io
 import logging
 import os
+import re
 import shlex
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -28,6 +31,10 @@ from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action 
 
 ENV = "/usr/bin/env"
 ANNOUNCE_SECONDS = 1.0
+TAIL_SECONDS = 0.3
+# The beginning of a progress line: time, numbers and the name of an Application.
+SUBJECT = re.compile(r" *\d+ s: [^;]*; [\w.-]+: ")
+ROOM = 20
 
 
 class ModuleAction(ActionBase):
@@ -40,6 +47,7 @@ class ModuleAction(ActionBase):
     _supports_check_mode = True
     _supports_async = True
     module: ModuleType
+    progress = False  # whether the module tells how far it is
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module of the same name."""
@@ -48,7 +56,14 @@ class ModuleAction(ActionBase):
 
     def _module(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         with announced(self._task.get_name()):
-            return self._here_or_elsewhere(args, task_vars)
+            # In the background nobody would see it, and another user cannot write to the file.
+            is_seen = (
+                self._connection.transport == "local" and not self._task.async_val and not self._play_context.become
+            )
+            if not self.progress or not is_seen:
+                return self._here_or_elsewhere(args, task_vars)
+            with tempfile.NamedTemporaryFile(prefix="monorepo-gitops-") as file, Tail(Path(file.name)):
+                return self._here_or_elsewhere(args | {"progress_file": file.name}, task_vars)
 
     def _here_or_elsewhere(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         shell = shlex.split(str(self._templar.template(task_vars.get("ansible_shell_executable", ENV))))
@@ -112,6 +127,49 @@ class StandIn:
     def fail_json(self, **result: Any) -> None:
         """End the module with an error."""
         raise _run.Finished({"changed": False, "failed": True} | result)
+
+
+class Tail:
+    """Shows lines appended to a file while a module runs, because a module can only print at its end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.offset = path, 0
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> Tail:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.ended.set()
+        self.thread.join()
+
+    def _follow(self) -> None:
+        while not self.ended.wait(TAIL_SECONDS):
+            self._show()
+        self._show()
+
+    def _show(self) -> None:
+        text = self.path.read_bytes()[self.offset :]
+        end = text.rfind(b"\n") + 1
+        self.offset += end
+        display = Display()
+        columns = display.columns if sys.stdout.isatty() else 0
+        for line in text[:end].decode(errors="replace").splitlines():
+            display.display(fitting(f"  {line}", columns))
+
+
+def fitting(line: str, columns: int) -> str:
+    """Return a line that is not wrapped where it is shown; 0 columns are as many as it has.
+
+    What an Application waits for ends with the cause, so the beginning of that is left out.
+    """
+    if not columns or len(line) <= columns:
+        return line
+    found = SUBJECT.match(line)
+    room = columns - len(found[0]) - 1 if found else 0
+    return f"{found[0]}…{line[-room:]}" if found and room >= ROOM else f"{line[: columns - 1]}…"
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import _client
+from ansible_collections.monorepo.gitops.plugins.module_utils import _client, _progress
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply import waiting
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.api import ApplyApi
@@ -444,12 +444,13 @@ class Leaving(Server):
 
 def test_a_definition_that_is_being_deleted_is_applied_once_it_is_gone(monkeypatch):
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(_progress, "QUIET_SECONDS", 0)
     server, lines = Leaving(4), []
     settings = Settings("m", force=True, only_missing=True, check_mode=False, concurrency=1, timeout=5)
     results = Applier(server, settings, None, lines.append).apply([crd()])
     assert [result.action for result in results] == ["created"]
     assert server.log[-2:] == [f"{verb} //CustomResourceDefinition/widgets.example.com" for verb in ("GET", "PATCH")]
-    assert lines == [f"CustomResourceDefinition widgets.example.com: {HELD}; it is applied once it is gone"]
+    assert lines == [f"   0 s: CustomResourceDefinition widgets.example.com: {HELD}; it is applied once it is gone"]
 
 
 def test_a_definition_that_does_not_go_is_named_with_what_holds_it(monkeypatch):
@@ -478,6 +479,7 @@ def test_of_another_object_that_is_being_deleted_it_is_said():
 
 def test_a_rollout_that_does_not_come_names_its_cause(monkeypatch):
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(_progress, "QUIET_SECONDS", 0)
     deployment = manifest("Deployment", "d", "apps/v1", spec={"replicas": 1, "selector": {"matchLabels": {"x": "y"}}})
     server = Server(kinds=["Deployment"])
     owner = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}]
@@ -487,9 +489,10 @@ def test_a_rollout_that_does_not_come_names_its_cause(monkeypatch):
     server.live["/apis/apps/v1/namespaces/n/replicasets"] = sets
     server.live["/apis/apps/v1/namespaces/n/deployments/d"] = changed(deployment, metadata__namespace="n")
     applier = Applier(server, Settings("m", True, False, False, 1), "n")
-    results = applier.apply([deployment])
+    results, lines = applier.apply([deployment]), []
     with pytest.raises(GitopsError) as error:
-        Waiter(server, results).await_rolled_out(0.03)
+        Waiter(server, results, lines.append).await_rolled_out(0.03)
+    assert lines == ["   0 s: 0 of 1 ready; Deployment n/d: its controller has not seen the newest revision"]
     assert str(error.value) == (
         "Not ready after 0 s: Deployment n/d: ReplicaSet d-1: its pods are refused: exceeded quota: none. "
         "Next: raise the ResourceQuota of its namespace, or let the pods ask for less"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils import _progress
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import deletion
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_delete
 
@@ -49,7 +50,7 @@ def test_what_is_gone_is_no_change(api_server):
 
 
 def test_what_holds_a_deletion_is_named(api_server, tmp_path, monkeypatch):
-    monkeypatch.setattr(deletion, "PROGRESS_SECONDS", 0.3)
+    monkeypatch.setattr(_progress, "QUIET_SECONDS", 0.3)
     progress = tmp_path / "progress"
     server = api_server("delete_held")
     result = delete(server, "held", wait_timeout=1, progress_file=str(progress))

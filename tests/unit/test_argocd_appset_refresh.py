@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils import _progress
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import applicationset
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_appset_refresh
 
@@ -83,7 +84,7 @@ def test_an_application_that_was_judged_without_its_folder_is_refreshed(api_serv
 
 
 def test_a_controller_that_does_not_answer_is_named(api_server, tmp_path, monkeypatch):
-    monkeypatch.setattr(applicationset, "PROGRESS_SECONDS", 0.3)
+    monkeypatch.setattr(_progress, "QUIET_SECONDS", 0.3)
     progress = tmp_path / "progress"
     result = refresh(api_server("appset_silent"), "tests", wait_timeout=1, progress_file=str(progress))
     assert result["msg"] == (

@@ -15,7 +15,7 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.monorepo.gitops.plugins.action import gitops_compare
-from ansible_collections.monorepo.gitops.plugins.plugin_utils import k8s_action
+from ansible_collections.monorepo.gitops.plugins.plugin_utils import k8s_action, module_action
 
 from .running import action_plugin
 
@@ -89,10 +89,10 @@ def test_an_encrypted_kubeconfig_is_read_and_keeps_its_name(api_server):
 
 def test_a_long_module_shows_how_far_it_is(monkeypatch, tmp_path):
     shown = []
-    monkeypatch.setattr(k8s_action.Display, "display", lambda _display, text, **_settings: shown.append(text))
+    monkeypatch.setattr(module_action.Display, "display", lambda _display, text, **_settings: shown.append(text))
     path = tmp_path / "progress"
     path.write_bytes(b"first\nsecond")
-    with k8s_action.Tail(path), path.open("ab") as file:
+    with module_action.Tail(path), path.open("ab") as file:
         file.write(b" line\nhalf a l")
     assert shown == ["  first", "  second line"]
 

@@ -12,7 +12,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.message im
     worst_first,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import WAIT, Code, Verdict
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.k8s_action import fitting
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.module_action import fitting
 
 PAGE = "docs/runbooks/not_healthy.md"
 

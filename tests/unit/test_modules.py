@@ -61,7 +61,7 @@ def test_no_default_makes_a_check_of_arguments_void(name, monkeypatch):
         (
             "rehearsal_cluster",
             {"name": "test", "state": "started", "state_dir": "/nowhere", "launcher": "/nowhere"},
-            "state is started but all of the following are missing: binaries",
+            "state is started but all of the following are missing: builder",
         ),
         ("server_side_apply", {"wait": True}, "one of the following is required: src, definition"),
         (
@@ -71,7 +71,7 @@ def test_no_default_makes_a_check_of_arguments_void(name, monkeypatch):
                 "state": "absent",
                 "components": ["argocd-server"],
                 "state_dir": "/nowhere",
-                "binaries": "/nowhere",
+                "builder": "/nowhere",
                 "launcher": "/nowhere",
             },
             "components names single processes, and state absent is for the whole cluster: "

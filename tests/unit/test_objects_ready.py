@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import pytest
 import recordings
+from ansible_collections.monorepo.gitops.plugins.module_utils import _progress
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.expectation import Answer
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import Progress
 from ansible_collections.monorepo.gitops.plugins.modules import objects_ready
 from said import SAID
 
@@ -80,25 +82,35 @@ def answers(monkeypatch):
     return given
 
 
-def test_it_waits_until_nothing_falls_short_also_for_an_api_server_that_restarts(answers):
-    answers([SHORT], UnavailableError("gone"), [SHORT], [FINE])
-    assert objects_ready.patiently(None, [], 60) == [FINE]
+def at_once(monkeypatch):
+    """Return the lines of progress, and what shows each at once."""
+    monkeypatch.setattr(_progress, "QUIET_SECONDS", 0)
+    lines = []
+    return lines, Progress(lines.append)
+
+
+def test_it_waits_until_nothing_falls_short_also_for_an_api_server_that_restarts(answers, monkeypatch):
+    lines, progress = at_once(monkeypatch)
+    answers([FINE, SHORT], UnavailableError("gone"), [SHORT], [FINE])
+    assert objects_ready.patiently(None, [], 60, progress) == [FINE]
+    short = "as expected; Pod a/b: it is slow"
+    assert lines == [f"   0 s: 1 of 2 {short}", "   0 s: gone", f"   0 s: 0 of 1 {short}"]
 
 
 def test_without_wait_it_asks_once(answers):
     answers([SHORT], [FINE])
-    assert objects_ready.patiently(None, [], 0) == [SHORT]
+    assert objects_ready.patiently(None, [], 0, Progress()) == [SHORT]
     answers(UnavailableError("gone"), [FINE])
     with pytest.raises(UnavailableError, match="gone"):
-        objects_ready.patiently(None, [], 0)
+        objects_ready.patiently(None, [], 0, Progress())
 
 
 def test_the_end_of_the_wait(answers):
     answers([SHORT])
-    assert objects_ready.patiently(None, [], 0.05) == [SHORT]
+    assert objects_ready.patiently(None, [], 0.05, Progress()) == [SHORT]
     answers(UnavailableError("gone"))
     with pytest.raises(UnavailableError, match="gone"):
-        objects_ready.patiently(None, [], 0.05)
+        objects_ready.patiently(None, [], 0.05, Progress())
 
 
 def test_what_is_not_ready_says_the_lowest_cause_and_keeps_a_hint(api_server):

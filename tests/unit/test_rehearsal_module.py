@@ -119,9 +119,10 @@ class Machine:
         write(self.binaries / "bin" / "kubectl", KUBECTL.replace("STATE", str(self.state)))
         write(self.binaries / "stages" / "node-fast-node-initialize.yaml", NODE)
         self.launcher = write(folder / "launch.py", LAUNCHER)
+        self.builder = write(folder / "build.py", f'print("{self.binaries}")\n')
 
     def __call__(self, state: str, check: bool = False, **more) -> dict:
-        places = {"state_dir": str(self.state), "binaries": str(self.binaries), "launcher": str(self.launcher)}
+        places = {"state_dir": str(self.state), "builder": str(self.builder), "launcher": str(self.launcher)}
         return run_module(rehearsal_cluster, check, name="dev", state=state, **places, **more)
 
     def pid(self, component: str) -> int:
@@ -201,6 +202,22 @@ def test_a_cluster_is_made_once(machine):
     ]
     again = machine("started")
     assert (again["changed"], again["ports"], machine.calls("kwokctl")) == (False, given, [])
+
+
+def test_the_programs_are_built_first_and_a_user_sees_how_far_that_is(machine, tmp_path):
+    progress = tmp_path / "progress"
+    lines = ("Building: about 9 minutes.", "    15 s: 1 of 9", str(machine.binaries))
+    machine.builder.write_text("".join(f"print({line!r})\n" for line in lines))
+    result = machine("absent", progress_file=str(progress))
+    assert (result["changed"], result["binaries"]) == (True, str(machine.binaries))
+    assert progress.read_text() == "Building: about 9 minutes.\n    15 s: 1 of 9\n"
+
+
+def test_why_the_programs_cannot_be_built_is_all_that_is_said(machine):
+    machine.builder.write_text('import sys\nprint("Building")\nsys.exit("git is missing. Install it.")\n')
+    assert machine("started", True) == {"failed": True, "msg": "git is missing. Install it."}
+    machine.builder.write_text("raise SystemExit(3)\n")
+    assert machine("started") == {"failed": True, "msg": f"{machine.builder} ended with 3."}
 
 
 def test_kwokctl_is_told_to_listen_on_this_machine_only_and_to_supervise_argocd(machine):
@@ -398,7 +415,7 @@ def cluster_of(machine: Machine) -> RehearsalCluster:
     seen = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rehearsal_cluster, "apply_state", lambda cluster, _params: seen.append(cluster) or False)
-        machine("present")
+        machine("stopped")
     return seen[0]
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils import _progress
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply import deleting
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects import generated
@@ -62,8 +63,9 @@ def test_a_cluster_without_external_secrets(api_server):
     )
 
 
-def test_a_finalizer_that_holds_the_external_secret_is_named(api_server, monkeypatch):
-    monkeypatch.setattr(deleting, "POLL_SECONDS", 0)
+def test_a_finalizer_that_holds_the_external_secret_is_named(api_server, monkeypatch, tmp_path):
+    monkeypatch.setattr(deleting, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(_progress, "QUIET_SECONDS", 0)
     held = external("minio", "root")
     held["metadata"] |= {"uid": "1", "finalizers": ["example.com/hold"]}
     status = {"resources": [{"kind": "ExternalSecret", "namespace": "minio", "name": "root"}]}
@@ -77,8 +79,13 @@ def test_a_finalizer_that_holds_the_external_secret_is_named(api_server, monkeyp
             return 200, {"metadata": {"name": "minio"}, "status": status}
         return (404, {}) if "/secrets/" in path else (200, held)
 
-    assert regenerate(api_server(script), secret="root", wait_timeout=0)["msg"] == (
-        "ExternalSecret minio/root was not deleted after 0 s; its finalizers are example.com/hold."
+    progress = tmp_path / "progress"
+    result = regenerate(api_server(script), secret="root", wait_timeout=1, progress_file=str(progress))
+    assert progress.read_text().splitlines()[0] == (
+        "   0 s: ExternalSecret minio/root is being deleted; its finalizers are example.com/hold"
+    )
+    assert result["msg"] == (
+        "ExternalSecret minio/root was not deleted after 1 s; its finalizers are example.com/hold."
     )
 
 

@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from ansible_collections.monorepo.gitops.plugins.module_utils import _api, _client
+from ansible_collections.monorepo.gitops.plugins.module_utils import _api, _client, _progress
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import evidence, turns, wait
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.watch import Watcher
@@ -211,7 +211,7 @@ def test_what_comes_while_thousands_wait_is_gathered_for_a_moment(crowd):
 
 
 def test_a_line_of_progress_that_differs_only_in_its_number_comes_every_15_seconds(crowd, tmp_path, monkeypatch):
-    monkeypatch.setattr(wait, "QUIET_SECONDS", 0.1)
+    monkeypatch.setattr(_progress, "QUIET_SECONDS", 0.1)
     server = crowd(60, 20)
     server.ignored = {"app-0000"}
     wait_for(server, wait_timeout=3, progress_file=str(tmp_path / "progress"))

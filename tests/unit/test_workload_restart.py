@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.monorepo.gitops.plugins.module_utils import _progress
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects import workloads
 from ansible_collections.monorepo.gitops.plugins.modules import workload_restart
@@ -149,10 +150,13 @@ def test_only_a_job_that_has_ended_and_is_made_again_is_deleted(found, expected)
     assert workloads.why_left(found) == expected
 
 
-def test_nothing_is_restarted_before_a_copy_has_the_new_values(api_server):
-    server = api_server(script(copied="old"))
-    assert restart(server, secret=SECRET, wait_timeout=0)["msg"] == (
-        "Secret services/root, which Reflector copies from minio/root, does not have its values after 0 s: check that "
+def test_nothing_is_restarted_before_a_copy_has_the_new_values(api_server, monkeypatch, tmp_path):
+    monkeypatch.setattr(_progress, "QUIET_SECONDS", 0)
+    server, progress = api_server(script(copied="old")), tmp_path / "progress"
+    result = restart(server, secret=SECRET, wait_timeout=1, progress_file=str(progress))
+    assert progress.read_text() == "   0 s: Secret services/root does not have the values of minio/root yet\n"
+    assert result["msg"] == (
+        "Secret services/root, which Reflector copies from minio/root, does not have its values after 1 s: check that "
         "Reflector runs."
     )
     assert server.writes() == []

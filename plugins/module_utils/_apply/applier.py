@@ -31,6 +31,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._apply.waiting imp
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.fields import path_text
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import is_leaving, leaving
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import silent
 
 Manifest = dict[str, Any]
 ERRORS_SHOWN = 5
@@ -54,10 +55,10 @@ class Applier:
     """Applies objects in an order in which each finds what it needs."""
 
     def __init__(
-        self, api: Api, settings: Settings, namespace: str | None, progress: Callable[[str], None] = lambda _line: None
+        self, api: Api, settings: Settings, namespace: str | None, say: Callable[[str], None] = silent
     ) -> None:
         self.api, self.settings, self.namespace = api, settings, namespace or "default"
-        self.progress = progress
+        self.say = say
         self.results: list[Applied] = []
         self.warnings: list[str] = []
 
@@ -69,7 +70,7 @@ class Applier:
             self._phase(pool, namespaces)
             self._phase(pool, others)
             if custom and not self.settings.check_mode:
-                Waiter(self.api, self.results).await_served(custom)
+                Waiter(self.api, self.results, self.say).await_served(custom)
             self._phase(pool, custom)
         return self.results
 
@@ -125,7 +126,7 @@ class Applier:
             return live
         if self.settings.check_mode:
             return None
-        return await_gone(lambda: self._read(item, path), live, self.settings.timeout, self.progress)
+        return await_gone(lambda: self._read(item, path), live, self.settings.timeout, self.say)
 
     def _read(self, item: Manifest, path: str) -> Manifest | None:
         status, live = self.api.request("GET", path)

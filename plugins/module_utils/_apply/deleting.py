@@ -9,19 +9,26 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._apply.manifests import label
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import held_by
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import Progress, silent
 
 Manifest = dict[str, Any]
 POLL_SECONDS = 0.3
 
 
-def delete(api: Api, items: Iterable[Manifest], timeout: float, propagation: str = "Background") -> None:
+def delete(
+    api: Api,
+    items: Iterable[Manifest],
+    timeout: float,
+    propagation: str = "Background",
+    say: Callable[[str], None] = silent,
+) -> None:
     """Delete exactly these objects and wait until they are gone; others of the same name may follow them."""
     deleted = []
     for item in items:  # one that is generated is deleted before the next one is looked at
@@ -32,11 +39,15 @@ def delete(api: Api, items: Iterable[Manifest], timeout: float, propagation: str
         if status not in (200, 202, 404, 409):
             raise GitopsError(f"{label(item)} cannot be deleted: {answer.get('message', status)}")
         deleted.append(item)
-    deadline = time.monotonic() + timeout
+    progress = Progress(say)
+    deadline = progress.started + timeout
     for item in deleted:
         while held := still(api, item):
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > deadline:
                 raise GitopsError(f"{label(item)} was not deleted after {timeout:g} s; {held_by(held)}.")
+            if progress.is_due(now):
+                progress.tell(now, f"{label(item)} is being deleted; {held_by(held)}")
             time.sleep(POLL_SECONDS)
 
 

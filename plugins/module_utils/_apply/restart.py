@@ -9,6 +9,7 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
@@ -23,6 +24,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._objects.workloads
     obstacle,
     uses_secret,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import Progress, silent
 from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
 
 Manifest = dict[str, Any]
@@ -36,8 +38,8 @@ VERSIONS = {"apps/v1": PLURALS, "batch/v1": {"Job": "jobs"}}
 class Restart:
     """Reads and restarts workloads of one cluster."""
 
-    def __init__(self, api: Api) -> None:
-        self.api = api
+    def __init__(self, api: Api, say: Callable[[str], None] = silent) -> None:
+        self.api, self.say = api, say
 
     def get(self, path: str, what: str) -> Manifest:
         """Return an object or a list that must be there."""
@@ -71,7 +73,8 @@ class Restart:
 
     def _has_copy(self, other: str, namespace: str, name: str, timeout: float) -> bool:
         """Return whether a namespace has a copy of a Secret; wait until Reflector has updated it."""
-        deadline = time.monotonic() + timeout
+        progress = Progress(self.say)
+        deadline = progress.started + timeout
         while True:
             status, copy = self.api.request("GET", f"/api/v1/namespaces/{other}/secrets/{name}")
             if status not in (200, 404):
@@ -81,18 +84,21 @@ class Restart:
             origin = self.get(f"/api/v1/namespaces/{namespace}/secrets/{name}", f"Secret {namespace}/{name}")
             if copy.get("data") == origin.get("data"):
                 return True
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > deadline:
                 raise GitopsError(
                     f"Secret {other}/{name}, which Reflector copies from {namespace}/{name}, does not have its values "
                     f"after {timeout:.0f} s: check that Reflector runs."
                 )
+            if progress.is_due(now):
+                progress.tell(now, f"Secret {other}/{name} does not have the values of {namespace}/{name} yet")
             time.sleep(POLL_SECONDS)
 
     def restart(self, items: list[Manifest], timeout: float) -> list[str]:
         """Restart workloads, delete Jobs, which Argo CD makes again, wait, and return the warnings."""
         now = write_time()
-        waiter = Waiter(self.api, [self._begin(item, now) for item in items if item["kind"] in WORKLOADS])
-        delete(self.api, [item for item in items if item["kind"] == "Job"], timeout)
+        waiter = Waiter(self.api, [self._begin(item, now) for item in items if item["kind"] in WORKLOADS], self.say)
+        delete(self.api, [item for item in items if item["kind"] == "Job"], timeout, say=self.say)
         waiter.await_rolled_out(timeout)
         return waiter.pods.warnings
 

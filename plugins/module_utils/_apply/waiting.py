@@ -24,25 +24,24 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness
     leaving,
     pending_rollout,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import Progress, silent
 
 Manifest = dict[str, Any]
 POLL_SECONDS = 0.3
-PROGRESS_SECONDS = 15.0
 ESTABLISHED_SECONDS = 60
 
 
 def await_gone(
-    read: Callable[[], Manifest | None], item: Manifest, timeout: float, progress: Callable[[str], None]
+    read: Callable[[], Manifest | None], item: Manifest, timeout: float, say: Callable[[str], None]
 ) -> Manifest | None:
     """Return what is in the place of an object that is being deleted once it is gone, or nothing."""
-    name, deadline, said = label(item), time.monotonic() + timeout, 0.0
+    name, deadline, progress = label(item), time.monotonic() + timeout, Progress(say)
     while (found := read()) and found["metadata"]["uid"] == item["metadata"]["uid"]:
         now = time.monotonic()
         if now > deadline:
             raise GitopsError(f"{name} was not applied after {timeout:.0f} s: {leaving(found)}")
-        if now - said >= PROGRESS_SECONDS:
-            said = now
-            progress(f"{name}: {leaving(found)}; it is applied once it is gone")
+        if progress.is_due(now):
+            progress.tell(now, f"{name}: {leaving(found)}; it is applied once it is gone")
         time.sleep(POLL_SECONDS)
     return found
 
@@ -50,8 +49,8 @@ def await_gone(
 class Waiter:
     """Waits for objects that were applied."""
 
-    def __init__(self, api: Api, results: list[Applied]) -> None:
-        self.api, self.results, self.pods = api, results, Pods(api)
+    def __init__(self, api: Api, results: list[Applied], say: Callable[[str], None] = silent) -> None:
+        self.api, self.results, self.pods, self.progress = api, results, Pods(api), Progress(say)
 
     def await_served(self, custom: list[Manifest]) -> None:
         """Wait until CRDs of this run are Established and, slightly later, served by discovery."""
@@ -82,8 +81,15 @@ class Waiter:
         while waiting := {name: entry for name, entry in waiting.items() if entry[1]}:
             if time.monotonic() - started > timeout:
                 raise GitopsError(f"Not ready after {timeout:.0f} s: {self._why(waiting)}", **report(self.results))
+            self._tell(waiting, len(results))
             time.sleep(POLL_SECONDS)
             waiting = {name: (item, self._reason(item, why, reason)) for name, (item, why) in waiting.items()}
+
+    def _tell(self, waiting: dict[str, tuple[Manifest, str]], total: int) -> None:
+        now = time.monotonic()
+        if self.progress.is_due(now):
+            name, (_item, why) = next(iter(waiting.items()))
+            self.progress.tell(now, f"{total - len(waiting)} of {total} ready; {name}: {why}")
 
     def _why(self, waiting: dict[str, tuple[Manifest, str]]) -> str:
         causes, lacking = explained(self.api, [item for item, _why in waiting.values()])

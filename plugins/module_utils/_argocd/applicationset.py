@@ -20,6 +20,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.deletion i
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import plain
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import REFRESH as APP_REFRESH
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import Progress
 
 REFRESH = "argocd.argoproj.io/application-set-refresh"
 POLL_SECONDS = 0.2
@@ -27,7 +28,6 @@ POLL_SECONDS = 0.2
 ROUNDS = 2
 RETRY_SECONDS = (1, 2, 5, 10)
 SETTLE_SECONDS = 2.0
-PROGRESS_SECONDS = 15.0
 
 
 def error_of(item: dict[str, Any]) -> tuple[str, bool]:
@@ -50,14 +50,11 @@ def why_nothing(api: Api, namespace: str, name: str) -> str:
 class ApplicationSets:
     """Some ApplicationSets of one namespace."""
 
-    def __init__(
-        self, api: Api, namespace: str, names: list[str], timeout: float, progress: Callable[[str], None]
-    ) -> None:
-        self.api, self.names, self.progress = api, names, progress
+    def __init__(self, api: Api, namespace: str, names: list[str], timeout: float, say: Callable[[str], None]) -> None:
+        self.api, self.names, self.progress = api, names, Progress(say)
         self.base = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}"
-        self.started = time.monotonic()
+        self.started = self.progress.started
         self.deadline = self.started + timeout
-        self.told = self.started
         self.applications: list[dict[str, Any]] = []
 
     def _request(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
@@ -186,6 +183,5 @@ class ApplicationSets:
 
     def _tell(self, text: str) -> None:
         now = time.monotonic()
-        if now - self.told > PROGRESS_SECONDS:
-            self.told = now
-            self.progress(f"{now - self.started:4.0f} s: {text}")
+        if self.progress.is_due(now):
+            self.progress.tell(now, text)

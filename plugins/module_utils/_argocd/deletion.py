@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api, UnavailableError
@@ -29,10 +30,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._objects.readiness import remaining
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import Progress
 
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
 POLL_SECONDS = 0.3
-PROGRESS_SECONDS = 15.0
 # Seconds between reminders: the controller can overlook a deletion like a refresh, see ASK_AGAIN in freshness.py.
 REMIND_SECONDS = 10.0
 
@@ -109,8 +110,8 @@ def being_deleted(api: Api, application: dict[str, Any]) -> str:
 class Deletion:
     """Deletes Applications of one namespace with what they deployed."""
 
-    def __init__(self, api: Api, namespace: str, progress: Callable[[str], None]) -> None:
-        self.api, self.progress = api, progress
+    def __init__(self, api: Api, namespace: str, say: Callable[[str], None]) -> None:
+        self.api, self.say = api, say
         self.base = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/applications"
 
     def present(self, names: list[str]) -> dict[str, Application]:
@@ -122,7 +123,8 @@ class Deletion:
         """Delete Applications and wait until they are gone."""
         for application in applications.values():
             self._delete(application)
-        started = told = reminded = time.monotonic()
+        progress = Progress(self.say)
+        started = reminded = progress.started
         remaining = dict(applications)
         while remaining := {name: item for name in remaining if (item := self._still(name, applications))}:
             for application in remaining.values():
@@ -135,9 +137,9 @@ class Deletion:
                 reminded = now
                 for name in remaining:
                     self._remind(name)
-            if now - told > PROGRESS_SECONDS:
-                told = now
-                self.progress(f"{now - started:4.0f} s: {being_deleted(self.api, next(iter(remaining.values())))}")
+            if progress.is_due(now):
+                name, first = next(iter(remaining.items()))
+                progress.tell(now, name, partial(being_deleted, self.api, first))
             time.sleep(POLL_SECONDS)
 
     def _delete(self, item: Application) -> None:

@@ -44,11 +44,9 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked import Tracked
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.watch import Watcher
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
+from ansible_collections.monorepo.gitops.plugins.module_utils._progress import Progress, progress_to, silent
 
 RETRY_SECONDS = 1.0
-PROGRESS_SECONDS = 15.0
-QUIET_SECONDS = 2.0  # between two progress lines, whatever happens
 LEAST_SECONDS = 0.02  # a wait that looks more often is busy with looking
 GATHERING_SECONDS = 0.00002  # for each that is waiting: what comes within this time is judged together
 SENDERS = 8  # writes at a time
@@ -67,12 +65,13 @@ class Waiter:
         selects: Callable[[Application], bool],
         names: list[str],
         selector: str = "",
-        progress: Callable[[str], None] = lambda _line: None,
+        say: Callable[[str], None] = silent,
     ) -> None:
-        self.api, self.namespace, self.options, self.progress = api, namespace, options, progress
+        self.api, self.namespace, self.options = api, namespace, options
         self.path = f"{GROUP}/namespaces/{namespace}/applications"
         self.requests: Counter[str] = Counter()
-        self.started = time.monotonic()
+        self.progress = Progress(say)
+        self.started = self.progress.started
         self.board = Board(options, names, selects, self.started)
         self.tracked, self.others = self.board.tracked, self.board.others
         self.watcher = Watcher(api, self.path, selector, self.requests)
@@ -84,7 +83,6 @@ class Waiter:
         self.judged: list[Tracked] = []
         self.listed = False
         self.unavailable, self.unavailable_at = "", self.started
-        self.printed, self.printed_at, self.compared_at = "", self.started, self.started
 
     def wait(self) -> bool:
         """Wait; return whether all Applications are ready."""
@@ -227,21 +225,20 @@ class Waiter:
 
     def _tell(self, now: float) -> None:
         """Print a progress line when something else is waited for, and at least every 15 seconds."""
-        if now - self.compared_at < QUIET_SECONDS:
+        if not self.progress.is_due(now):
             return
-        self.compared_at = now
         waiting = [self.tracked[name] for name in self.board.waiting]
         slowest = min(waiting, key=lambda entry: (entry.since, entry.name), default=None)
         code = slowest.verdict.code if slowest else ""
         # Whose turn it is to be refreshed is not news.
         state = self.unavailable or (f"{slowest.name}: {code}" if slowest and code != Code.REFRESHING else code)
-        if state == self.printed and now - self.printed_at < PROGRESS_SECONDS:
-            return
-        self.printed, self.printed_at = state, now
-        done = len(self.tracked) - len(waiting) - len(self.board.failed)
-        counts = f"{now - self.started:4.0f} s: {done} of {len(self.tracked)} Applications {self.options.done}"
+        self.progress.tell(now, state, lambda: self._progress_text(slowest))
+
+    def _progress_text(self, slowest: Tracked | None) -> str:
+        done = len(self.tracked) - len(self.board.waiting) - len(self.board.failed)
+        counts = f"{done} of {len(self.tracked)} Applications {self.options.done}"
         text = progress_text(slowest.name, slowest.verdict) if slowest else ""
-        self.progress("; ".join(filter(None, [counts, self.unavailable or text])))
+        return "; ".join(filter(None, [counts, self.unavailable or text]))
 
     def elapsed(self) -> float:
         """Return the seconds since the wait began."""
@@ -256,8 +253,8 @@ class Waiter:
 
 def carry_out(module: Any, client: Any, options: Options, names: list[str]) -> dict[str, Any]:
     """Do to the named Applications what the options say, wait, and return the result of a module."""
-    progress, api = progress_to(module.params["progress_file"]), Api(client, retries=0)
-    waiter = Waiter(api, module.params["namespace"], options, lambda _item: False, names, progress=progress)
+    say, api = progress_to(module.params["progress_file"]), Api(client, retries=0)
+    waiter = Waiter(api, module.params["namespace"], options, lambda _item: False, names, say=say)
     return outcome(waiter, module.warn)
 
 

@@ -73,9 +73,10 @@ class Removal:
         return [item for item in items if item not in needed]
 
     def _delete(self, items: list[Object], step: Step, timeout: float) -> None:
-        delete(self.api, [item for item in items if item["kind"] != CRD], timeout, step.propagation)
+        delete(self.api, [item for item in items if item["kind"] != CRD], timeout, step.propagation, self.progress)
         # Each is looked at just before its own deletion: the API server has no precondition for this.
-        delete(self.api, (item for item in items if item["kind"] == CRD and self._is_unused(item)), timeout)
+        unused = (item for item in items if item["kind"] == CRD and self._is_unused(item))
+        delete(self.api, unused, timeout, say=self.progress)
 
     def _is_unused(self, crd: Object) -> bool:
         """Return whether a CustomResourceDefinition has no objects any more: with one, all its objects are gone."""
