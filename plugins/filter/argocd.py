@@ -27,7 +27,7 @@ ALLOWED = {
 def project(
     layer: str, environment: str, url: str, projects: dict[str, dict[str, Any]], accounts: str = ""
 ) -> dict[str, Any]:
-    """Return the AppProject of a layer for role argocd, from what the module kustomize_build found in its overlays.
+    """Return the AppProject of a layer for role argocd, from what the module gitops_repo_build found in its overlays.
 
     `accounts` is the namespace of the ServiceAccounts with which Argo CD syncs, if it does not use its own rights.
     """

@@ -50,7 +50,7 @@ attributes:
 notes:
   - The status of the Application is what the controller wrote last. M(monorepo.gitops.argocd_app_refresh) makes it
     fresh.
-  - O(path) is a clone that M(monorepo.gitops.git_checkout) made; commits that it does not have are fetched.
+  - O(path) is a clone that M(monorepo.gitops.gitops_repo_checkout) made; commits that it does not have are fetched.
   - "Needs the rights to list Applications, and to get and patch the objects that differ, and to create those that are
     missing: the API server asks for the rights of the real request also in a dry run."
   - "Error C(deploys to): objects in other clusters than that of Argo CD cannot be read."

@@ -25,7 +25,7 @@ extends_documentation_fragment:
   - monorepo.gitops.attributes.read_only
 options:
   tree:
-    description: Private clone of the repository, as M(monorepo.gitops.git_checkout) left it, with what was rendered.
+    description: Private clone of M(monorepo.gitops.gitops_repo_checkout), with what was rendered.
     type: path
     required: true
   repo_url:
@@ -175,7 +175,7 @@ notes:
     C(applicationsSync), which Argo CD documents under Controlling Resource Modification."
 seealso:
   - module: monorepo.gitops.argocd_app_delete
-  - module: monorepo.gitops.git_publish
+  - module: monorepo.gitops.gitops_repo_publish
 """
 
 EXAMPLES = r"""
@@ -248,7 +248,7 @@ replaced:
   type: list
   elements: str
 tree:
-  description: Tree that was compared, for M(monorepo.gitops.git_publish); empty when a commit was.
+  description: Tree that was compared, for M(monorepo.gitops.gitops_repo_publish); empty when a commit was.
   returned: success
   type: str
 uid:
@@ -270,7 +270,7 @@ project_kinds:
 accounts:
   description:
     - The rights of the ServiceAccounts with which Argo CD syncs, as they were before the run, by layer; each has
-      C(everywhere) and C(namespaces), as in RV(monorepo.gitops.kustomize_build#module:rights). Empty with O(commit).
+      C(everywhere) and C(namespaces), as in RV(monorepo.gitops.gitops_repo_build#module:rights). Empty with O(commit).
   returned: success
   type: dict
   sample: {services: {everywhere: [], namespaces: {services: [{apiGroups: [""], resources: [services], verbs: [get]}]}}}

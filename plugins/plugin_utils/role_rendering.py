@@ -18,14 +18,14 @@ from ansible.errors import AnsibleError
 from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
-from ansible_collections.monorepo.gitops.plugins.action import render_component
+from ansible_collections.monorepo.gitops.plugins.action import component_render
 from ansible_collections.monorepo.gitops.plugins.module_utils import _paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustomize import run_build
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import validated
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.roles import engine_defaults
 
-PLAN, RENDER = "monorepo.gitops.gitops_plan", "monorepo.gitops.render_component"
+PLAN, RENDER = "monorepo.gitops.gitops_plan", "monorepo.gitops.component_render"
 ENGINE = Path(__file__).resolve().parents[2] / "roles" / "component"
 
 Objects = list[dict[str, Any]]
@@ -89,10 +89,10 @@ class RoleRendering:
         return ""
 
     def _render(self, visible: dict[str, Any], stand_in: bool) -> None:
-        """Let render_component do what the task of role component lets it do."""
+        """Let component_render do what the task of role component lets it do."""
         own = self.templar.copy_with_new_env(available_variables=visible)
         arguments = own.template(self.arguments) | ({"stand_in": "always"} if stand_in else {})
-        args = validated(RENDER, render_component.ARGUMENTS, arguments).validated_parameters
+        args = validated(RENDER, component_render.ARGUMENTS, arguments).validated_parameters
         action = self._other(RENDER, arguments, own)
         try:
             action.call(args, visible)

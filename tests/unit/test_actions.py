@@ -52,8 +52,8 @@ def documented(options: dict) -> dict:
 @pytest.mark.parametrize(
     ("name", "function", "prefix"),
     [
-        ("render_tree", "render_folder", ""),
-        ("render_component", "render_folder", "shop: "),
+        ("applicationsets_render", "render_folder", ""),
+        ("component_render", "render_folder", "shop: "),
         ("cluster_connection", "kubeconfig_files", ""),
     ],
 )
@@ -64,8 +64,8 @@ def test_an_error_of_ours_keeps_its_result(tmp_path, monkeypatch, name, function
     write(tmp_path / "a", {"base/a.yaml.j2": "", "overlay/a.yaml.j2": ""})
     component = {"name": "shop", "layer": "services", "namespace": "services", "environment": "dev"}
     arguments = {
-        "render_tree": {"trees": [{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}]},
-        "render_component": component | {"tree": str(tmp_path / "x"), "templates": str(tmp_path / "a")},
+        "applicationsets_render": {"trees": [{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}]},
+        "component_render": component | {"tree": str(tmp_path / "x"), "templates": str(tmp_path / "a")},
         "cluster_connection": {},
     }
     action = action_plugin(name, {}, **arguments[name])
@@ -75,7 +75,7 @@ def test_an_error_of_ours_keeps_its_result(tmp_path, monkeypatch, name, function
     assert raised.value.result["files"] == ["a"]
 
 
-@pytest.mark.parametrize("name", ["gitops_plan", "render_component", "render_tree"])
+@pytest.mark.parametrize("name", ["gitops_plan", "component_render", "applicationsets_render"])
 def test_the_documentation_has_the_options_of_the_plugin(name):
     plugins = "ansible_collections.monorepo.gitops.plugins"
     module, action = (importlib.import_module(f"{plugins}.{kind}.{name}") for kind in ("modules", "action"))
@@ -215,7 +215,7 @@ UPSTREAM = {
 }
 
 
-class TestRenderComponent:
+class TestComponentRender:
     @pytest.fixture(autouse=True)
     def cache(self, tmp_path, monkeypatch):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -243,7 +243,7 @@ class TestRenderComponent:
                 "templates": str(templates),
                 "pins": ["name"],
             }
-            return run_action("render_component", {"name": "web"} | (variables or {}), check, **arguments | more)
+            return run_action("component_render", {"name": "web"} | (variables or {}), check, **arguments | more)
 
         return render
 
@@ -389,7 +389,7 @@ class TestRenderComponent:
             render(layer="apps")
 
 
-class TestRenderTree:
+class TestApplicationsetsRender:
     def test_every_tree_is_rendered(self, tmp_path):
         write(tmp_path / "a", {"one.yaml.j2": "a: {{ value }}"})
         write(tmp_path / "b", {"page.html.j2": "{{ value }} [\n", "none.html.j2": "{% if false %}x{% endif %}"})
@@ -397,20 +397,26 @@ class TestRenderTree:
             {"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")},
             {"src": str(tmp_path / "b"), "dest": str(tmp_path / "y"), "manifests": False},
         ]
-        checked = run_action("render_tree", {"value": 1}, True, trees=trees)
+        checked = run_action("applicationsets_render", {"value": 1}, True, trees=trees)
         assert not (tmp_path / "x").exists()
-        result = run_action("render_tree", {"value": 1}, trees=trees)
+        result = run_action("applicationsets_render", {"value": 1}, trees=trees)
         assert result == checked
         assert (result["changed"], result["files"]) == (True, [f"{tmp_path}/x/one.yaml", f"{tmp_path}/y/page.html"])
         assert (tmp_path / "x" / "one.yaml").read_text() == headed("a: 1\n")
         assert (tmp_path / "y" / "page.html").read_text() == "1 [\n"
-        assert run_action("render_tree", {"value": 1}, trees=trees) == {"changed": False, "files": [], "diff": []}
+        assert run_action("applicationsets_render", {"value": 1}, trees=trees) == {
+            "changed": False,
+            "files": [],
+            "diff": [],
+        }
 
     def test_a_template_may_include_another_one(self, tmp_path):
         write(
             tmp_path / "a", {"one.yaml.j2": "{% include 'parts/two.yaml.j2' %}", "parts/two.yaml.j2": "a: {{ value }}"}
         )
-        run_action("render_tree", {"value": 1}, trees=[{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}])
+        run_action(
+            "applicationsets_render", {"value": 1}, trees=[{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}]
+        )
         assert (tmp_path / "x" / "one.yaml").read_text() == headed("a: 1\n")
 
     def test_what_is_included_may_lie_next_to_the_folder_with_the_delimiters_of_the_template(self, tmp_path):
@@ -418,7 +424,9 @@ class TestRenderTree:
         write(
             tmp_path, {"a/one.yaml.j2": f"{header}{{% include 'two.yaml.j2' %}}", "two.yaml.j2": "a: [[ value ]]{{}}"}
         )
-        run_action("render_tree", {"value": 1}, trees=[{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}])
+        run_action(
+            "applicationsets_render", {"value": 1}, trees=[{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}]
+        )
         assert [path.name for path in (tmp_path / "x").iterdir()] == ["one.yaml"]
         assert (tmp_path / "x" / "one.yaml").read_text() == headed("a: 1{{}}\n")
 
@@ -427,8 +435,14 @@ class TestRenderTree:
         with pytest.raises(
             AnsibleActionFail, match=f"^{re.escape(str(tmp_path))}/a/one.yaml does not render to YAML: "
         ):
-            run_action("render_tree", {"value": 1}, trees=[{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}])
+            run_action(
+                "applicationsets_render",
+                {"value": 1},
+                trees=[{"src": str(tmp_path / "a"), "dest": str(tmp_path / "x")}],
+            )
 
     def test_a_folder_that_is_missing_is_refused(self, tmp_path):
         with fails(f"{tmp_path}/nowhere is not a folder: name the one that has the templates."):
-            run_action("render_tree", trees=[{"src": str(tmp_path / "nowhere"), "dest": str(tmp_path / "x")}])
+            run_action(
+                "applicationsets_render", trees=[{"src": str(tmp_path / "nowhere"), "dest": str(tmp_path / "x")}]
+            )

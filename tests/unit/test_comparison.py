@@ -14,7 +14,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.optio
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
-from ansible_collections.monorepo.gitops.plugins.modules.git_publish import remove
+from ansible_collections.monorepo.gitops.plugins.modules.gitops_repo_publish import remove
 
 AUTHOR = ("Test", "test@localhost")
 # As `kustomize build` of an overlay that has all of its objects in one file.

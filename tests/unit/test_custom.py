@@ -16,7 +16,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._environment.compa
 from ansible_collections.monorepo.gitops.plugins.module_utils._environment.options import Options
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
-from ansible_collections.monorepo.gitops.plugins.modules.git_publish import remove
+from ansible_collections.monorepo.gitops.plugins.modules.gitops_repo_publish import remove
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.namespaces import add_custom
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER, write_tree
 

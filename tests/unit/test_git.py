@@ -19,8 +19,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._git import CONFIG
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import remote
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History
-from ansible_collections.monorepo.gitops.plugins.modules.git_checkout import seed
-from ansible_collections.monorepo.gitops.plugins.modules.git_promote import promote
+from ansible_collections.monorepo.gitops.plugins.modules.gitops_repo_checkout import seed
+from ansible_collections.monorepo.gitops.plugins.modules.gitops_repo_promote import promote
 
 from .repositories import AUTHOR, git, publish, somebody_else_pushes
 
@@ -309,7 +309,7 @@ def test_a_clone_that_somebody_else_made_is_not_touched(tmp_path, clone):
 @pytest.mark.parametrize("theirs", [False, True])
 def test_nothing_works_outside_a_clone_of_this_collection(tmp_path, clone, theirs):
     folder = tmp_path / "theirs"
-    message = f"{folder} is not a Git clone: let git_checkout make one there first."
+    message = f"{folder} is not a Git clone: let gitops_repo_checkout make one there first."
     if theirs:
         git(tmp_path, "clone", "--quiet", clone.url, str(folder))
         message = f"{folder} is a Git clone that this collection did not create"

@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import HEADER, Clone
 from ansible_collections.monorepo.gitops.plugins.module_utils._times import write_time
-from ansible_collections.monorepo.gitops.plugins.modules import git_checkout, git_promote, git_publish
+from ansible_collections.monorepo.gitops.plugins.modules import (
+    gitops_repo_checkout,
+    gitops_repo_promote,
+    gitops_repo_publish,
+)
 
 from .repositories import AUTHOR, git, publish, somebody_else_pushes, write
 from .running import run_module
@@ -44,35 +48,35 @@ def remote(tmp_path):
 
 class TestCheckout:
     def test_a_repository_is_made_once(self, where, remote):
-        assert run_module(git_checkout, **where, create=True) == {"changed": True, "commit": ""}
+        assert run_module(gitops_repo_checkout, **where, create=True) == {"changed": True, "commit": ""}
         assert remote("rev-parse", "--is-bare-repository") == "true"
-        assert run_module(git_checkout, **where, create=True) == {"changed": False, "commit": ""}
+        assert run_module(gitops_repo_checkout, **where, create=True) == {"changed": False, "commit": ""}
 
     def test_the_head_of_the_branch_is_the_result(self, tmp_path, where, clone):
         publish(clone, KAFKA, "a: 1")
         other = where | {"path": str(tmp_path / "other")}
-        assert run_module(git_checkout, **other) == {"changed": False, "commit": clone.head()}
+        assert run_module(gitops_repo_checkout, **other) == {"changed": False, "commit": clone.head()}
         assert (tmp_path / "other" / "argocd" / KAFKA).read_text() == f"{HEADER}\na: 1\n"
 
     def test_a_made_repository_starts_with_the_history_of_its_seed(self, tmp_path, where, clone):
         publish(clone, KAFKA, "a: 1")
         copy = {"url": f"file://{tmp_path}/copy.git", "path": str(tmp_path / "copy"), "seed_url": where["url"]}
-        assert run_module(git_checkout, **copy, create=True) == {"changed": True, "commit": clone.head()}
+        assert run_module(gitops_repo_checkout, **copy, create=True) == {"changed": True, "commit": clone.head()}
         publish(clone, KAFKA, "a: 2")
-        again = run_module(git_checkout, **copy, create=True)
+        again = run_module(gitops_repo_checkout, **copy, create=True)
         assert (again["changed"], again["commit"]) == (False, git(tmp_path / "copy.git", "rev-parse", "main").strip())
         assert again["commit"] != clone.head()
 
     def test_a_seed_that_does_not_answer_is_named_without_its_password(self, tmp_path, where):
         seed = "https://bob:hunter2@127.0.0.1:1/x.git"
-        result = run_module(git_checkout, **where, create=True, seed_url=seed)
+        result = run_module(gitops_repo_checkout, **where, create=True, seed_url=seed)
         assert result["failed"]
         assert result["msg"].startswith("https://127.0.0.1:1/x.git cannot be cloned: fatal: unable to access ")
         assert "hunter2" not in result["msg"]
         assert not (tmp_path / "repo.git").exists()
 
     def test_a_missing_repository_is_an_error(self, tmp_path, where):
-        assert run_module(git_checkout, **where) == {
+        assert run_module(gitops_repo_checkout, **where) == {
             "failed": True,
             "msg": f"The repository {where['url']} does not exist: correct gitops_repo_url and gitops_repo_push_url, "
             f"or create it with git init --bare {tmp_path}/repo.git.",
@@ -81,18 +85,20 @@ class TestCheckout:
     def test_a_folder_with_something_else_is_left_alone(self, tmp_path, where, clone):
         (tmp_path / "mine").mkdir()
         (tmp_path / "mine" / "notes.txt").write_text("mine")
-        result = run_module(git_checkout, **where | {"path": str(tmp_path / "mine")})
+        result = run_module(gitops_repo_checkout, **where | {"path": str(tmp_path / "mine")})
         assert result["msg"].startswith(f"{tmp_path}/mine exists ")
         assert "set gitops_repo_path to another folder or remove it" in result["msg"]
         assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
         assert clone.head() == ""
 
     def test_a_repository_elsewhere_is_not_made(self, tmp_path):
-        result = run_module(git_checkout, url="https://127.0.0.1:1/x.git", path=str(tmp_path / "clone"), create=True)
+        result = run_module(
+            gitops_repo_checkout, url="https://127.0.0.1:1/x.git", path=str(tmp_path / "clone"), create=True
+        )
         assert result["msg"].startswith("git fetch failed for https://127.0.0.1:1/x.git: ")
 
     def test_check_mode_does_nothing(self, tmp_path, where):
-        result = run_module(git_checkout, True, **where, create=True)
+        result = run_module(gitops_repo_checkout, True, **where, create=True)
         assert result["skipped"]
         assert list(tmp_path.iterdir()) == []
 
@@ -100,7 +106,9 @@ class TestCheckout:
 class TestPublish:
     @pytest.fixture
     def publish_dev(self, where):
-        return lambda check=False, **more: run_module(git_publish, check, **where, **{"environment": "dev"} | more)
+        return lambda check=False, **more: run_module(
+            gitops_repo_publish, check, **where, **{"environment": "dev"} | more
+        )
 
     def test_what_was_rendered_becomes_one_pushed_commit(self, publish_dev, clone, remote):
         write(clone, KAFKA, "a: 1")
@@ -226,7 +234,7 @@ class TestPublish:
             f"argocd/{PROD}",
         ]
         result = run_module(
-            git_publish, url=clone.url, path=str(clone.path), environment="prod", removals=["infra/kafka"]
+            gitops_repo_publish, url=clone.url, path=str(clone.path), environment="prod", removals=["infra/kafka"]
         )
         assert result["files"] == [f"argocd/{KAFKA}", f"argocd/{PROD}"]
         assert remote("ls-tree", "--name-only", "main", "argocd/infra/") == "argocd/infra/maildev"
@@ -254,7 +262,7 @@ class TestPromote:
     @pytest.fixture
     def promote(self, where):
         return lambda check=False, **more: run_module(
-            git_promote, check, **where, **{"environment": "prod", "revision": "prod"} | more
+            gitops_repo_promote, check, **where, **{"environment": "prod", "revision": "prod"} | more
         )
 
     @pytest.fixture
@@ -378,5 +386,5 @@ class TestPromote:
         assert result["msg"].startswith(f"{history[0]} is ")
 
     def test_without_a_clone_nothing_is_promoted(self, promote, where):
-        message = f"{where['path']} is not a Git clone: let git_checkout make one there first."
+        message = f"{where['path']} is not a Git clone: let gitops_repo_checkout make one there first."
         assert promote() == {"failed": True, "msg": message}

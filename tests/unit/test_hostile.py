@@ -19,7 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._git import NO_CON
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository import policy, secrets
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.clone import Clone
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.history import History
-from ansible_collections.monorepo.gitops.plugins.modules import git_publish
+from ansible_collections.monorepo.gitops.plugins.modules import gitops_repo_publish
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.tree import HEADER, write_tree
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -139,7 +139,9 @@ def test_what_a_repository_contains_is_neither_executed_nor_followed(components,
         assert everything_outside(root) == before
         texts = {name: (clone.path / name).read_text(errors="replace") for name in clone.staged()}
         secrets.find_secrets(texts)
-        result = run_module(git_publish, path=str(clone.path), url=clone.url, environment="dev", author_name=author)
+        result = run_module(
+            gitops_repo_publish, path=str(clone.path), url=clone.url, environment="dev", author_name=author
+        )
         if not result.get("failed"):
             assert {name.split("/")[2] for name in result["files"]} == written
         with contextlib.suppress(GitopsError):

@@ -24,7 +24,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._repository.kustom
     projects,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._repository.secrets import in_objects
-from ansible_collections.monorepo.gitops.plugins.modules import kustomize_build
+from ansible_collections.monorepo.gitops.plugins.modules import gitops_repo_build
 from rendering import programs
 
 from .running import run_module
@@ -322,7 +322,7 @@ def test_overlays_of_people_get_the_namespace_of_their_application(tmp_path):
 
 def run(tree: Path, *names: str, **more) -> dict:
     components = [{"name": name, "layer": "infra", "namespace": name} for name in names]
-    return run_module(kustomize_build, tree=str(tree), environment="dev", components=components, **more)
+    return run_module(gitops_repo_build, tree=str(tree), environment="dev", components=components, **more)
 
 
 def test_the_module_returns_builds_and_projects_and_changes_nothing(tmp_path):
@@ -404,12 +404,12 @@ def test_a_secret_of_the_built_objects_is_refused_wherever_it_comes_from(tmp_pat
     component = {"name": "a", "layer": "infra", "namespace": "a"}
     text = f"infra/a: {found}"
     for _cached in range(2):
-        assert run_module(kustomize_build, **arguments, components=[component]) == {
+        assert run_module(gitops_repo_build, **arguments, components=[component]) == {
             "failed": True,
             "msg": f"Nothing was committed: {text}. Keep secrets out of Git: generate them in the cluster.",
         }
     # What people wrote is in Git already.
-    result = run_module(kustomize_build, **arguments, components=[], others=["infra/a"])
+    result = run_module(gitops_repo_build, **arguments, components=[], others=["infra/a"])
     assert result["warnings"] == [f"Git has a secret in a handwritten overlay, {text}."]
 
 

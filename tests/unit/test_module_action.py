@@ -30,7 +30,7 @@ def started(monkeypatch, function, *, check=False, arguments=None, settings=None
         settings or {}
     )
     variables = HERE | (variables or {})
-    action = action_plugin("kustomize_build", variables, check, **arguments or {})
+    action = action_plugin("gitops_repo_build", variables, check, **arguments or {})
     monkeypatch.setattr(action, "module", SimpleNamespace(main=lambda: _run.run_module(function, **settings)))
     return action
 
@@ -68,7 +68,7 @@ def test_the_end_of_a_module_is_no_error_that_it_could_handle(monkeypatch):
 
 @pytest.mark.parametrize(
     ("seconds", "skipped", "shown"),
-    [(0.0, False, []), (0.5, False, ["monorepo.gitops.kustomize_build ..."]), (0.5, True, [])],
+    [(0.0, False, []), (0.5, False, ["monorepo.gitops.gitops_repo_build ..."]), (0.5, True, [])],
 )
 def test_a_task_that_takes_long_shows_its_title_unless_ansible_has(monkeypatch, seconds, skipped, shown):
     """Ansible shows it at once where it also shows skipped tasks, as it does without a configuration."""
@@ -107,7 +107,7 @@ def test_what_a_library_says_is_neither_shown_nor_logged(monkeypatch, capfd, cap
     ("arguments", "message"),
     [
         ({"names": {"a": 1}}, "argument 'names' is of type dict and we were unable to convert to list"),
-        ({"nmaes": []}, "Unsupported parameters for (monorepo.gitops.kustomize_build) module: nmaes. Supported"),
+        ({"nmaes": []}, "Unsupported parameters for (monorepo.gitops.gitops_repo_build) module: nmaes. Supported"),
     ],
 )
 def test_wrong_arguments_are_named(monkeypatch, arguments, message):
@@ -156,7 +156,7 @@ def test_a_module_is_a_program_of_its_own_where_it_runs_elsewhere(monkeypatch, c
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0, (False, ["removed"])), (60, (True, []))])
 def test_a_program_in_the_background_keeps_its_folder(monkeypatch, seconds, expected):
-    action, removed = action_plugin("kustomize_build"), []
+    action, removed = action_plugin("gitops_repo_build"), []
     monkeypatch.setattr(action, "_execute_module", lambda **options: options)
     monkeypatch.setattr(action, "_remove_tmp_path", lambda _path: removed.append("removed"))
     action._task.async_val = seconds

@@ -19,7 +19,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.monorepo.gitops.plugins.action.gitops_inputs import RESULTS
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import Options
-from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait, git_promote
+from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_wait, gitops_repo_promote
 from rights import MODULES
 from rights import PLAYBOOKS as PLAYBOOKS_WITH_A_ROLE
 
@@ -181,7 +181,7 @@ def test_what_a_role_hands_on_has_one_shape():
         if "gitops_repo_followed" in task.get("ansible.builtin.set_fact", {})
     ]
     assert given == [shape] * 3
-    assert shape <= yaml.safe_load(git_promote.RETURN).keys()
+    assert shape <= yaml.safe_load(gitops_repo_promote.RETURN).keys()
 
 
 def test_site_says_at_its_top_what_one_part_hands_to_the_next():

@@ -11,7 +11,7 @@ import sys
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.monorepo.gitops.plugins.module_utils import _yaml
-from ansible_collections.monorepo.gitops.plugins.modules import kustomize_build
+from ansible_collections.monorepo.gitops.plugins.modules import gitops_repo_build
 
 SENTENCE = "Failed to import the required Python library (PyYAML) on"
 
@@ -46,7 +46,7 @@ def test_a_module_says_which_library_is_missing(tmp_path, monkeypatch, capsys):
     component = {"name": "shop", "layer": "infra", "namespace": "shop"}
     arguments = {"tree": str(tmp_path), "environment": "dev", "components": [component], "command": ["true"]}
     with patch_module_args(arguments), pytest.raises(SystemExit):
-        kustomize_build.main()
+        gitops_repo_build.main()
     result = json.loads(capsys.readouterr().out)
     assert result["failed"]
     assert result["msg"].startswith(SENTENCE)

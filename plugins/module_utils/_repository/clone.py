@@ -123,7 +123,7 @@ class Clone:
 
     def _check_private(self) -> None:
         if not (self.path / ".git").exists():
-            raise GitopsError(f"{self.path} is not a Git clone: let git_checkout make one there first.")
+            raise GitopsError(f"{self.path} is not a Git clone: let gitops_repo_checkout make one there first.")
         if self.git("config", "--default", "", MARKER).strip() != "true":
             raise GitopsError(
                 f"{self.path} is a Git clone that this collection did not create, and somebody may be working in it: "

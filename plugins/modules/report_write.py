@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: write_report
+module: report_write
 short_description: Write the report of a run as data and as a page (internal)
 version_added: "1.0.0"
 author:
@@ -85,7 +85,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Write the report
-  monorepo.gitops.write_report:
+  monorepo.gitops.report_write:
     folder: reports/dev
     facts:
       kind: run

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: kustomize_build
+module: gitops_repo_build
 short_description: Build every overlay of an environment and report what it contains (internal)
 version_added: "1.0.0"
 author:
@@ -71,7 +71,7 @@ notes:
 
 EXAMPLES = r"""
 - name: Build all overlays
-  monorepo.gitops.kustomize_build:
+  monorepo.gitops.gitops_repo_build:
     tree: ~/.cache/monorepo.gitops/clones/monorepo
     environment: dev
     components:

@@ -9,7 +9,7 @@ import json
 from html.parser import HTMLParser
 from pathlib import Path
 
-from ansible_collections.monorepo.gitops.plugins.action import write_report
+from ansible_collections.monorepo.gitops.plugins.action import report_write
 from ansible_collections.monorepo.gitops.plugins.plugin_utils import page
 
 from .running import run_action
@@ -17,7 +17,7 @@ from .test_report import COMMANDS, FACTS, FAILURE, at, component, report, waited
 
 
 def write(folder, **facts):
-    return run_action("write_report", folder=str(folder), facts=FACTS | facts)
+    return run_action("report_write", folder=str(folder), facts=FACTS | facts)
 
 
 def names(folder):
@@ -38,7 +38,7 @@ def test_a_status_and_a_check_have_pages_of_their_own(tmp_path):
     write(tmp_path)
     before = (tmp_path / "report.json").read_text()
     assert write(tmp_path, kind="status", started="")["files"][0] == f"{tmp_path}/status.html"
-    assert run_action("write_report", None, True, folder=str(tmp_path), facts=FACTS | {"kind": "check"})["files"] == [
+    assert run_action("report_write", None, True, folder=str(tmp_path), facts=FACTS | {"kind": "check"})["files"] == [
         f"{tmp_path}/check.html",
         f"{tmp_path}/check.json",
     ]
@@ -98,7 +98,7 @@ def test_a_report_that_cannot_be_put_together_says_so_and_does_not_fail_the_run(
     def broken(*_args):
         raise KeyError("state")
 
-    monkeypatch.setattr(write_report, "assemble", broken)
+    monkeypatch.setattr(report_write, "assemble", broken)
     assert write(tmp_path)["files"] == []
     assert "The report cannot be put together: KeyError: 'state'" in capsys.readouterr().err
 

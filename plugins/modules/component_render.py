@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: render_component
+module: component_render
 short_description: Render one component of the GitOps repository (internal)
 version_added: "1.0.0"
 author:
@@ -201,7 +201,7 @@ notes:
 
 EXAMPLES = r"""
 - name: Render maildev
-  monorepo.gitops.render_component:
+  monorepo.gitops.component_render:
     name: maildev
     layer: infra
     namespace: maildev

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: git_publish
+module: gitops_repo_publish
 short_description: Commit and push what was rendered into the GitOps repository (internal)
 version_added: "1.0.0"
 author:
@@ -74,7 +74,7 @@ notes:
 
 EXAMPLES = r"""
 - name: Publish
-  monorepo.gitops.git_publish:
+  monorepo.gitops.gitops_repo_publish:
     url: https://git.example.com/platform/monorepo.git
     path: ~/.cache/monorepo.gitops/clones/monorepo
     environment: dev

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: render_tree
+module: applicationsets_render
 short_description: Render folders of templates into a working tree (internal)
 version_added: "1.0.0"
 author:
@@ -53,12 +53,12 @@ notes:
   - "Errors name the template: a variable that is not defined, or a result that is not YAML."
 seealso:
   - module: ansible.builtin.template
-  - module: monorepo.gitops.render_component
+  - module: monorepo.gitops.component_render
 """
 
 EXAMPLES = r"""
 - name: Render the ApplicationSets
-  monorepo.gitops.render_tree:
+  monorepo.gitops.applicationsets_render:
     trees:
       - src: "{{ role_path }}/templates/appsets"
         dest: "{{ gitops_repo_open.tree }}/argocd/appsets/{{ gitops_environment }}"

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: git_checkout
+module: gitops_repo_checkout
 short_description: Clone or update the private clone of the GitOps repository (internal)
 version_added: "1.0.0"
 author:
@@ -49,7 +49,7 @@ notes:
 
 EXAMPLES = r"""
 - name: Open the repository
-  monorepo.gitops.git_checkout:
+  monorepo.gitops.gitops_repo_checkout:
     url: https://git.example.com/platform/monorepo.git
     path: ~/.cache/monorepo.gitops/clones/monorepo
     branch: main

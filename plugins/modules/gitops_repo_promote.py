@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: git_promote
+module: gitops_repo_promote
 short_description: Move the branch or tag that an environment follows to a newer commit (internal)
 version_added: "1.0.0"
 author:
@@ -54,7 +54,7 @@ notes:
 
 EXAMPLES = r"""
 - name: Promote main to prod
-  monorepo.gitops.git_promote:
+  monorepo.gitops.gitops_repo_promote:
     url: https://git.example.com/platform/monorepo.git
     path: ~/.cache/monorepo.gitops/clones/monorepo
     revision: prod
