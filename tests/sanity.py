@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run `ansible-test sanity` on what the collection ships, without containers.
+"""Run `ansible-test sanity` on this clone without its tests, and without containers.
 
 ansible-test needs the folder ansible_collections/<namespace>/<name>, next to kubernetes.core, so it gets a copy.
 It keeps its own virtual environments, one for each test, below a home folder in the user's cache. Each version of
@@ -36,7 +36,7 @@ subprocess.check_call([sys.executable, "-m", "pip", "install", *options])
 def copy_clone(target: Path) -> None:
     """Copy the files that Git tracks or would add, in their present state.
 
-    Tests are not shipped; `make lint` checks them. With them, most of the time would be theirs.
+    Tests are not shipped, and ruff and ansible-lint check them. Most of the time would be theirs.
     """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")

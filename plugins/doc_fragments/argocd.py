@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The namespace of Argo CD, a choice of Applications, and progress lines of long tasks."""
+    """The namespace of Argo CD, and a choice of Applications."""
 
     DOCUMENTATION = r"""
 options:
@@ -37,11 +37,4 @@ notes:
   - "Error C(there is no Application): a name is misspelled, or the Application is in another O(namespace)."
   - "Error C(No Application matches): neither a label nor an ApplicationSet leads to an Application."
   - "Error C(names, label_selectors and applicationsets are empty): a variable that should name Applications is empty."
-"""
-
-    PROGRESS = r"""
-options:
-  progress_file:
-    description: File to which progress lines are appended. Set by the action plugin on a local connection.
-    type: path
 """

@@ -46,9 +46,9 @@ class Progress:
         self.looked_at = now
         return True
 
-    def tell(self, now: float, subject: str, text: Callable[[], str] | None = None) -> None:
-        """Show a line when the subject is another one; `text` says more than that, and is asked for only then."""
+    def tell(self, now: float, subject: str, text: str | Callable[[], str] = "") -> None:
+        """Show a line when the subject is another one; `text` says more, and is asked for only when it is shown."""
         if subject == self.subject and now - self.said_at < REPEAT_SECONDS:
             return
         self.subject, self.said_at = subject, now
-        self.say(f"{now - self.started:4.0f} s: {text() if text else subject}")
+        self.say(f"{now - self.started:4.0f} s: {(text() if callable(text) else text) or subject}")

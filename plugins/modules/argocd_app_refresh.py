@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - monorepo.gitops.auth
   - monorepo.gitops.argocd
   - monorepo.gitops.argocd.selection
-  - monorepo.gitops.argocd.progress
+  - monorepo.gitops.progress
   - monorepo.gitops.attributes
 options:
   refresh:

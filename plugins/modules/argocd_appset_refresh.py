@@ -18,7 +18,7 @@ description:
 extends_documentation_fragment:
   - monorepo.gitops.auth
   - monorepo.gitops.argocd
-  - monorepo.gitops.argocd.progress
+  - monorepo.gitops.progress
   - monorepo.gitops.attributes
 options:
   names:
@@ -87,8 +87,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._progress import p
 def run(module: Any, client: Any) -> dict[str, Any]:
     """Refresh and return the result of the module."""
     params, started = module.params, time.monotonic()
-    api, progress = Api(client, retries=0), progress_to(params["progress_file"])
-    sets = ApplicationSets(api, params["namespace"], params["names"], params["wait_timeout"], progress)
+    api, say = Api(client, retries=0), progress_to(params["progress_file"])
+    sets = ApplicationSets(api, params["namespace"], params["names"], params["wait_timeout"], say)
     wanted = (params["min_applications"], params["expected"])
     found = sets.present() if module.check_mode else sets.refresh(*wanted)
     return {"changed": False, "applications": found, "elapsed": round(time.monotonic() - started, 3)}

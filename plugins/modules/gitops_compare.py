@@ -25,7 +25,7 @@ extends_documentation_fragment:
   - monorepo.gitops.attributes.read_only
 options:
   tree:
-    description: Private clone of M(monorepo.gitops.gitops_repo_checkout), with what was rendered.
+    description: Private clone that M(monorepo.gitops.gitops_repo_checkout) made, with what was rendered.
     type: path
     required: true
   repo_url:

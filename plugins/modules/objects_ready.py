@@ -20,7 +20,7 @@ description:
     says so.
 extends_documentation_fragment:
   - monorepo.gitops.auth
-  - monorepo.gitops.argocd.progress
+  - monorepo.gitops.progress
   - monorepo.gitops.attributes
   - monorepo.gitops.attributes.read_only
 options:
@@ -191,14 +191,15 @@ def patiently(client: Any, expected: list[Expectation], timeout: float, progress
         except UnavailableError as error:
             if over:
                 raise
-            told = str(error)
+            subject = text = str(error)
         else:
             short = [answer for answer in answers if answer.shortfall]
             if over or not short:
                 return answers
-            told = f"{len(answers) - len(short)} of {len(answers)} as expected; {short[0].label}: {short[0].shortfall}"
+            subject = short[0].label
+            text = f"{len(answers) - len(short)} of {len(answers)} as expected; {subject}: {short[0].shortfall}"
         if progress.is_due(now):
-            progress.tell(now, told)
+            progress.tell(now, subject, text)
         time.sleep(POLL_SECONDS)
 
 

@@ -18,7 +18,7 @@ description:
   - The processes of Argo CD take their arguments and environment from the workloads, ConfigMaps and Secrets in the
     cluster, and run with tokens of their own ServiceAccounts.
 extends_documentation_fragment:
-  - monorepo.gitops.argocd.progress
+  - monorepo.gitops.progress
   - monorepo.gitops.attributes
 options:
   name:
@@ -43,9 +43,11 @@ options:
     required: true
   builder:
     description:
-      - Path of C(build.py) of the role C(rehearsal_cluster), which builds the programs of the cluster unless this user
-        has them already, also in check mode. Required for all states except V(present).
-    type: path
+      - Command that prints the folder of the programs in its last line, and builds them before if this user has none,
+        also in check mode. C(build.py) of the role C(rehearsal_cluster) does. A cluster that exists is stopped or
+        removed with the programs that it was made with. Required for all states except V(present).
+    type: list
+    elements: str
   launcher:
     description: Path of C(launch.py) of the role C(rehearsal_cluster).
     type: path
@@ -99,7 +101,7 @@ EXAMPLES = r"""
   monorepo.gitops.rehearsal_cluster:
     name: dev
     state_dir: ~/.local/state/monorepo.gitops
-    builder: "{{ role_path }}/files/build.py"
+    builder: ["{{ ansible_playbook_python }}", "{{ role_path }}/files/build.py"]
     launcher: "{{ role_path }}/files/launch.py"
 """
 
@@ -121,13 +123,14 @@ ports:
   returned: when the cluster exists
   type: dict
 binaries:
-  description: Folder of the programs; with O(state=present), of those that the cluster, if any, was made with.
+  description: Folder of the programs; empty where none were needed.
   returned: always
   type: str
 """
 
+import shlex
 import subprocess
-import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,6 +140,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._errors import Git
 from ansible_collections.monorepo.gitops.plugins.module_utils._progress import progress_to
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.cluster import RehearsalCluster
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.configuration import build_of
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.paths import Paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import ports_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import ARGOCD, CONTROL_PLANE
 
@@ -170,21 +174,32 @@ def apply_state(cluster: RehearsalCluster, params: dict[str, Any]) -> bool:
     return changed
 
 
-def build(builder: str, say: Callable[[str], None]) -> tuple[str, bool]:
+def build(command: list[str], say: Callable[[str], None]) -> tuple[str, bool]:
     """Build the programs if there are none, and return their folder and whether they were built."""
-    command = [sys.executable, builder]
     folder, built = "", False
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        for line in process.stdout or ():
-            if line.startswith("/"):
-                folder = line.strip()
-            else:
-                say(line.rstrip())
-                built = True
-        errors = process.stderr.read().strip() if process.stderr else ""
-    if process.returncode:
-        raise GitopsError(errors or f"{builder} ended with {process.returncode}.")
+    with tempfile.TemporaryFile("w+") as errors:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+            for line in process.stdout or ():
+                if line.startswith("/"):
+                    folder = line.strip()
+                else:
+                    say(line.rstrip().removeprefix("  "))
+                    built = True
+        errors.seek(0)
+        if process.returncode or not folder:
+            raise GitopsError(errors.read().strip() or f"{shlex.join(command)} ended with {process.returncode}.")
     return folder, built
+
+
+def programs(params: dict[str, Any], say: Callable[[str], None]) -> tuple[str, bool]:
+    """Return the folder of the programs that a state needs, if any, and whether they were built for that."""
+    state, paths = params["state"], Paths(params["name"], Path(params["state_dir"]), Path())
+    if state not in ("started", "argocd_started"):
+        if (paths.folder / "argocd.json").exists() and build_of(paths).is_dir():
+            return str(build_of(paths)), False
+        if state == "present" or (state != "restarted" and not paths.folder.exists()):
+            return "", False
+    return build(params["builder"], say)
 
 
 def run(module: Any) -> dict[str, Any]:
@@ -195,8 +210,7 @@ def run(module: Any) -> dict[str, Any]:
             f"components names single processes, and state {params['state']} is for the whole cluster: "
             "use restarted or stopped, or leave components out."
         )
-    say = progress_to(params["progress_file"])
-    binaries, built = ("", False) if params["state"] == "present" else build(params["builder"], say)
+    binaries, built = programs(params, progress_to(params["progress_file"]))
     keys = ("name", "state_dir", "launcher", "argocd_namespace")
     cluster = RehearsalCluster(binaries=binaries, **{key: params[key] for key in keys})
     changed = would_change(cluster, params["state"]) if module.check_mode else apply_state(cluster, params)
@@ -206,7 +220,7 @@ def run(module: Any) -> dict[str, Any]:
         "folder": str(cluster.paths.folder),
         "components": cluster.processes.status(),
         "ports": ports_of(cluster.paths.folder) if cluster.created() else {},
-        "binaries": binaries or (str(build_of(cluster.paths)) if cluster.created() else ""),
+        "binaries": binaries,
     }
 
 
@@ -218,7 +232,7 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": [*STATES, "present"], "default": "started"},
             "state_dir": {"type": "path", "required": True},
-            "builder": {"type": "path"},
+            "builder": {"type": "list", "elements": "str"},
             "launcher": {"type": "path", "required": True},
             "stages": {"type": "list", "elements": "path", "default": []},
             "storage_classes": {"type": "list", "elements": "str", "default": []},

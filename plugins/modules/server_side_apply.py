@@ -17,7 +17,7 @@ description:
     dry run of the API server. A hash of the manifest is kept as annotation C(monorepo.gitops/applied-sha256).
 extends_documentation_fragment:
   - monorepo.gitops.auth
-  - monorepo.gitops.argocd.progress
+  - monorepo.gitops.progress
   - monorepo.gitops.attributes
 options:
   src:

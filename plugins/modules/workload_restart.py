@@ -20,7 +20,7 @@ description:
 extends_documentation_fragment:
   - monorepo.gitops.auth
   - monorepo.gitops.argocd
-  - monorepo.gitops.argocd.progress
+  - monorepo.gitops.progress
   - monorepo.gitops.attributes
 options:
   application:

@@ -12,29 +12,21 @@ import contextlib
 import io
 import logging
 import os
-import re
 import shlex
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ansible import constants as C  # noqa: N812, as everywhere in Ansible
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.controller_action import validated
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.showing import Tail, announced
 
 ENV = "/usr/bin/env"
-ANNOUNCE_SECONDS = 1.0
-TAIL_SECONDS = 0.3
-# The beginning of a progress line: time, numbers and the name of an Application.
-SUBJECT = re.compile(r" *\d+ s: [^;]*; [\w.-]+: ")
-ROOM = 20
 
 
 class ModuleAction(ActionBase):
@@ -127,68 +119,6 @@ class StandIn:
     def fail_json(self, **result: Any) -> None:
         """End the module with an error."""
         raise _run.Finished({"changed": False, "failed": True} | result)
-
-
-class Tail:
-    """Shows lines appended to a file while a module runs, because a module can only print at its end."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.offset = path, 0
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._follow, daemon=True)
-
-    def __enter__(self) -> Tail:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.ended.set()
-        self.thread.join()
-
-    def _follow(self) -> None:
-        while not self.ended.wait(TAIL_SECONDS):
-            self._show()
-        self._show()
-
-    def _show(self) -> None:
-        text = self.path.read_bytes()[self.offset :]
-        end = text.rfind(b"\n") + 1
-        self.offset += end
-        display = Display()
-        columns = display.columns if sys.stdout.isatty() else 0
-        for line in text[:end].decode(errors="replace").splitlines():
-            display.display(fitting(f"  {line}", columns))
-
-
-def fitting(line: str, columns: int) -> str:
-    """Return a line that is not wrapped where it is shown; 0 columns are as many as it has.
-
-    What an Application waits for ends with the cause, so the beginning of that is left out.
-    """
-    if not columns or len(line) <= columns:
-        return line
-    found = SUBJECT.match(line)
-    room = columns - len(found[0]) - 1 if found else 0
-    return f"{found[0]}…{line[-room:]}" if found and room >= ROOM else f"{line[: columns - 1]}…"
-
-
-@contextlib.contextmanager
-def announced(title: str) -> Iterator[None]:
-    """Show the title of a task that takes long while it works.
-
-    With display_skipped_hosts=false Ansible shows a title only with the first result. Else it has shown it already.
-    """
-    if C.DISPLAY_SKIPPED_HOSTS:
-        yield
-        return
-    timer = threading.Timer(ANNOUNCE_SECONDS, Display().display, [f"{title} ..."])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()  # a worker that ends while it hands a line to Ansible would block all that follow
 
 
 @contextlib.contextmanager

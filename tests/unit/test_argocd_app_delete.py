@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.monorepo.gitops.plugins.module_utils import _progress
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import UnavailableError
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd import deletion
 from ansible_collections.monorepo.gitops.plugins.modules import argocd_app_delete
 
@@ -61,6 +62,19 @@ def test_what_holds_a_deletion_is_named(api_server, tmp_path, monkeypatch):
     )
     assert unhurried(result["msg"], 1) == f"Not deleted after 1 s: {text}"
     assert progress.read_text().splitlines()[0].endswith(f" s: {text}")
+
+
+def test_an_api_server_that_restarts_does_not_end_a_line_of_progress(api_server, tmp_path, monkeypatch):
+    def away(*_arguments):
+        raise UnavailableError("The API server does not answer: refused")
+
+    monkeypatch.setattr(_progress, "QUIET_SECONDS", 0)
+    monkeypatch.setattr(deletion, "being_deleted", away)
+    progress = tmp_path / "progress"
+    result = delete(api_server("delete_held"), "held", wait_timeout=1, progress_file=str(progress))
+    # It went on until its time was up.
+    assert (result["msg"], result["failed"]) == ("The API server does not answer: refused", True)
+    assert progress.read_text() == "   0 s: The API server does not answer: refused\n"
 
 
 def test_an_operation_that_is_tried_again_and_again_is_ended(api_server):

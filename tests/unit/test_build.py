@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -175,6 +177,21 @@ def go(build, tmp_path, monkeypatch):
     monkeypatch.setattr(build, "MEMORY", tmp_path / "meminfo")
     write(tmp_path / "meminfo", f"MemAvailable: {build.MEMORY_NEEDED_GB * 1_000_000} kB\n")
     return tmp_path
+
+
+def test_a_build_that_waits_for_another_one_says_so(build, go, capsys):
+    folder = go / "cache" / "abc"
+    folder.parent.mkdir()
+    with (folder.parent / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=build.build, args=(folder,))
+        waiting.start()
+        while "Waiting for another build to end." not in capsys.readouterr().out:
+            assert waiting.is_alive()
+            time.sleep(0.01)
+        (folder / "bin").mkdir(parents=True)
+    waiting.join()
+    assert "build -v" not in (go / "go.log").read_text()
 
 
 def test_a_build_has_the_programs_by_their_names_the_stages_and_the_manifests(build, go, capsys):

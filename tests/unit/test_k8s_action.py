@@ -15,12 +15,13 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.monorepo.gitops.plugins.action import gitops_compare
-from ansible_collections.monorepo.gitops.plugins.plugin_utils import k8s_action, module_action
+from ansible_collections.monorepo.gitops.plugins.plugin_utils import k8s_action, showing
 
 from .running import action_plugin
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NAMES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py") if "_client.run" in path.read_text())
+MODULES = sorted((ROOT / "plugins/modules").glob("*.py"))
+NAMES = [path.stem for path in MODULES if "_client.run" in path.read_text() or "progress_file" in path.read_text()]
 VARIABLES = {"ansible_python_interpreter": sys.executable}
 SECRET = VaultSecret(b"correct horse")
 
@@ -55,9 +56,9 @@ def given(monkeypatch):
 def test_every_module_of_ours_has_its_action_and_progress_where_it_has_progress(name):
     module = importlib.import_module(f"ansible_collections.monorepo.gitops.plugins.modules.{name}")
     action = task(name)
-    assert isinstance(action, k8s_action.K8sAction)
+    assert isinstance(action, k8s_action.K8sAction) == ("_client.run" in Path(module.__file__).read_text())
     fragments = yaml.safe_load(module.DOCUMENTATION)["extends_documentation_fragment"]
-    assert action.progress == ("monorepo.gitops.argocd.progress" in fragments)
+    assert action.progress == ("monorepo.gitops.progress" in fragments)
 
 
 def test_a_relative_kubeconfig_is_found_and_no_argument_is_in_the_result(api_server, monkeypatch):
@@ -89,10 +90,10 @@ def test_an_encrypted_kubeconfig_is_read_and_keeps_its_name(api_server):
 
 def test_a_long_module_shows_how_far_it_is(monkeypatch, tmp_path):
     shown = []
-    monkeypatch.setattr(module_action.Display, "display", lambda _display, text, **_settings: shown.append(text))
+    monkeypatch.setattr(showing.Display, "display", lambda _display, text, **_settings: shown.append(text))
     path = tmp_path / "progress"
     path.write_bytes(b"first\nsecond")
-    with module_action.Tail(path), path.open("ab") as file:
+    with showing.Tail(path), path.open("ab") as file:
         file.write(b" line\nhalf a l")
     assert shown == ["  first", "  second line"]
 

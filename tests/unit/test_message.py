@@ -12,7 +12,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.message im
     worst_first,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import WAIT, Code, Verdict
-from ansible_collections.monorepo.gitops.plugins.plugin_utils.module_action import fitting
+from ansible_collections.monorepo.gitops.plugins.plugin_utils.showing import fitting
 
 PAGE = "docs/runbooks/not_healthy.md"
 
@@ -119,3 +119,7 @@ def test_a_progress_line_that_is_too_long_keeps_the_cause():
     assert fitting(line, 80) == "  12 s: 1 of 3 Applications ready; web: …ld web`: lstat web/a.yaml: no such file"
     assert len(fitting(line, 80)) == 80
     assert fitting(line, 50) == "  12 s: 1 of 3 Applications ready; web: Compariso…"
+    line = (
+        "   2 s: 0 of 1 ready; Deployment argocd/server: 0 of 1 updated Pods are available; the image cannot be pulled"
+    )
+    assert fitting(line, 80) == "   2 s: 0 of 1 ready; Deployment argocd/server: …ble; the image cannot be pulled"

@@ -16,7 +16,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.monorepo.gitops.plugins.module_utils import _run
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
-from ansible_collections.monorepo.gitops.plugins.plugin_utils import module_action
+from ansible_collections.monorepo.gitops.plugins.plugin_utils import showing
 from ansible_collections.monorepo.gitops.plugins.plugin_utils.module_action import ModuleAction
 
 from .running import action_plugin
@@ -73,9 +73,9 @@ def test_the_end_of_a_module_is_no_error_that_it_could_handle(monkeypatch):
 def test_a_task_that_takes_long_shows_its_title_unless_ansible_has(monkeypatch, seconds, skipped, shown):
     """Ansible shows it at once where it also shows skipped tasks, as it does without a configuration."""
     lines = []
-    monkeypatch.setattr(module_action.C, "DISPLAY_SKIPPED_HOSTS", skipped, raising=False)
-    monkeypatch.setattr(module_action, "ANNOUNCE_SECONDS", 0.1)
-    monkeypatch.setattr(module_action, "Display", lambda: SimpleNamespace(display=lines.append))
+    monkeypatch.setattr(showing.C, "DISPLAY_SKIPPED_HOSTS", skipped, raising=False)
+    monkeypatch.setattr(showing, "ANNOUNCE_SECONDS", 0.1)
+    monkeypatch.setattr(showing, "Display", lambda: SimpleNamespace(display=lines.append))
     assert started(monkeypatch, lambda _module: time.sleep(seconds) or {}).run(task_vars=HERE) == {"changed": False}
     assert lines == shown
 
@@ -135,6 +135,7 @@ def test_a_module_has_the_environment_that_the_shell_of_the_play_sets_and_leaves
     assert dict(os.environ) == before
 
 
+UNSEEN = ("another machine", "another user", "in the background")
 ELSEWHERE = {
     "another Python": (lambda _action: None, {"ansible_python_interpreter": "/usr/bin/python3.99"}),
     "no known Python": (lambda _action: None, {}),
@@ -146,12 +147,15 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize(("change", "variables"), ELSEWHERE.values(), ids=list(ELSEWHERE))
-def test_a_module_is_a_program_of_its_own_where_it_runs_elsewhere(monkeypatch, change, variables):
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_a_module_is_a_program_of_its_own_where_it_runs_elsewhere(monkeypatch, where):
+    change, variables = ELSEWHERE[where]
     action = started(monkeypatch, lambda _module: pytest.fail("it ran here"))
     monkeypatch.setattr(ModuleAction, "_execute", lambda _action, args, _task_vars: {"executed": args})
+    monkeypatch.setattr(action, "progress", True)
     change(action)
-    assert action.run(task_vars=variables)["executed"] == {}
+    # What nobody would see, or it could not write, a module does not tell.
+    assert list(action.run(task_vars=variables)["executed"]) == ([] if where in UNSEEN else ["progress_file"])
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0, (False, ["removed"])), (60, (True, []))])

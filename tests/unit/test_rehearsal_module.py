@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -122,7 +123,11 @@ class Machine:
         self.builder = write(folder / "build.py", f'print("{self.binaries}")\n')
 
     def __call__(self, state: str, check: bool = False, **more) -> dict:
-        places = {"state_dir": str(self.state), "builder": str(self.builder), "launcher": str(self.launcher)}
+        places = {
+            "state_dir": str(self.state),
+            "builder": [sys.executable, str(self.builder)],
+            "launcher": str(self.launcher),
+        }
         return run_module(rehearsal_cluster, check, name="dev", state=state, **places, **more)
 
     def pid(self, component: str) -> int:
@@ -208,16 +213,25 @@ def test_the_programs_are_built_first_and_a_user_sees_how_far_that_is(machine, t
     progress = tmp_path / "progress"
     lines = ("Building: about 9 minutes.", "    15 s: 1 of 9", str(machine.binaries))
     machine.builder.write_text("".join(f"print({line!r})\n" for line in lines))
-    result = machine("absent", progress_file=str(progress))
+    result = machine("started", True, progress_file=str(progress))
     assert (result["changed"], result["binaries"]) == (True, str(machine.binaries))
-    assert progress.read_text() == "Building: about 9 minutes.\n    15 s: 1 of 9\n"
+    assert progress.read_text() == "Building: about 9 minutes.\n  15 s: 1 of 9\n"
+
+
+@pytest.mark.parametrize("state", ["stopped", "absent", "present"])
+def test_nothing_is_built_to_end_what_is_there_or_what_is_not(machine, state):
+    machine("started")
+    machine.builder.write_text('import sys\nsys.exit("It was built.")\n')
+    assert machine(state)["binaries"] == str(machine.binaries)
+    machine("absent")
+    assert (machine(state)["changed"], machine(state)["binaries"]) == (False, "")
 
 
 def test_why_the_programs_cannot_be_built_is_all_that_is_said(machine):
     machine.builder.write_text('import sys\nprint("Building")\nsys.exit("git is missing. Install it.")\n')
     assert machine("started", True) == {"failed": True, "msg": "git is missing. Install it."}
     machine.builder.write_text("raise SystemExit(3)\n")
-    assert machine("started") == {"failed": True, "msg": f"{machine.builder} ended with 3."}
+    assert machine("started") == {"failed": True, "msg": f"{sys.executable} {machine.builder} ended with 3."}
 
 
 def test_kwokctl_is_told_to_listen_on_this_machine_only_and_to_supervise_argocd(machine):
@@ -415,7 +429,7 @@ def cluster_of(machine: Machine) -> RehearsalCluster:
     seen = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rehearsal_cluster, "apply_state", lambda cluster, _params: seen.append(cluster) or False)
-        machine("stopped")
+        machine("started")
     return seen[0]
 
 

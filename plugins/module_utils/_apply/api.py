@@ -8,10 +8,9 @@ For use within the collection monorepo.gitops only.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from ansible_collections.monorepo.gitops.plugins.module_utils._api import MERGE, Api
+from ansible_collections.monorepo.gitops.plugins.module_utils._api import MERGE, Api, reader
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
 
 
@@ -31,6 +30,6 @@ class ApplyApi(Api):
         if response.status == 401:
             raise GitopsError(f"The API server {self.host} does not accept the credentials (401 Unauthorized).")
         try:
-            return response.status, json.loads(response.data or b"{}")
+            return response.status, reader()(response.data or b"{}")
         except ValueError:
             return response.status, {"message": response.data.decode(errors="replace").strip()[:500]}

@@ -41,7 +41,7 @@ def await_gone(
         if now > deadline:
             raise GitopsError(f"{name} was not applied after {timeout:.0f} s: {leaving(found)}")
         if progress.is_due(now):
-            progress.tell(now, f"{name}: {leaving(found)}; it is applied once it is gone")
+            progress.tell(now, name, f"{name}: {leaving(found)}; it is applied once it is gone")
         time.sleep(POLL_SECONDS)
     return found
 
@@ -65,6 +65,9 @@ class Waiter:
                         "CustomResourceDefinition is Established: compare the version with those it serves.",
                         **report(self.results),
                     )
+                now = time.monotonic()
+                if self.progress.is_due(now):
+                    self.progress.tell(now, f"the API server does not serve {item['apiVersion']} {item['kind']} yet")
                 time.sleep(POLL_SECONDS / 3)
 
     def await_rolled_out(self, timeout: float) -> None:
@@ -89,7 +92,7 @@ class Waiter:
         now = time.monotonic()
         if self.progress.is_due(now):
             name, (_item, why) = next(iter(waiting.items()))
-            self.progress.tell(now, f"{total - len(waiting)} of {total} ready; {name}: {why}")
+            self.progress.tell(now, name, f"{total - len(waiting)} of {total} ready; {name}: {why}")
 
     def _why(self, waiting: dict[str, tuple[Manifest, str]]) -> str:
         causes, lacking = explained(self.api, [item for item, _why in waiting.values()])

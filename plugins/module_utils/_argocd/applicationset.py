@@ -184,4 +184,4 @@ class ApplicationSets:
     def _tell(self, text: str) -> None:
         now = time.monotonic()
         if self.progress.is_due(now):
-            self.progress.tell(now, text)
+            self.progress.tell(now, ", ".join(self.names), text)

@@ -139,8 +139,15 @@ class Deletion:
                     self._remind(name)
             if progress.is_due(now):
                 name, first = next(iter(remaining.items()))
-                progress.tell(now, name, partial(being_deleted, self.api, first))
+                progress.tell(now, name, partial(self._progress_text, first))
             time.sleep(POLL_SECONDS)
+
+    def _progress_text(self, application: Application) -> str:
+        """Return what blocks a deletion, as far as the API server answers."""
+        try:
+            return being_deleted(self.api, application)
+        except UnavailableError as error:
+            return str(error)
 
     def _delete(self, item: Application) -> None:
         """Request a cascading deletion; Argo CD would finish a running sync first."""

@@ -33,20 +33,20 @@ SHOWN = 5  # names in a line of progress
 class Removal:
     """The removal of what a Decommission has found."""
 
-    def __init__(self, api: Api, plan: Decommission, progress: Callable[[str], None]) -> None:
-        self.api, self.plan, self.progress = api, plan, progress
+    def __init__(self, api: Api, plan: Decommission, say: Callable[[str], None]) -> None:
+        self.api, self.plan, self.say = api, plan, say
         self.used: list[str] = []  # CustomResourceDefinitions that stay, with the number of their objects
         self.late: set[str] = set()  # Applications that appeared after everything was read
         self.needed: list[Object] = []  # what stays for them
 
     def run(self, timeout: float) -> None:
         """Remove everything; an error in the end names what had to stay."""
-        deletion = Deletion(self.api, self.plan.namespace, self.progress)
+        deletion = Deletion(self.api, self.plan.namespace, self.say)
         for step in self.plan.steps():
             items = self._still_unneeded(step.items)
             names = [*step.applications, *(f"{item['kind']} {item['metadata']['name']}" for item in items)]
             if names:
-                self.progress(f"deletes {listed(names, SHOWN)}")
+                self.say(f"deletes {listed(names, SHOWN)}")
             if step.applications:
                 deletion.delete(step.applications, timeout)
             self._delete(items, step, timeout)
@@ -73,10 +73,10 @@ class Removal:
         return [item for item in items if item not in needed]
 
     def _delete(self, items: list[Object], step: Step, timeout: float) -> None:
-        delete(self.api, [item for item in items if item["kind"] != CRD], timeout, step.propagation, self.progress)
+        delete(self.api, [item for item in items if item["kind"] != CRD], timeout, step.propagation, self.say)
         # Each is looked at just before its own deletion: the API server has no precondition for this.
         unused = (item for item in items if item["kind"] == CRD and self._is_unused(item))
-        delete(self.api, unused, timeout, say=self.progress)
+        delete(self.api, unused, timeout, say=self.say)
 
     def _is_unused(self, crd: Object) -> bool:
         """Return whether a CustomResourceDefinition has no objects any more: with one, all its objects are gone."""

@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TextIO
 
 HERE = Path(__file__).resolve().parent
 KUBERNETES = "v1.37.2"
@@ -72,7 +73,7 @@ def version_of(module: Path) -> str:
 def cache_folder() -> Path:
     """Return the folder of the build."""
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monorepo.gitops" / "rehearsal"
-    return Path(os.environ.get("GITOPS_REHEARSAL_CACHE") or user) / version_of(HERE)
+    return Path(os.environ.get("GITOPS_REHEARSAL_CACHE") or user).absolute() / version_of(HERE)
 
 
 def is_built(folder: Path) -> bool:
@@ -216,12 +217,21 @@ def clusters_of(folder: Path) -> list[str]:
     return [cluster for cluster in references if Path(cluster).is_dir()]
 
 
+def lock_out(file: TextIO) -> None:
+    """Wait until no other build runs; the system drops the lock when the process ends, however it ends."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Waiting for another build to end.", flush=True)
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
 def build(folder: Path) -> None:
     """Build into a temporary folder and move it in place: an interrupted build leaves nothing that looks complete."""
     check_machine(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the system drops it when the process ends, however it ends
+        lock_out(lock)
         if is_built(folder):
             return
         go = find_go()
