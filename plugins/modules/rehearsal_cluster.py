@@ -128,9 +128,6 @@ binaries:
   type: str
 """
 
-import shlex
-import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -143,6 +140,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.configu
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.paths import Paths
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.ports import ports_of
 from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.processes import ARGOCD, CONTROL_PLANE
+from ansible_collections.monorepo.gitops.plugins.module_utils._rehearsal.programs import build
 
 STATES = ("started", "argocd_started", "restarted", "stopped", "absent")
 
@@ -172,23 +170,6 @@ def apply_state(cluster: RehearsalCluster, params: dict[str, Any]) -> bool:
     if state == "argocd_started":
         changed = cluster.start_argocd(params["timeout"]) or changed
     return changed
-
-
-def build(command: list[str], say: Callable[[str], None]) -> tuple[str, bool]:
-    """Build the programs if there are none, and return their folder and whether they were built."""
-    folder, built = "", False
-    with tempfile.TemporaryFile("w+") as errors:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
-            for line in process.stdout or ():
-                if line.startswith("/"):
-                    folder = line.strip()
-                else:
-                    say(line.rstrip().removeprefix("  "))
-                    built = True
-        errors.seek(0)
-        if process.returncode or not folder:
-            raise GitopsError(errors.read().strip() or f"{shlex.join(command)} ended with {process.returncode}.")
-    return folder, built
 
 
 def programs(params: dict[str, Any], say: Callable[[str], None]) -> tuple[str, bool]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the monorepo.gitops authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The programs of a rehearsal, run in an environment of their own.
+"""The programs of a rehearsal: built, and run in an environment of their own.
 
 For use within the collection monorepo.gitops only.
 """
@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import subprocess
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._errors import GitopsError
@@ -74,3 +77,20 @@ class Programs:
 def last_lines(text: str, count: int = 3) -> str:
     """Return the end of a program's output as one line."""
     return " | ".join(line.strip() for line in text.strip().splitlines()[-count:]) or "no output"
+
+
+def build(command: list[str], say: Callable[[str], None]) -> tuple[str, bool]:
+    """Build the programs if there are none, and return their folder and whether they were built."""
+    folder, built = "", False
+    with tempfile.TemporaryFile("w+") as errors:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+            for line in process.stdout or ():
+                if line.startswith("/"):
+                    folder = line.strip()
+                else:
+                    say(line.rstrip().removeprefix("  "))
+                    built = True
+        errors.seek(0)
+        if process.returncode or not folder:
+            raise GitopsError(errors.read().strip() or f"{shlex.join(command)} ended with {process.returncode}.")
+    return folder, built
