@@ -142,11 +142,13 @@ def many_rounds(environment, tmp_path):
 
 
 def published(environment, repository):
-    """Return a repository of whose folders there are Applications."""
+    """Return a repository of whose folders there are Applications, with all objects: a fault may lie in a change only."""
     assert environment.first.returncode == 0, environment.first.stdout[-3000:]
-    repository.push("first")
+    commit = repository.push("first")
     for kind, plural, name, spec in objects(repository.url, repository.state):
         apply(environment.api(), kind, plural, name, spec)
+    ready, _results, waiter = wait(environment, revisions=(commit,), names=repository.state)
+    assert ready, told(waiter)
     return repository
 
 
@@ -249,7 +251,7 @@ def change_one(api, repository, chance, name, number):
         state["image"] = f"web:{number}"
     elif kind == "replicas":
         state["replicas"] = chance.choice([count for count in (1, 2, 3) if count != state["replicas"]])
-    elif kind == "live":  # of the first round there may be no object yet
+    elif kind == "live":
         path = f"/api/v1/namespaces/{name}/configmaps/{name}"
         api.request("PATCH", path, {"fieldManager": "somebody"}, {"data": {"value": "mine"}})
     else:

@@ -38,9 +38,10 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.tracked im
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.turns import Turns
 
 # Seconds after which an Application is judged again although nothing happened to it, and how many in a second at most;
-# while a refresh is on its way less often, because then only a controller that stands still is news.
+# while a refresh is on its way less often, because then only a controller that stands still is news. One whose refresh
+# waits for its turn is judged when the controller is found to stand still: nothing else changes what is said of it.
 LOOK_AGAIN, LOOK_AGAIN_REFRESHING = 0.2, 0.6
-JUDGED_PER_SECOND, JUDGED_PER_SECOND_REFRESHING = 1000, 100
+JUDGED_PER_SECOND, JUDGED_PER_SECOND_REFRESHING = 1000, 50
 
 
 class Agenda:
@@ -95,6 +96,7 @@ class Board:
         self.agenda = Agenda()
         self.waiting: set[str] = set()
         self.failed: set[str] = set()
+        self.notable: set[str] = set()  # of both, but for those whose turn to be refreshed has not come
         self.to_write: dict[str, None] = {}  # names of those for which an operation is to be started or ended
         self.to_refresh: dict[str, None] = {}  # and of those that are to be refreshed, in order
 
@@ -158,7 +160,7 @@ class Board:
             return
         del self.tracked[name]
         self.turns.forget(name)
-        for names in (self.stale, self.shared, self.waiting, self.failed):
+        for names in (self.stale, self.shared, self.waiting, self.failed, self.notable):
             names.discard(name)
         for line in (self.changed, self.to_write, self.to_refresh):
             line.pop(name, None)
@@ -188,18 +190,16 @@ class Board:
         for entry in entries:
             entry.find(find(entry, self.options, known, moment), now)
         affected = self._with_dependents(entries)
-        verdicts, decided = {entry.name: entry.found for entry in affected}, set[str]()
+        verdicts, decided, failed = {entry.name: entry.found for entry in affected}, set[str](), len(self.failed)
         for entry in affected:
             self._decide(entry, moment, verdicts, decided)
+        if len(self.failed) > failed and any(stands_still(entry) for entry in affected):
+            self.changed |= self.to_refresh
         return affected
 
     def unready(self) -> Iterator[Tracked]:
-        """Yield the Applications that are not ready, but for those whose turn has not come."""
-        refreshing, asked = Code.REFRESHING, self.turns.pending
-        for name in (*self.waiting, *self.failed):
-            entry = self.tracked[name]
-            if entry.found.code is not refreshing or name in asked:
-                yield entry
+        """Return the Applications that are not ready, but for those whose turn has not come."""
+        return (self.tracked[name] for name in sorted(self.notable))
 
     def look_at_all(self) -> None:
         """Have everything judged again that is not ready, so that what is said of it is true now."""
@@ -262,13 +262,19 @@ class Board:
                 line.setdefault(name)
             else:
                 line.pop(name, None)
-        self.agenda.put(name, None if verdict.state == READY else now + self._pause(entry, now))
+        waits = entry.found.code is Code.REFRESHING and name in self.to_refresh and name not in self.turns.pending
+        (self.notable.discard if verdict.state == READY or waits else self.notable.add)(name)
+        self.agenda.put(name, None if verdict.state == READY or waits else now + self._pause(entry, now))
 
     def _pause(self, entry: Tracked, now: float) -> float:
         """Return how long an Application need not be judged when nothing happens; of thousands only some at a time."""
         if entry.verdict.code == Code.SETTLING:
             return settled_at(entry, self.options) - now
-        unready = len(self.waiting) + len(self.failed)
-        if entry.found.code == Code.REFRESHING:
-            return max(LOOK_AGAIN_REFRESHING, unready / JUDGED_PER_SECOND_REFRESHING)
-        return max(LOOK_AGAIN, unready / JUDGED_PER_SECOND)
+        if entry.found.code is Code.REFRESHING:
+            return max(LOOK_AGAIN_REFRESHING, len(self.turns.pending) / JUDGED_PER_SECOND_REFRESHING)
+        return max(LOOK_AGAIN, len(self.notable) / JUDGED_PER_SECOND)
+
+
+def stands_still(entry: Tracked) -> bool:
+    """Return whether an Application has failed because the controller answers no request."""
+    return (entry.found.code, entry.verdict.state) == (Code.REFRESHING, FAILED)
