@@ -143,7 +143,7 @@ def many_rounds(environment, tmp_path):
 
 
 def published(environment, repository):
-    """Return a repository of whose folders there are Applications, with all objects: a fault may lie in a change only."""
+    """Return a repository with Applications that have all their objects: a fault may lie in a change only."""
     assert environment.first.returncode == 0, environment.first.stdout[-3000:]
     commit = repository.push("first")
     for kind, plural, name, spec in objects(repository.url, repository.state):
