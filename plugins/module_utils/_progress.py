@@ -46,7 +46,12 @@ class Progress:
         self.looked_at = now
         return True
 
-    def tell(self, now: float, subject: str, text: str | Callable[[], str] = "") -> None:
+    def tell(self, now: float, subject: str, text: str = "") -> None:
+        """Show what is waited for, if it is time."""
+        if self.is_due(now):
+            self.show(now, subject, text)
+
+    def show(self, now: float, subject: str, text: str | Callable[[], str] = "") -> None:
         """Show a line when the subject is another one; `text` says more, and is asked for only when it is shown."""
         if subject == self.subject and now - self.said_at < REPEAT_SECONDS:
             return

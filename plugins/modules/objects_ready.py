@@ -198,8 +198,7 @@ def patiently(client: Any, expected: list[Expectation], timeout: float, progress
                 return answers
             subject = short[0].label
             text = f"{len(answers) - len(short)} of {len(answers)} as expected; {subject}: {short[0].shortfall}"
-        if progress.is_due(now):
-            progress.tell(now, subject, text)
+        progress.tell(now, subject, text)
         time.sleep(POLL_SECONDS)
 
 

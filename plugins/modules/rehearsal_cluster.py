@@ -176,8 +176,8 @@ def programs(params: dict[str, Any], say: Callable[[str], None]) -> tuple[str, b
     """Return the folder of the programs that a state needs, if any, and whether they were built for that."""
     state, paths = params["state"], Paths(params["name"], Path(params["state_dir"]), Path())
     if state not in ("started", "argocd_started"):
-        if (paths.folder / "argocd.json").exists() and build_of(paths).is_dir():
-            return str(build_of(paths)), False
+        if (paths.folder / "argocd.json").exists() and (made_with := build_of(paths)).is_dir():
+            return str(made_with), False
         if state == "present" or (state != "restarted" and not paths.folder.exists()):
             return "", False
     return build(params["builder"], say)

@@ -46,8 +46,7 @@ def delete(
             now = time.monotonic()
             if now > deadline:
                 raise GitopsError(f"{label(item)} was not deleted after {timeout:g} s; {held_by(held)}.")
-            if progress.is_due(now):
-                progress.tell(now, label(item), f"{label(item)} is being deleted; {held_by(held)}")
+            progress.tell(now, label(item), f"{label(item)} is being deleted; {held_by(held)}")
             time.sleep(POLL_SECONDS)
 
 

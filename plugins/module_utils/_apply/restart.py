@@ -90,8 +90,7 @@ class Restart:
                     f"Secret {other}/{name}, which Reflector copies from {namespace}/{name}, does not have its values "
                     f"after {timeout:.0f} s: check that Reflector runs."
                 )
-            if progress.is_due(now):
-                progress.tell(now, f"Secret {other}/{name} does not have the values of {namespace}/{name} yet")
+            progress.tell(now, f"Secret {other}/{name} does not have the values of {namespace}/{name} yet")
             time.sleep(POLL_SECONDS)
 
     def restart(self, items: list[Manifest], timeout: float) -> list[str]:

@@ -40,8 +40,7 @@ def await_gone(
         now = time.monotonic()
         if now > deadline:
             raise GitopsError(f"{name} was not applied after {timeout:.0f} s: {leaving(found)}")
-        if progress.is_due(now):
-            progress.tell(now, name, f"{name}: {leaving(found)}; it is applied once it is gone")
+        progress.tell(now, name, f"{name}: {leaving(found)}; it is applied once it is gone")
         time.sleep(POLL_SECONDS)
     return found
 
@@ -65,9 +64,9 @@ class Waiter:
                         "CustomResourceDefinition is Established: compare the version with those it serves.",
                         **report(self.results),
                     )
-                now = time.monotonic()
-                if self.progress.is_due(now):
-                    self.progress.tell(now, f"the API server does not serve {item['apiVersion']} {item['kind']} yet")
+                self.progress.tell(
+                    time.monotonic(), f"the API server does not serve {item['apiVersion']} {item['kind']} yet"
+                )
                 time.sleep(POLL_SECONDS / 3)
 
     def await_rolled_out(self, timeout: float) -> None:
@@ -89,10 +88,8 @@ class Waiter:
             waiting = {name: (item, self._reason(item, why, reason)) for name, (item, why) in waiting.items()}
 
     def _tell(self, waiting: dict[str, tuple[Manifest, str]], total: int) -> None:
-        now = time.monotonic()
-        if self.progress.is_due(now):
-            name, (_item, why) = next(iter(waiting.items()))
-            self.progress.tell(now, name, f"{total - len(waiting)} of {total} ready; {name}: {why}")
+        name, (_item, why) = next(iter(waiting.items()))
+        self.progress.tell(time.monotonic(), name, f"{total - len(waiting)} of {total} ready; {name}: {why}")
 
     def _why(self, waiting: dict[str, tuple[Manifest, str]]) -> str:
         causes, lacking = explained(self.api, [item for item, _why in waiting.values()])

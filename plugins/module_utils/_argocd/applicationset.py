@@ -182,6 +182,4 @@ class ApplicationSets:
         return children
 
     def _tell(self, text: str) -> None:
-        now = time.monotonic()
-        if self.progress.is_due(now):
-            self.progress.tell(now, ", ".join(self.names), text)
+        self.progress.tell(time.monotonic(), ", ".join(self.names), text)

@@ -139,7 +139,7 @@ class Deletion:
                     self._remind(name)
             if progress.is_due(now):
                 name, first = next(iter(remaining.items()))
-                progress.tell(now, name, partial(self._progress_text, first))
+                progress.show(now, name, partial(self._progress_text, first))
             time.sleep(POLL_SECONDS)
 
     def _progress_text(self, application: Application) -> str:

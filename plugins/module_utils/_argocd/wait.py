@@ -232,7 +232,7 @@ class Waiter:
         code = slowest.verdict.code if slowest else ""
         # Whose turn it is to be refreshed is not news.
         state = self.unavailable or (f"{slowest.name}: {code}" if slowest and code != Code.REFRESHING else code)
-        self.progress.tell(now, state, lambda: self._progress_text(slowest))
+        self.progress.show(now, state, lambda: self._progress_text(slowest))
 
     def _progress_text(self, slowest: Tracked | None) -> str:
         done = len(self.tracked) - len(self.board.waiting) - len(self.board.failed)
