@@ -47,6 +47,13 @@ def test_each_fault_of_an_answer_is_named():
     ]
 
 
+def test_the_time_and_the_progress_of_all_answers_to_a_question_count():
+    first = answer("syncing", seconds=15.2, progress="it was changed")
+    both = first.followed_by(answer("container main: Exited with 3", seconds=15.1, progress="main exited"))
+    assert both.faults(LIKE_ANY) == ["says: changed"]
+    assert both.seconds > LIKE_ANY.seconds + 1
+
+
 def test_a_patch_is_merged_as_the_api_server_does():
     spec = {"source": {"path": ".", "repoURL": "x"}, "automated": {"prune": True}}
     patch = {"source": {"path": "a"}, "automated": None, "more": {"b": [1]}}
