@@ -203,6 +203,18 @@ def keeps_only(state: dict[str, Any]) -> bool:
     )
 
 
+def heals_nothing(state: dict[str, Any]) -> bool:
+    """Return whether a self-heal had nothing to correct.
+
+    Argo CD begins one right after a sync when the objects in its cache are still those from before it; then
+    nothing is changed. A client-side apply says so (pkg/cmd/apply/apply.go of kubectl), a server-side one does not.
+    """
+    results = (state.get("syncResult") or {}).get("resources") or []
+    unchanged = bool(results) and all(entry.get("message", "").endswith(" unchanged") for entry in results)
+    is_first = sync_of(state).get("autoHealAttemptsCount") == 1 and not state.get("retryCount")
+    return keeps_only(state) or (unchanged and is_first)
+
+
 def sources_of(application: Application) -> list[dict[str, Any]]:
     """Return the sources of the specification."""
     spec = application.get("spec") or {}

@@ -49,11 +49,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     failed_resources,
     failure_texts,
     healed,
+    heals_nothing,
     is_deleted,
     is_partial_retry,
     is_superseded,
     is_unprocessed,
-    keeps_only,
     listed,
     operation_revisions,
     operation_state,
@@ -337,7 +337,7 @@ def _self_heal(application: Application, request: Request, seen: Seen) -> Verdic
     state = operation_state(application)
     if not (request.sync and request.operation and healed(state)) or seen.quiet_seconds >= HEAL_SECONDS:
         return None
-    if keeps_only(state):
+    if heals_nothing(state):
         return None
     # Argo CD 3.6 calls it self-heal, too, when it syncs a revision that appeared while an older one was being synced.
     if sync_of(state).get("autoHealAttemptsCount") == 1 and operation_revisions(state) == seen.overtaking:
