@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -159,6 +160,28 @@ def test_a_revision_that_overtakes_a_running_sync_is_remembered():
         entry = Tracked("a", 0.0)
         entry.observe(item, unbroken=True)
         assert entry.overtaking == ()
+
+
+def test_a_sync_is_remembered_until_something_is_corrected():
+    def ended(number, heals=0, instead=False):
+        item = with_operation(number, "new", heals, finished=f"2026-11-26T17:00:0{number}Z")
+        if instead:
+            item["status"]["operationState"]["operation"]["info"] = [INSTEAD_OF_SELF_HEAL]
+        return item
+
+    entry = Tracked("a", 0.0)
+    entry.observe(ended(1), unbroken=False)
+    assert entry.synced == ("new",)
+    entry.observe(ended(2, heals=1), unbroken=True)
+    assert entry.synced == ("new",)
+    for correction in (ended(3, heals=2), ended(3, instead=True)):
+        other = copy.deepcopy(entry)
+        other.observe(correction, unbroken=True)
+        assert other.synced == ()
+        other.observe(ended(4, heals=1), unbroken=True)
+        assert other.synced == ()
+    entry.observe(ended(3, heals=1), unbroken=False)
+    assert entry.synced == ()
 
 
 def test_the_quiet_time_begins_when_the_end_of_an_operation_is_seen():

@@ -631,17 +631,18 @@ def test_a_sync_in_the_place_of_self_heal_is_one_and_that_of_an_overtaking_revis
 
 
 @pytest.mark.parametrize(
-    ("heals", "retries", "said", "state"),
+    ("heals", "retries", "said", "follows", "state"),
     [
-        (1, 0, ["unchanged", "unchanged"], READY),
-        (1, 0, ["unchanged", "configured"], WAIT),
-        (1, 0, ["serverside-applied"], WAIT),
-        (1, 0, [], WAIT),
-        (1, 1, ["unchanged"], WAIT),  # the attempt before may have changed something
-        (2, 0, ["unchanged"], WAIT),
+        (1, 0, ["unchanged", "unchanged"], True, READY),
+        (1, 0, ["unchanged", "unchanged"], False, WAIT),
+        (1, 0, ["unchanged", "configured"], True, WAIT),
+        (1, 0, ["serverside-applied"], True, WAIT),
+        (1, 0, [], True, WAIT),
+        (1, 1, ["unchanged"], True, WAIT),  # the attempt before may have changed something
+        (2, 0, ["unchanged"], True, WAIT),
     ],
 )
-def test_a_self_heal_that_follows_a_sync_and_changes_nothing_is_none(heals, retries, said, state):
+def test_a_self_heal_that_follows_a_sync_and_changes_nothing_is_none(heals, retries, said, follows, state):
     """It comes from a comparison with objects that the controller had not seen anew since the sync."""
     application = recorded("self_healed")
     application["status"]["reconciledAt"] = "2026-11-26T17:23:31Z"
@@ -649,7 +650,8 @@ def test_a_self_heal_that_follows_a_sync_and_changes_nothing_is_none(heals, retr
     ended["operation"]["sync"]["autoHealAttemptsCount"] = heals
     ended["retryCount"] = retries
     ended["syncResult"]["resources"] = [{"message": f"configmap/rounds-a {word}"} for word in said]
-    assert judged(application)[0] == state
+    synced = (application["status"]["sync"]["revision"],) if follows else ()
+    assert judged(application, synced=synced)[0] == state
 
 
 def test_what_is_rewritten_while_self_heal_pauses_names_field_and_manager():

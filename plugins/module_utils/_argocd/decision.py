@@ -131,6 +131,7 @@ def _judged(entry: Tracked, application: Application, options: Options, known: S
         error_rounds=entry.error_rounds,
         quiet_seconds=now - entry.finished_at,
         overtaking=() if entry.resyncs else entry.overtaking,
+        synced=entry.synced,
         live=_texts(entry, Code.DELETING if is_deleted(application) else Code.DRIFT),
         failure=entry.failures.last,
         final_seconds=now - entry.final_since if final and entry.final_since is not None else 0.0,

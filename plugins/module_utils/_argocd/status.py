@@ -203,16 +203,22 @@ def keeps_only(state: dict[str, Any]) -> bool:
     )
 
 
-def heals_nothing(state: dict[str, Any]) -> bool:
-    """Return whether a self-heal had nothing to correct.
+def is_first_self_heal(state: dict[str, Any]) -> bool:
+    """Return whether an operation is the self-heal that Argo CD begins without a pause after a sync."""
+    return sync_of(state).get("autoHealAttemptsCount") == 1
+
+
+def heals_nothing(state: dict[str, Any], synced: tuple[str, ...]) -> bool:
+    """Return whether a self-heal had nothing to correct; `synced` is a revision that was synced right before it.
 
     Argo CD begins one right after a sync when the objects in its cache are still those from before it; then
     nothing is changed. A client-side apply says so (pkg/cmd/apply/apply.go of kubectl), a server-side one does not.
+    After a correction, also one that a wait made in place of self-heal, it would say nothing about its cause.
     """
     results = (state.get("syncResult") or {}).get("resources") or []
     unchanged = bool(results) and all(entry.get("message", "").endswith(" unchanged") for entry in results)
-    is_first = sync_of(state).get("autoHealAttemptsCount") == 1 and not state.get("retryCount")
-    return keeps_only(state) or (unchanged and is_first)
+    is_alone = is_first_self_heal(state) and not state.get("retryCount") and operation_revisions(state) == synced
+    return keeps_only(state) or (unchanged and is_alone)
 
 
 def sources_of(application: Application) -> list[dict[str, Any]]:

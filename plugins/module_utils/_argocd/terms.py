@@ -114,7 +114,8 @@ class Seen:
 
     `seconds` is how long the reason has lasted, and `error_rounds` how often a reconcile confirmed it. `quiet_seconds`
     is how long ago the end of the last operation was observed. `overtaking` is a revision that appeared while an
-    older one was being synced. `live` has the findings in the live objects. `others` are all Applications of the
+    older one was being synced, `synced` one of which the end of a sync was observed, with no correction since then but
+    a first self-heal. `live` has the findings in the live objects. `others` are all Applications of the
     namespace by name; `complaining` names those that say that they share an object, `stale` those whose status is older
     than the wait, and `shared` those that failed already, because they share an object at the commit that they still
     have. `failure` is what the last attempts of the operation said, `causes` what is found below the objects that are
@@ -127,6 +128,7 @@ class Seen:
     error_rounds: int = 0
     quiet_seconds: float = 0.0
     overtaking: tuple[str, ...] = ()
+    synced: tuple[str, ...] = ()
     live: tuple[str, ...] = ()
     others: Mapping[str, Application] = field(default_factory=dict)
     complaining: Collection[str] = ()

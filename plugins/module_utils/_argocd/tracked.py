@@ -17,6 +17,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     Application,
     conditions_of,
     healed,
+    is_first_self_heal,
     operation_revisions,
     operation_state,
     revisions_of,
@@ -55,6 +56,7 @@ class Tracked:
         self.finished = ""  # when the last operation ended, by the controller's clock and by ours
         self.finished_at = started
         self.overtaking: tuple[str, ...] = ()  # the revision that appeared while an older one was being synced
+        self.synced: tuple[str, ...] = ()  # the revision of the last sync, unless a correction may have come after it
         self.shared_at: tuple[str, ...] | None = None  # revision with a confirmed shared object
         self.live: dict[Code, tuple[str | Finding, ...]] = {}  # findings in the live objects, by code of the verdict
         self.final_since: float | None = None  # since when a cause is known that cannot get better by itself
@@ -120,8 +122,12 @@ class Tracked:
         if older and application.get("operation") and not healed(state):
             self.overtaking = revisions_of(application)
         finished = state.get("finishedAt", "")
+        if not unbroken:
+            self.synced = ()
         if finished != self.finished:
             self.finished, self.finished_at = finished, time.monotonic()
+            if not is_first_self_heal(state):
+                self.synced = () if healed(state) else operation_revisions(state)
             self.operated = self.operated or not first
         if self.barrier.observe(application, unbroken):
             self.error_rounds += 1

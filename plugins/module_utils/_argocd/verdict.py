@@ -51,6 +51,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     healed,
     heals_nothing,
     is_deleted,
+    is_first_self_heal,
     is_partial_retry,
     is_superseded,
     is_unprocessed,
@@ -62,7 +63,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     revisions_of,
     status_of,
     sync_failure,
-    sync_of,
     unhealthy,
     with_details,
 )
@@ -335,12 +335,11 @@ def _suspended(application: Application, request: Request, seen: Seen, found: Ve
 def _self_heal(application: Application, request: Request, seen: Seen) -> Verdict | None:
     """Judge what self-heal has just corrected: another manager may change it again."""
     state = operation_state(application)
-    if not (request.sync and request.operation and healed(state)) or seen.quiet_seconds >= HEAL_SECONDS:
-        return None
-    if heals_nothing(state):
+    corrects = healed(state) and not heals_nothing(state, seen.synced)
+    if not (request.sync and request.operation and corrects) or seen.quiet_seconds >= HEAL_SECONDS:
         return None
     # Argo CD 3.6 calls it self-heal, too, when it syncs a revision that appeared while an older one was being synced.
-    if sync_of(state).get("autoHealAttemptsCount") == 1 and operation_revisions(state) == seen.overtaking:
+    if is_first_self_heal(state) and operation_revisions(state) == seen.overtaking:
         return None
     finished, reconciled = state.get("finishedAt"), reconciled_at(application)
     # Both are times of the controller, in whole seconds.
