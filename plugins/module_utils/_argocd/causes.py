@@ -19,6 +19,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     Resource,
     failed_here,
     operation_state,
+    results_of,
     status_of,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._diagnosis.evidence import Cause, Reference
@@ -51,7 +52,7 @@ def _of_operation(application: Application) -> Iterator[Reference]:
     state = operation_state(application)
     if state.get("phase") not in RUNNING and not failed_here(application):
         return
-    results = (state.get("syncResult") or {}).get("resources") or []
+    results = results_of(state)
     failed = [entry for entry in results if entry.get("hookType") and entry.get("hookPhase") in ("Failed", "Error")]
     # An object that is not a hook has a phase, too: while the sync runs, it is running until the object is healthy.
     awaited = [entry for entry in results if entry.get("hookPhase") == "Running" and state["phase"] in RUNNING]

@@ -32,6 +32,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     names_of,
     operation_state,
     reconciled_at,
+    results_of,
     sources_of,
     status_of,
     sync_failure,
@@ -181,8 +182,7 @@ def with_causes(entry: dict[str, Any], causes: list[Cause]) -> list[str]:
 
 def synced_images(state: dict[str, Any]) -> list[str]:
     """Return the images of what the last operation synced: the controller sees the pods only at its next refresh."""
-    resources = (state.get("syncResult") or {}).get("resources") or []
-    return sorted({image for entry in resources for image in entry.get("images") or []})
+    return sorted({image for entry in results_of(state) for image in entry.get("images") or []})
 
 
 def policy_of(application: Application) -> str:

@@ -93,6 +93,11 @@ def sync_of(state: dict[str, Any]) -> dict[str, Any]:
     return (state.get("operation") or {}).get("sync") or {}
 
 
+def results_of(state: dict[str, Any]) -> list[Resource]:
+    """Return what an operation says of each resource and hook that it synced."""
+    return (state.get("syncResult") or {}).get("resources") or []
+
+
 def operation_revisions(state: dict[str, Any]) -> tuple[str, ...]:
     """Return the revisions that an operation synced, one for each source."""
     for found in (state.get("syncResult") or {}, sync_of(state)):
@@ -190,17 +195,20 @@ def is_leftover(entry: Resource, state: dict[str, Any]) -> bool:
     """Return whether a resource left Git and the last sync kept it because of its option Prune=false."""
     return bool(entry.get("requiresPruning")) and any(
         all((result.get(key) or "") == (entry.get(key) or "") for key in ("group", "kind", "namespace", "name"))
-        for result in (state.get("syncResult") or {}).get("resources") or []
-        if result.get("status") == "PruneSkipped" and "no prune" in result.get("message", "")
+        for result in results_of(state)
+        if is_kept(result)
     )
+
+
+def is_kept(result: Resource) -> bool:
+    """Return whether an operation did not prune an object because of its option Prune=false."""
+    return result.get("status") == "PruneSkipped" and "no prune" in result.get("message", "")
 
 
 def keeps_only(state: dict[str, Any]) -> bool:
     """Return whether an operation had nothing to do but to prune what Prune=false keeps: it tries that for ever."""
-    results = (state.get("syncResult") or {}).get("resources") or []
-    return bool(results) and all(
-        entry.get("status") == "PruneSkipped" and "no prune" in entry.get("message", "") for entry in results
-    )
+    results = results_of(state)
+    return bool(results) and all(is_kept(entry) for entry in results)
 
 
 def is_first_self_heal(state: dict[str, Any]) -> bool:
@@ -215,7 +223,7 @@ def heals_nothing(state: dict[str, Any], synced: tuple[str, ...]) -> bool:
     nothing is changed. A client-side apply says so (pkg/cmd/apply/apply.go of kubectl), a server-side one does not.
     After a correction, also one that a wait made in place of self-heal, it would say nothing about its cause.
     """
-    results = (state.get("syncResult") or {}).get("resources") or []
+    results = results_of(state)
     unchanged = bool(results) and all(entry.get("message", "").endswith(" unchanged") for entry in results)
     is_alone = is_first_self_heal(state) and not state.get("retryCount") and operation_revisions(state) == synced
     return keeps_only(state) or (unchanged and is_alone)
@@ -285,10 +293,9 @@ def failed_resources(application: Application) -> list[str]:
 
 def failed_entries(application: Application) -> list[Resource]:
     """Return what the last operation says of the resources and hooks that it could not sync."""
-    result = operation_state(application).get("syncResult") or {}
     return [
         entry
-        for entry in result.get("resources") or []
+        for entry in results_of(operation_state(application))
         if entry.get("status") == "SyncFailed" or entry.get("hookPhase") in ("Failed", "Error")
     ]
 

@@ -37,9 +37,11 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     names_of,
     operation_revisions,
     operation_state,
+    results_of,
     sources_of,
     status_of,
     sync_failure,
+    sync_of,
     with_details,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.termination import (
@@ -240,8 +242,8 @@ class SyncOrder(Order):
 
         With this sync option it leaves out of its result what is Synced.
         """
-        done = (self.state.get("syncResult") or {}).get("resources") or []
-        if ONLY_OUT_OF_SYNC in ((self.state.get("operation") or {}).get("sync") or {}).get("syncOptions", []):
+        done = results_of(self.state)
+        if ONLY_OUT_OF_SYNC in sync_of(self.state).get("syncOptions", []):
             done = [*done, *self.listed]
         return [dict(wanted) for wanted in self.sync.resources if not any(is_selected(wanted, entry) for entry in done)]
 

@@ -60,6 +60,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     operation_state,
     reconciled_at,
     resource_name,
+    results_of,
     revisions_of,
     status_of,
     sync_failure,
@@ -175,7 +176,7 @@ def _operation(application: Application, request: Request, seen: Seen) -> Verdic
 
 def is_about_hooks(seen: Seen, state: dict[str, Any]) -> bool:
     """Return whether all that cannot get better by itself is in hooks, and not in objects of a sync wave."""
-    results = (state.get("syncResult") or {}).get("resources") or []
+    results = results_of(state)
     hooks = tuple(f"{resource_name(entry)}{end}" for entry in results if entry.get("hookType") for end in (":", " ("))
     return all(cause.text.startswith(hooks) for cause in seen.causes if cause.final)
 

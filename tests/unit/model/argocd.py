@@ -319,10 +319,9 @@ class Controller:
                 return state | {"phase": "Failed", "message": "one or more objects failed", "syncResult": result}
             if healed(state):
                 self.cluster.heal(name)
-            same = self.cluster.live.get(name, Live()).value == content.value
-            said = f"configmap/{name} {'unchanged' if same else 'configured'}"
+            changed = self.cluster.apply(name, content.value, starts=content.fault != "image")
+            said = f"configmap/{name} {'configured' if changed else 'unchanged'}"
             result["resources"] = [KIND | {"namespace": name, "name": name, "status": "Synced", "message": said}]
-            self.cluster.apply(name, content.value, starts=content.fault != "image")
             if content.fault == "hook":
                 return state | {"message": "waiting for completion of hook", "syncResult": result}
         yield None

@@ -174,15 +174,16 @@ class Cluster:
         for channel in self.watchers:
             self.schedule.send(channel, (name, after))
 
-    def apply(self, name: str, value: str | None, starts: bool = True) -> None:
-        """Change what an object is to be; its pods follow, or fail."""
+    def apply(self, name: str, value: str | None, starts: bool = True) -> bool:
+        """Change what an object is to be, and return whether that is new; its pods follow, or fail."""
         if self.live.get(name, Live()).value == value:
-            return
+            return False
         if value is None or not self.start_seconds:
             self.set(name, value=value, pods=value, degraded=False)
         else:
             self.set(name, value=value, degraded=False)
             self.schedule.start(f"{name}: kubelet", self._run(name, value, starts))
+        return True
 
     def _run(self, name: str, value: str | None, starts: bool) -> Any:
         yield self.start_seconds
