@@ -336,8 +336,8 @@ def test_a_failed_hook_is_not_forgotten_when_everything_is_synced_and_healthy(en
 def test_an_application_that_is_being_deleted_is_never_ready_and_never_synced(environment, rounds):
     api, application = environment.api(), f"{ARGO}/applications/rounds-b"
     held = "/api/v1/namespaces/rounds-b/configmaps/rounds-b"
-    assert wait(environment, revisions=(rounds.push("before the deletion"),))[0]
     remove_jobs(api, "rounds-b")
+    assert wait(environment, revisions=(rounds.push("before the deletion"),))[0]
     assert api.request("PATCH", held, body={"metadata": {"finalizers": ["example.org/keep"]}})[0] == 200
     finalizer = {"metadata": {"finalizers": ["resources-finalizer.argocd.argoproj.io"]}}
     assert api.request("PATCH", application, body=finalizer)[0] == 200

@@ -22,6 +22,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.decision i
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import CONTROLLER
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.failures import Failure
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Proof
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.healing import INSTEAD_OF_SELF_HEAL
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import (
     Operations,
     sync_operation,
@@ -29,7 +30,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.selection import selection
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
-    INSTEAD_OF_SELF_HEAL,
     REFRESH,
     SKIP,
     STAMP,
@@ -172,15 +172,17 @@ def test_a_sync_is_remembered_until_something_is_corrected():
     entry = Tracked("a", 0.0)
     entry.observe(ended(1), unbroken=False)
     assert entry.synced == ("new",)
-    entry.observe(ended(2, heals=1), unbroken=True)
+    # Argo CD removes the state of the last operation when it begins another one.
+    entry.observe(version(2) | {"status": {"sync": {"revision": "new"}}, "operation": {"sync": {}}}, unbroken=True)
+    entry.observe(ended(3, heals=1), unbroken=True)
     assert entry.synced == ("new",)
-    for correction in (ended(3, heals=2), ended(3, instead=True)):
+    for correction in (ended(4, heals=2), ended(4, instead=True)):
         other = copy.deepcopy(entry)
         other.observe(correction, unbroken=True)
         assert other.synced == ()
-        other.observe(ended(4, heals=1), unbroken=True)
+        other.observe(ended(5, heals=1), unbroken=True)
         assert other.synced == ()
-    entry.observe(ended(3, heals=1), unbroken=False)
+    entry.observe(ended(4, heals=1), unbroken=False)
     assert entry.synced == ()
 
 

@@ -18,8 +18,8 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence i
     suspended_question,
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.failures import Failure
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.healing import INSTEAD_OF_SELF_HEAL
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.overview import details
-from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import INSTEAD_OF_SELF_HEAL
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
     FAILED,
     READY,

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import WIPES_OUT
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence import project_question
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.healing import healed
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     NAMED_BROKEN,
     Application,
@@ -20,7 +21,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     conditions,
     conditions_of,
     failure_texts,
-    healed,
     is_automated,
     is_leaving,
     is_leftover,

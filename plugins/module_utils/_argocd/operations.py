@@ -17,8 +17,8 @@ from typing import Any
 
 from ansible_collections.monorepo.gitops.plugins.module_utils._api import Api
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Barrier
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.healing import INSTEAD_OF_SELF_HEAL
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
-    INSTEAD_OF_SELF_HEAL,
     REFRESH,
     REQUEST_ID,
     RUNNING,

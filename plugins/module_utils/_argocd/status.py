@@ -20,8 +20,6 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._times import pars
 
 Application = dict[str, Any]
 Resource = dict[str, Any]
-# Marks a sync that this wait started in place of a self-heal.
-INSTEAD_OF_SELF_HEAL = {"name": "ansible-reason", "value": "drift"}
 # Names the request of a client, so that the result of its operation can be told from that of another one.
 REQUEST_ID = "ansible-request-id"
 UNPROCESSED = "the controller has not processed the result of the sync yet"
@@ -164,12 +162,6 @@ def failed_here(application: Application) -> bool:
     return attempted == revisions_of(application) and is_same_source(application)
 
 
-def healed(state: dict[str, Any]) -> bool:
-    """Return whether an operation corrected a change made in the cluster."""
-    info = (state.get("operation") or {}).get("info") or []
-    return bool(sync_of(state).get("autoHealAttemptsCount")) or INSTEAD_OF_SELF_HEAL in info
-
-
 def is_superseded(application: Application) -> bool:
     """Return whether an operation waits to try an old revision again, and so blocks the sync of the newer one."""
     attempted = operation_revisions(operation_state(application))
@@ -203,30 +195,6 @@ def is_leftover(entry: Resource, state: dict[str, Any]) -> bool:
 def is_kept(result: Resource) -> bool:
     """Return whether an operation did not prune an object because of its option Prune=false."""
     return result.get("status") == "PruneSkipped" and "no prune" in result.get("message", "")
-
-
-def keeps_only(state: dict[str, Any]) -> bool:
-    """Return whether an operation had nothing to do but to prune what Prune=false keeps: it tries that for ever."""
-    results = results_of(state)
-    return bool(results) and all(is_kept(entry) for entry in results)
-
-
-def is_first_self_heal(state: dict[str, Any]) -> bool:
-    """Return whether an operation is the self-heal that Argo CD begins without a pause after a sync."""
-    return sync_of(state).get("autoHealAttemptsCount") == 1
-
-
-def heals_nothing(state: dict[str, Any], synced: tuple[str, ...]) -> bool:
-    """Return whether a self-heal had nothing to correct; `synced` is a revision that was synced right before it.
-
-    Argo CD begins one right after a sync when the objects in its cache are still those from before it; then
-    nothing is changed. A client-side apply says so (pkg/cmd/apply/apply.go of kubectl), a server-side one does not.
-    After a correction, also one that a wait made in place of self-heal, it would say nothing about its cause.
-    """
-    results = results_of(state)
-    unchanged = bool(results) and all(entry.get("message", "").endswith(" unchanged") for entry in results)
-    is_alone = is_first_self_heal(state) and not state.get("retryCount") and operation_revisions(state) == synced
-    return keeps_only(state) or (unchanged and is_alone)
 
 
 def sources_of(application: Application) -> list[dict[str, Any]]:

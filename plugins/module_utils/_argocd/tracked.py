@@ -13,11 +13,10 @@ import time
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.errors import is_refused
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.failures import Failures
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.freshness import Barrier
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.healing import healed, is_first_self_heal
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     Application,
     conditions_of,
-    healed,
-    is_first_self_heal,
     operation_revisions,
     operation_state,
     revisions_of,
@@ -126,7 +125,7 @@ class Tracked:
             self.synced = ()
         if finished != self.finished:
             self.finished, self.finished_at = finished, time.monotonic()
-            if not is_first_self_heal(state):
+            if finished and not is_first_self_heal(state):  # there is no end while one begins
                 self.synced = () if healed(state) else operation_revisions(state)
             self.operated = self.operated or not first
         if self.barrier.observe(application, unbroken):

@@ -26,6 +26,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.evidence i
     suspended_entries,
     suspended_question,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.healing import corrected, healed
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.permission import advice, blocked
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.revisions import COMMIT, mismatch
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.shared import (
@@ -48,10 +49,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status imp
     failed_here,
     failed_resources,
     failure_texts,
-    healed,
-    heals_nothing,
     is_deleted,
-    is_first_self_heal,
     is_partial_retry,
     is_superseded,
     is_unprocessed,
@@ -207,12 +205,15 @@ def with_causes(found: Verdict, seen: Seen) -> Verdict:
 
 def is_rejected(application: Application, seen: Seen) -> bool:
     """Return whether attempts to sync the wanted revision end in the same way, which no further one changes."""
+    return seen.failure.revisions == revisions_of(application) and fails_alike(seen)
+
+
+def fails_alike(seen: Seen) -> bool:
+    """Return whether attempts ended in the same way, which no further one changes."""
     failure = seen.failure
-    if failure.attempts < ATTEMPTS or failure.revisions != revisions_of(application):
-        return False
     if failure.nature is Nature.ABSENT:
-        return any(absence(missing, seen).final for missing in failure.missing)
-    return failure.nature is Nature.FINAL
+        return failure.attempts >= ATTEMPTS and any(absence(missing, seen).final for missing in failure.missing)
+    return failure.attempts >= ATTEMPTS and failure.nature is Nature.FINAL
 
 
 def rejection(application: Application, seen: Seen) -> Verdict:
@@ -336,11 +337,7 @@ def _suspended(application: Application, request: Request, seen: Seen, found: Ve
 def _self_heal(application: Application, request: Request, seen: Seen) -> Verdict | None:
     """Judge what self-heal has just corrected: another manager may change it again."""
     state = operation_state(application)
-    corrects = healed(state) and not heals_nothing(state, seen.synced)
-    if not (request.sync and request.operation and corrects) or seen.quiet_seconds >= HEAL_SECONDS:
-        return None
-    # Argo CD 3.6 calls it self-heal, too, when it syncs a revision that appeared while an older one was being synced.
-    if is_first_self_heal(state) and operation_revisions(state) == seen.overtaking:
+    if not (request.sync and request.operation and corrected(state, seen)) or seen.quiet_seconds >= HEAL_SECONDS:
         return None
     finished, reconciled = state.get("finishedAt"), reconciled_at(application)
     # Both are times of the controller, in whole seconds.

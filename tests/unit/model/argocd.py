@@ -14,12 +14,12 @@ from collections.abc import Generator
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.healing import healed
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     FINISHED,
     REFRESH,
     STAMP,
     Application,
-    healed,
     operation_state,
     status_of,
     sync_of,

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.healing import healed
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.status import (
     REFRESH,
     STAMP,
     Application,
-    healed,
     operation_revisions,
     operation_state,
 )
