@@ -131,6 +131,8 @@ notes:
   - "Error C(the result of operation ... is not known): somebody removed the operation, or another one began while the
     connection to the API server was broken. Look at the Application and sync it again."
   - "Error C(sync Failed ...): each rejected resource follows in brackets with the API server's message."
+  - "Error C(sync fails in the same way each time): two attempts ended alike, and a third one would. The operation goes
+    on with the retries of C(spec.syncPolicy). Mend the cause, and sync again."
   - "Error C(require pruning): set O(prune), or delete the objects."
   - "Error C(sync with replace was disabled): set C(server.sync.replace.allowed), or sync without O(replace)."
   - Other errors are those of M(monorepo.gitops.argocd_app_wait).

@@ -314,11 +314,7 @@ def test_a_kind_that_somebody_pushes_is_deployed_where_it_is_allowed_and_named_w
 
     note = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "jobs", "namespace": "maildev"}}
     push(guarded, tmp_path, lambda work: add(work, note=note), "a folder by hand")
-    settings = {
-        "gitops_project_kinds": {"infra": [{"group": "batch", "kind": "CronJob"}]},
-        # The sync that cannot succeed ends within seconds instead of minutes.
-        "applicationsets_retry": {"limit": 1, "backoff": {"duration": "1s"}, "refresh": True},
-    }
+    settings = {"gitops_project_kinds": {"infra": [{"group": "batch", "kind": "CronJob"}]}}
     words(guarded.site("-e", json.dumps(settings)))
     allowed = guarded.live(f"{ARGO}/appprojects/infra")["spec"]["namespaceResourceWhitelist"]
     assert [entry["kind"] for entry in allowed if entry["group"] == "batch"] == ["CronJob"]

@@ -239,6 +239,21 @@ def test_a_failure_of_ours_has_the_objects_that_were_rejected():
     assert order.is_over is False
 
 
+def test_a_rejection_is_not_waited_for_until_argo_cd_gives_up():
+    application, order = recorded("retrying"), order_for()
+    result = application["status"]["operationState"]["syncResult"]
+    states = []
+    for attempt in (0, 1):
+        ended = {"finishedAt": f"2026-11-24T17:00:0{attempt}Z", "retryCount": attempt, "syncResult": result}
+        again = in_phase(application, order, "Running", f"Retrying attempt #{attempt + 1} at 5:00PM.", **ended)
+        states.append(judged(order, again))
+    assert [(state, action) for state, _reason, action in states] == [(WAIT, Action.NONE), (FAILED, Action.NONE)]
+    reason = states[1][1]
+    assert reason.startswith("sync fails in the same way each time: Deployment rounds-a/rounds-a: Deployment.apps ")
+    assert reason.endswith("; the retries of this operation go on, unless argocd_app_terminate ends them")
+    assert order.is_over is False
+
+
 @pytest.mark.parametrize(("seen", "last"), [((), "not begun"), (("Running",), "Running")])
 def test_an_operation_that_was_replaced_has_no_result(seen, last):
     application, order = recorded("retrying"), order_for()

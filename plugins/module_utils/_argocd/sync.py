@@ -12,9 +12,10 @@ For use within the collection monorepo.gitops only.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.failures import Failures
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.operations import (
     sync_operation,
     sync_options,
@@ -51,6 +52,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terminatio
 )
 from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms import (
     FAILED,
+    NOTHING_SEEN,
     READY,
     WAIT,
     WHOLE,
@@ -61,6 +63,7 @@ from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.terms impo
     Sync,
     Verdict,
 )
+from ansible_collections.monorepo.gitops.plugins.module_utils._argocd.verdict import fails_alike, rejection
 
 # Seconds for which the controller must say that a sync window blocks a sync: of a new operation it is wrong at first.
 WINDOW_SECONDS = 5.0
@@ -70,6 +73,7 @@ ONLY_OUT_OF_SYNC = "ApplyOutOfSyncOnly=true"
 NO_REPLACE = "sync with replace was disabled on the API Server level via the server configuration"
 AUTOMATED = "rollback cannot be initiated when auto-sync is enabled; pause it first with argocd_app_pause"
 BLOCKED = "blocked by sync window"
+RETRIES = "the retries of this operation go on, unless argocd_app_terminate ends them"
 RESULT_KEYS = ("group", "kind", "namespace", "name", "status", "message", "hookType", "hookPhase", "syncPhase")
 
 
@@ -130,6 +134,7 @@ class SyncOrder(Order):
     made_way: bool = False  # whether another operation was ended for it
     final: Verdict | None = None  # what ends the order before an operation
     state: dict[str, Any] = field(default_factory=dict)  # the last one of our operation
+    failures: Failures = field(default_factory=Failures)  # how its attempts ended
     listed: list[Resource] = field(default_factory=list)  # what the Application has in Git
 
     @property
@@ -158,6 +163,7 @@ class SyncOrder(Order):
             return
         if ours:
             self.state = state
+            self.failures.observe(application)
             self.listed = status_of(application).get("resources") or []
             self.blocked = BLOCKED in state.get("message", "") if state.get("phase") == "Running" else self.blocked
         self.ended = not waiting and (not ours or state.get("phase") in FINISHED)
@@ -198,6 +204,10 @@ class SyncOrder(Order):
         if self.blocked:
             action = ending(application, seconds) if seconds > WINDOW_SECONDS else Action.NONE
             return Decision(Verdict(WAIT, Code.SYNC_WINDOW, self.state.get("message", "")), action)
+        seen = replace(NOTHING_SEEN, failure=self.failures.last)
+        if fails_alike(seen):
+            found = rejection(self._own(), seen)
+            return Decision(replace(found, reason=f"{found.reason}; {RETRIES}"), Action.NONE)
         phase = self.state.get("phase", "")
         text = self.state.get("message") or phase or "the application controller has not begun"
         return Decision(
