@@ -1,7 +1,9 @@
 # Needs only Python 3.11 or newer, git and make: every target does its own setup. make help lists the targets.
 ENV ?= dev
 ARGS ?=
-# Processes that run integration tests at the same time; each has one or two clusters, of 2 GB each.
+# Processes that run integration tests at the same time; each has one or two clusters, of 3 GB each: their API servers may
+# take twice the memory that they have otherwise, which saves a sixth of their CPU time.
+test: export GOMEMLIMIT ?= 2GiB
 WORKERS ?= $(shell awk '/^MemTotal/ { n = int($$2 / 7e6); print (n < 1) ? 1 : (n > 3) ? 3 : n }' /proc/meminfo)
 PART ?=
 MAKEFLAGS += --no-print-directory
