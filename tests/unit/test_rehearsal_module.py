@@ -377,6 +377,9 @@ def test_the_api_server_has_its_usual_limits_and_trusts_the_kubelet_that_trusts_
         for patch in config["componentsPatches"]
     }
     assert patches == {
+        "etcd": {"unsafe-no-fsync": "true"},
+        "kube-controller-manager": {"leader-elect": "false"},
+        "kube-scheduler": {"leader-elect": "false"},
         "kube-apiserver": {
             "enable-priority-and-fairness": "true",
             "max-requests-inflight": "400",
