@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -135,5 +136,9 @@ def test_a_scenario_alone_takes_less_than_a_minute(scenario):
     before = time.monotonic()
     done = molecule("test", "-s", scenario, "--destroy=never")
     seconds = time.monotonic() - before
-    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output[-6000:]
+    if scenario == "default":
+        found = re.findall(r"^INFO +\[default > (\w+)\] Executed: Successful$", output, re.MULTILINE)
+        assert {"converge", "verify", "idempotence"} <= {*found}, output[-6000:]
     assert seconds < 60 or scenario == "default"

@@ -146,6 +146,8 @@ def test_the_next_component_gets_the_namespace_when_its_owner_leaves_and_back(sh
     assert shared.live(f"{APPLICATIONS}/alpha") is None
     assert (config(shared, "alpha"), config(shared, "alone", "alone"), config(shared, "beta")) == (None, None, beta)
     assert conditions(shared) == []
+    assert re.search(r"changed=0 ", run(shared, rest))
+    assert owner(shared, "services") == "beta"
 
     run(shared, shared.roles)
     assert in_git(shared) == {"alpha", "alone", "early"}

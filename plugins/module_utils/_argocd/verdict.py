@@ -211,9 +211,11 @@ def is_rejected(application: Application, seen: Seen) -> bool:
 def fails_alike(seen: Seen) -> bool:
     """Return whether attempts ended in the same way, which no further one changes."""
     failure = seen.failure
+    if failure.attempts < ATTEMPTS:
+        return False
     if failure.nature is Nature.ABSENT:
-        return failure.attempts >= ATTEMPTS and any(absence(missing, seen).final for missing in failure.missing)
-    return failure.attempts >= ATTEMPTS and failure.nature is Nature.FINAL
+        return any(absence(missing, seen).final for missing in failure.missing)
+    return failure.nature is Nature.FINAL
 
 
 def rejection(application: Application, seen: Seen) -> Verdict:
